@@ -1,0 +1,246 @@
+"""The VoiceAgent: what a designer writes and every stage reads. One source for YAML, CRD and services."""
+
+import string
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from voiceplane.contract.base import (
+    ContractModel,
+    DnsLabel,
+    Duration,
+    Identifier,
+    ObjectMeta,
+    ObjectName,
+    Sentence,
+    SipUri,
+)
+
+API_VERSION = "voiceplane.dev/v1alpha1"
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]{1,2000}$")]
+
+
+class SlotType(StrEnum):
+    """What kind of answer a slot holds; each has a reader of its own in the flow planner."""
+
+    DIGITS = "digits"
+    DATE = "date"
+    NAME = "name"
+    CHOICE = "choice"
+    YES_NO = "yes-no"
+
+
+class Authentication(StrEnum):
+    """How well the caller is known; a tool names the least level that it accepts."""
+
+    NONE = "none"
+    IDENTIFIED = "identified"
+    VERIFIED = "verified"
+
+    def covers(self, needed: "Authentication") -> bool:
+        """Say whether this level is at least the needed one."""
+        order = list(Authentication)
+        return order.index(self) >= order.index(needed)
+
+
+class Slot(ContractModel):
+    """One thing the agent has to learn from the caller before it can act."""
+
+    name: Identifier
+    type: SlotType
+    ask: Sentence
+    length: Annotated[int, Field(ge=1, le=32)] | None = None
+    choices: tuple[Sentence, ...] = ()
+    confirm: bool = False
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Self:
+        if self.type is SlotType.CHOICE and len(self.choices) < 2:
+            raise ValueError("a slot of type choice needs at least two choices")
+        if self.type is not SlotType.CHOICE and self.choices:
+            raise ValueError(f"choices go with type choice, not {self.type.value}")
+        if self.type is not SlotType.DIGITS and self.length is not None:
+            raise ValueError(f"length goes with type digits, not {self.type.value}")
+        return self
+
+
+class Intent(ContractModel):
+    """Something a caller may want: how it is said, what must be known, what is done and what is answered."""
+
+    name: DnsLabel
+    examples: Annotated[tuple[Sentence, ...], Field(min_length=1, max_length=200)]
+    slots: tuple[Slot, ...] = ()
+    tool: DnsLabel | None = None
+    reply: Sentence
+    confirm: Sentence | None = None  # asked, and answered yes, before the tool runs; may name slots
+    then: Literal["listen", "hang-up", "transfer"] = "listen"
+
+    def slot(self, name: str) -> Slot:
+        """Return a slot by its name; KeyError when there is none."""
+        return {slot.name: slot for slot in self.slots}[name]
+
+
+class HttpBackend(ContractModel):
+    """A tool behind HTTP. Names in braces are filled from the arguments, percent-encoded."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    url: HttpUrl
+    body: dict[str, str] | None = None  # JSON body; values may name arguments in braces
+
+
+class McpBackend(ContractModel):
+    """A tool behind a Model Context Protocol server (streamable HTTP)."""
+
+    url: HttpUrl
+    tool: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class Tool(ContractModel):
+    """A call to another system, allowed only for the intents that name it."""
+
+    name: DnsLabel
+    http: HttpBackend | None = None
+    mcp: McpBackend | None = None
+    requires: Authentication = Authentication.NONE
+    timeout: Duration = 2.0
+    idempotent: bool = False
+    retries: Annotated[int, Field(ge=0, le=5)] = 1  # used only when idempotent
+    arguments: dict[str, Any] | None = None  # JSON Schema; by default every slot of the intent, as text
+    result: dict[str, Any] | None = None  # JSON Schema of the result; by default any JSON object
+    max_result_bytes: Annotated[int, Field(ge=64, le=1_048_576)] = 16_384
+
+    @model_validator(mode="after")
+    def _has_one_backend(self) -> Self:
+        if (self.http is None) == (self.mcp is None):
+            raise ValueError("a tool has exactly one backend: http or mcp")
+        return self
+
+
+class Voice(ContractModel):
+    """Which speech profile the agent runs on and which of its voices speaks."""
+
+    profile: DnsLabel = "cpu-small"
+    name: DnsLabel = "joe"
+    speed: Annotated[float, Field(ge=0.5, le=2.0)] = 1.0
+
+
+class FlowPlanner(ContractModel):
+    """The deterministic planner: sentence embeddings over the examples, slots and replies of the VoiceAgent."""
+
+
+class ModelPlanner(ContractModel):
+    """Free conversation by a language model behind an OpenAI-compatible endpoint."""
+
+    endpoint: HttpUrl
+    name: Annotated[str, StringConstraints(min_length=1, max_length=253)]
+    credential_ref: ObjectName | None = None
+    max_tokens: Annotated[int, Field(ge=16, le=4096)] = 256
+    timeout: Duration = 4.0
+    instructions: Annotated[str, StringConstraints(max_length=8000)] = ""
+
+
+class Planner(ContractModel):
+    """Exactly one of flow and model."""
+
+    flow: FlowPlanner | None = None
+    model: ModelPlanner | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.flow is None) == (self.model is None):
+            raise ValueError("name exactly one planner: flow or model")
+        return self
+
+
+class Escalation(ContractModel):
+    """When and where a person takes the call."""
+
+    target: SipUri
+    on_unsure: Annotated[int, Field(ge=1, le=10)] = 2  # turns in a row not understood
+    on_request: bool = True
+    on_tool_failure: bool = False
+    say: Sentence = "I will connect you with a colleague. One moment, please."
+
+
+class Silence(ContractModel):
+    """What happens when the caller says nothing."""
+
+    ask_after: Duration = 6.0
+    asks: Annotated[int, Field(ge=0, le=5)] = 2
+    ask: Sentence = "Are you still there?"
+    goodbye: Sentence = "I cannot hear you, so I will end the call now. Goodbye."
+
+
+class Phrases(ContractModel):
+    """Constant sentences of the agent; each is synthesized once and cached."""
+
+    unsure: Sentence = "Sorry, I did not understand that. Could you say it another way?"
+    anything_else: Sentence = "Is there anything else I can help with?"
+    bridge: Sentence = "One moment, please."
+    tool_failed: Sentence = "I am sorry, I cannot look that up right now."
+    tool_refused: Sentence = "I am sorry, I am not able to do that on this call."
+    goodbye: Sentence = "Thank you for calling. Goodbye."
+    trouble: Sentence = "I am having a technical problem. Please bear with me."
+
+
+class Placement(ContractModel):
+    """Where the agent may run and how many calls it must be able to hold."""
+
+    modes: tuple[Literal["cloud", "region-local", "on-prem"], ...] = ("cloud", "region-local", "on-prem")
+    residency: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...] = ()
+    capacity: Annotated[int, Field(ge=1, le=100_000)] = 10
+
+
+class Objectives(ContractModel):
+    """The caller's waiting time: last sound of the caller to first sound of the agent."""
+
+    turn_p50: Duration = Field(default=0.3, alias="turnP50")
+    turn_p95: Duration = Field(default=0.8, alias="turnP95")
+
+
+class Rollout(ContractModel):
+    """How new calls move to a new revision: shares in percent of new calls."""
+
+    steps: tuple[Annotated[int, Field(ge=1, le=100)], ...] = (5, 25, 100)
+    max_unavailable: Annotated[int, Field(ge=0)] = 0
+
+
+class VoiceAgentSpec(ContractModel):
+    """The dialogue, tools, voice, policy and placement of one agent."""
+
+    language: Literal["en-US", "en-GB"] = "en-US"
+    opening: Sentence
+    voice: Voice = Voice()
+    planner: Planner = Planner(flow=FlowPlanner())
+    intents: Annotated[tuple[Intent, ...], Field(min_length=1, max_length=200)]
+    tools: Annotated[tuple[Tool, ...], Field(max_length=100)] = ()
+    escalation: Escalation | None = None
+    silence: Silence = Silence()
+    phrases: Phrases = Phrases()
+    policy_ref: ObjectName | None = None
+    placement: Placement = Placement()
+    objectives: Objectives = Objectives()
+    rollout: Rollout = Rollout()
+
+    def intent(self, name: str) -> Intent:
+        """Return an intent by its name; KeyError when there is none."""
+        return {intent.name: intent for intent in self.intents}[name]
+
+    def tool(self, name: str) -> Tool:
+        """Return a tool by its name; KeyError when there is none."""
+        return {tool.name: tool for tool in self.tools}[name]
+
+
+class VoiceAgent(ContractModel):
+    """The custom resource."""
+
+    api_version: Literal["voiceplane.dev/v1alpha1"]
+    kind: Literal["VoiceAgent"]
+    metadata: ObjectMeta
+    spec: VoiceAgentSpec
+
+
+def placeholders(template: str) -> tuple[str, ...]:
+    """Return the names in braces of a reply, URL or question, in order; ValueError on a broken brace."""
+    return tuple(name for _, name, _, _ in string.Formatter().parse(template) if name is not None)

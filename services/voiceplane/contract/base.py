@@ -1,0 +1,57 @@
+"""What all contract models share: strict camelCase objects and durations written as people write them."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
+from pydantic.alias_generators import to_camel
+
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h)$")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class ContractModel(BaseModel):
+    """An object of a custom resource: unknown fields are refused, fields are camelCase in YAML."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+def parse_duration(value: Any) -> float:
+    """Turn "300ms", "2s", "5m" or "1h" into seconds; a bare number has no unit and is refused."""
+    if isinstance(value, float):  # already parsed: a model copied in Python
+        return value
+    match = _DURATION.match(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f'write a duration with its unit, such as "300ms" or "2s", not {value!r}')
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def format_duration(seconds: float) -> str:
+    """Write seconds the way the YAML does, in the largest unit that stays whole."""
+    milliseconds = round(seconds * 1000)
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000)):
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms"
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Sentence = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+SipUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>\"]{1,255}$")]
+
+
+class ObjectMeta(ContractModel):
+    """The part of Kubernetes' metadata that a laptop knows; the rest is accepted and ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+    namespace: DnsLabel = "default"
+
+
+class ObjectName(ContractModel):
+    """A reference to an object of the same namespace."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=253)]

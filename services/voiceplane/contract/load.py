@@ -1,0 +1,196 @@
+"""Read VoiceAgent and VoicePolicy YAML. Text in, models or a list of mistakes out; each mistake names path and line."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from voiceplane.contract.agent import API_VERSION, VoiceAgent, placeholders
+from voiceplane.contract.policy import VoicePolicy, VoicePolicySpec, digest
+
+MAX_BYTES = 1_000_000  # an object larger than this cannot be stored in a cluster either
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing wrong in a file: where (a path such as spec.intents[0].tool, and a line) and what to do."""
+
+    path: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        """Format as a line for people."""
+        return f"line {self.line}: {self.path}: {self.message}"
+
+
+class InvalidAgentError(ValueError):
+    """The YAML is not a VoiceAgent that can run; `mistakes` lists everything found."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        """Keep the mistakes and join them as the message."""
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        self.mistakes = mistakes
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One agent with the policy that holds for it, and the digests that name both."""
+
+    agent: VoiceAgent
+    policy: VoicePolicySpec
+
+    @property
+    def revision(self) -> str:
+        """Name this content of the agent: first 12 hex digits of its sha256."""
+        return digest(self.agent.spec)[:12]
+
+    @property
+    def policy_digest(self) -> str:
+        """Name the policy's content: sha256 in hex."""
+        return digest(self.policy)
+
+
+def load_bundle(text: str) -> Bundle:
+    """Read one VoiceAgent and any VoicePolicies beside it; InvalidAgentError lists every mistake."""
+    if len(text.encode()) > MAX_BYTES:
+        raise InvalidAgentError((Mistake("(file)", 1, f"larger than {MAX_BYTES} bytes: split the agents"),))
+    agents: list[tuple[VoiceAgent, yaml.Node]] = []
+    policies: dict[str, VoicePolicy] = {}
+    mistakes: list[Mistake] = []
+    for content, node in _documents(text):
+        try:
+            kind = content.get("kind") if isinstance(content, dict) else None
+            if kind == "VoiceAgent":
+                agents.append((VoiceAgent.model_validate(content), node))
+            elif kind == "VoicePolicy":
+                policy = VoicePolicy.model_validate(content)
+                policies[policy.metadata.name] = policy
+            else:
+                mistakes.append(Mistake("kind", _line(node, ()), f"expected VoiceAgent or VoicePolicy, not {kind!r}"))
+        except ValidationError as error:
+            mistakes.extend(_mistakes(error, node))
+    if not agents and not mistakes:
+        mistakes.append(Mistake("(file)", 1, f"no VoiceAgent here: start with apiVersion: {API_VERSION}"))
+    if len(agents) > 1:
+        mistakes.append(Mistake("(file)", _line(agents[1][1], ()), "more than one VoiceAgent: one file, one agent"))
+    for agent, node in agents:
+        mistakes.extend(
+            Mistake(_dotted(path), _line(node, path), what) for path, what in _cross_checks(agent, policies)
+        )
+    if mistakes:
+        raise InvalidAgentError(tuple(mistakes))
+    agent = agents[0][0]
+    reference = agent.spec.policy_ref
+    return Bundle(agent, policies[reference.name].spec if reference else VoicePolicySpec())
+
+
+Path = tuple[str | int, ...]
+
+
+def _documents(text: str) -> Iterator[tuple[Any, yaml.Node]]:
+    try:
+        nodes = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
+        contents = [content for content in yaml.safe_load_all(text) if content is not None]
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise InvalidAgentError((Mistake("(yaml)", line, str(problem)),)) from error
+    except (RecursionError, ValueError) as error:
+        raise InvalidAgentError((Mistake("(yaml)", 1, "nested too deeply or not readable"),)) from error
+    return zip(contents, nodes, strict=False)
+
+
+def _mistakes(error: ValidationError, node: yaml.Node) -> Iterator[Mistake]:
+    for detail in error.errors(include_url=False, include_input=False):
+        path: Path = detail["loc"]
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            message = "unknown field: remove it or correct its spelling"
+        yield Mistake(_dotted(path), _line(node, path), message)
+
+
+def _dotted(path: Path) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.lstrip(".") or "(document)"
+
+
+def _line(node: yaml.Node, path: Path) -> int:
+    """Find the line of a path, or of its nearest parent that is in the file."""
+    line = node.start_mark.line + 1
+    for part in path:
+        following: yaml.Node | None = None
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == part:
+                    line, following = key.start_mark.line + 1, value
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            following = node.value[part]
+            line = following.start_mark.line + 1
+        if following is None:
+            return line
+        node = following
+    return line
+
+
+def _cross_checks(agent: VoiceAgent, policies: dict[str, VoicePolicy]) -> Iterator[tuple[Path, str]]:
+    """Find what a schema cannot: names that point nowhere, names used twice, words in braces that nothing fills."""
+    spec = agent.spec
+    yield from _duplicates(("spec", "intents"), [intent.name for intent in spec.intents])
+    yield from _duplicates(("spec", "tools"), [tool.name for tool in spec.tools])
+    tools = {tool.name: tool for tool in spec.tools}
+    for index, intent in enumerate(spec.intents):
+        at: Path = ("spec", "intents", index)
+        slots = [slot.name for slot in intent.slots]
+        yield from _duplicates((*at, "slots"), slots)
+        if intent.tool is not None and intent.tool not in tools:
+            yield (*at, "tool"), f"no tool is named {intent.tool!r}; tools are {_listed(tools)}"
+        if intent.then == "transfer" and spec.escalation is None:
+            yield (*at, "then"), "a transfer needs spec.escalation with a target"
+        yield from _template((*at, "reply"), intent.reply, None if intent.tool else slots)
+        if intent.confirm is not None:
+            yield from _template((*at, "confirm"), intent.confirm, slots)
+        if intent.tool in tools:
+            tool_index = list(tools).index(intent.tool)
+            http = tools[intent.tool].http
+            if http is not None:
+                yield from _template(("spec", "tools", tool_index, "http", "url"), http.url, slots)
+                for key, value in (http.body or {}).items():
+                    yield from _template(("spec", "tools", tool_index, "http", "body", key), value, slots)
+    used = {intent.tool for intent in spec.intents}
+    for index, tool in enumerate(spec.tools):
+        if tool.name not in used:
+            yield ("spec", "tools", index, "name"), f"no intent uses the tool {tool.name!r}: no call could run it"
+    if spec.policy_ref is not None and spec.policy_ref.name not in policies:
+        yield (
+            ("spec", "policyRef", "name"),
+            f"no VoicePolicy {spec.policy_ref.name!r} here; there is {_listed(policies)}",
+        )
+
+
+def _duplicates(at: Path, names: list[str]) -> Iterator[tuple[Path, str]]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            last = len(names) - 1 - names[::-1].index(name)
+            yield (*at, last, "name"), f"the name {name!r} is used {count} times: names must differ"
+
+
+def _template(at: Path, text: str, known: list[str] | None) -> Iterator[tuple[Path, str]]:
+    try:
+        names = placeholders(text)
+    except ValueError:
+        yield at, "a brace is open or closed alone: write {name}, or {{ for a brace"
+        return
+    for name in names:
+        if not name.isidentifier():
+            yield at, f"{{{name}}} is not a plain name"
+        elif known is not None and name not in known:
+            yield at, f"{{{name}}} is filled by nothing: slots are {_listed(known)}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
