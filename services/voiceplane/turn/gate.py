@@ -1,0 +1,55 @@
+"""Turn voice probabilities into edges of speech. Fed by VAD windows, read by turn.machine. Pure."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The caller makes a voiced sound; `at` is where it began (loop seconds)."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """The caller has been silent for the pause length; `since` is the end of the last voiced window."""
+
+    at: float
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class GateParameters:
+    """Hysteresis of the gate. Defaults stand on silero's own thresholds and a 200 ms pause."""
+
+    start_probability: float = 0.5
+    stop_probability: float = 0.35
+    min_speech_s: float = 0.064  # two 32 ms windows: a click is one
+    pause_s: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """Where the gate stands between two windows."""
+
+    speaking: bool = False
+    voiced_since: float | None = None
+    last_voiced: float = 0.0
+
+
+def hear(
+    state: GateState, probability: float, *, start: float, end: float, parameters: GateParameters
+) -> tuple[GateState, SpeechStarted | SpeechPaused | None]:
+    """Take one VAD window that spans `start`..`end` and say whether speech started or paused."""
+    if not state.speaking:
+        if probability < parameters.start_probability:
+            return replace(state, voiced_since=None), None
+        since = start if state.voiced_since is None else state.voiced_since
+        if end - since < parameters.min_speech_s - 1e-6:
+            return replace(state, voiced_since=since), None
+        return GateState(speaking=True, voiced_since=since, last_voiced=end), SpeechStarted(since)
+    if probability >= parameters.stop_probability:
+        return replace(state, last_voiced=end), None
+    if end - state.last_voiced < parameters.pause_s - 1e-6:
+        return state, None
+    return GateState(last_voiced=state.last_voiced), SpeechPaused(end, state.last_voiced)
