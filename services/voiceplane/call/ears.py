@@ -1,0 +1,70 @@
+"""What the caller says, as audio: frames in, edges of speech and the utterance's audio out. Fed by call.listening."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from voiceplane.contract.audio import BYTES_PER_SAMPLE, SPEECH_RATE
+from voiceplane.turn.gate import GateParameters, GateState, SpeechPaused, SpeechStarted, hear
+
+WINDOW_SAMPLES = 512  # silero's window at 16 kHz: 32 ms
+WINDOW_BYTES = WINDOW_SAMPLES * BYTES_PER_SAMPLE
+WINDOW_S = WINDOW_SAMPLES / SPEECH_RATE
+PREROLL_S = 0.3  # kept before the first voiced window: soft consonants begin before the VAD sees them
+MEMORY_S = 32.0  # longest utterance plus pre-roll; whisper hears 30 s
+
+
+class VoiceDetector(Protocol):
+    """Say how likely a window of 512 samples (16 kHz s16le) holds a voice, 0..1; keeps state from window to window."""
+
+    def probability(self, window: bytes) -> float:
+        """Take the next window."""
+        ...
+
+
+class Ears:
+    """The audio memory of one call and its gate."""
+
+    def __init__(self, detector: VoiceDetector, parameters: GateParameters | None = None) -> None:
+        """Listen with this detector."""
+        self._detector = detector
+        self._parameters = parameters or GateParameters()
+        self._gate = GateState()
+        self._audio = bytearray()  # the last MEMORY_S seconds
+        self._audio_end = 0.0  # loop time of the last sample in memory
+        self._pending = bytearray()  # less than one window
+        self._utterance_since = 0.0
+
+    def hear(self, frame: bytes, *, at: float) -> list[SpeechStarted | SpeechPaused]:
+        """Take a frame that ended at loop time `at`; return the edges that it completes."""
+        self._remember(frame, at)
+        self._pending += frame
+        edges: list[SpeechStarted | SpeechPaused] = []
+        while len(self._pending) >= WINDOW_BYTES:
+            window = bytes(self._pending[:WINDOW_BYTES])
+            del self._pending[:WINDOW_BYTES]
+            end = at - len(self._pending) / BYTES_PER_SAMPLE / SPEECH_RATE
+            probability = self._detector.probability(window)
+            self._gate, edge = hear(self._gate, probability, start=end - WINDOW_S, end=end, parameters=self._parameters)
+            if edge is not None:
+                edges.append(edge)
+        return edges
+
+    def begin_utterance(self, since: float) -> None:
+        """Keep what was said from `since` on, with a little before it."""
+        self._utterance_since = since - PREROLL_S
+
+    def utterance(self) -> bytes:
+        """Return the audio of the utterance so far, 16 kHz s16le."""
+        wanted_s = self._audio_end - self._utterance_since
+        wanted = int(max(0.0, wanted_s) * SPEECH_RATE) * BYTES_PER_SAMPLE
+        return bytes(self._audio[-wanted:]) if wanted else b""
+
+    def _remember(self, frame: bytes, at: float) -> None:
+        self._audio += frame
+        self._audio_end = at
+        surplus = len(self._audio) - int(MEMORY_S * SPEECH_RATE) * BYTES_PER_SAMPLE
+        if surplus > int(SPEECH_RATE * BYTES_PER_SAMPLE):  # trim once a second, not every frame
+            del self._audio[:surplus]
+
+
+DetectorMaker = Callable[[], VoiceDetector]

@@ -1,0 +1,54 @@
+"""What a call leaves behind: turns as they were heard, and at the end one call record. Filled by call.talk."""
+
+from dataclasses import dataclass, field
+
+from voiceplane.contract.ids import CallId
+from voiceplane.contract.load import Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one side said before the floor changed; the agent's text is what the caller heard. Times: Unix ns."""
+
+    index: int
+    speaker: str  # caller | agent
+    text: str
+    started_ns: int
+    ended_ns: int
+    intent: str = ""
+    timings_ms: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known when the INVITE arrives."""
+
+    call_id: CallId
+    sip_call_id: str
+    remote_session_id: str
+    caller: str  # personal data
+    started_ns: int
+
+
+@dataclass(slots=True)
+class Recorder:
+    """The turns of a live call, in order."""
+
+    facts: CallFacts
+    bundle: Bundle
+    answered_ns: int = 0
+    turns: list[Turn] = field(default_factory=list)
+
+    @property
+    def agent(self) -> str:
+        """Return the agent as namespace/name."""
+        metadata = self.bundle.agent.metadata
+        return f"{metadata.namespace}/{metadata.name}"
+
+    def add(self, turn: Turn) -> None:
+        """Keep a finished turn."""
+        self.turns.append(turn)
+
+    def understood(self) -> bool:
+        """Say whether any wish of the caller was understood."""
+        return any(turn.speaker == "caller" and turn.intent for turn in self.turns)
