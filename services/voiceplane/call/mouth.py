@@ -1,0 +1,111 @@
+"""The agent's voice in one call: phrases in, audio to playout, what the caller heard out. Used by call.talk."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from voiceplane.contract.audio import Pcm, WordTime
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of synthesized speech with the words that lie in it, in milliseconds from its start."""
+
+    pcm: Pcm
+    words: tuple[WordTime, ...]
+
+
+class Speaker(Protocol):
+    """Where speech comes from; constant phrases come from a cache."""
+
+    def speak(self, text: str, *, constant: bool) -> AsyncIterator[Chunk]:
+        """Yield the speech of one phrase in order."""
+        ...
+
+
+class Playout(Protocol):
+    """Where speech goes to: the caller's line."""
+
+    async def play(self, chunk: Chunk) -> None:
+        """Append to what will be sent; waits while enough is queued."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait until all that was appended has been sent."""
+        ...
+
+    def clear(self) -> None:
+        """Fade out and drop what was not sent."""
+        ...
+
+    def begin(self) -> None:
+        """Start counting what is heard anew: a new turn of the agent."""
+        ...
+
+    def heard(self) -> str:
+        """Return the words of this turn that were sent whole."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One turn of the agent: what was heard of it."""
+
+    text: str
+    interrupted: bool
+
+
+class Mouth:
+    """Speaks one turn at a time; an interruption ends the turn at once and stays until the next turn begins."""
+
+    def __init__(self, speaker: Speaker, playout: Playout) -> None:
+        """Speak with this voice into this line."""
+        self._speaker = speaker
+        self._playout = playout
+        self._interrupted = asyncio.Event()
+        self._lock = asyncio.Lock()  # a bridge phrase and a reply must not mix their chunks
+
+    def begin(self) -> None:
+        """Begin a turn of the agent."""
+        self._interrupted.clear()
+        self._playout.begin()
+
+    @property
+    def interrupted(self) -> bool:
+        """Say whether the caller has taken the floor in this turn."""
+        return self._interrupted.is_set()
+
+    def interrupt(self) -> None:
+        """Fade out now; nothing more of this turn is spoken."""
+        self._interrupted.set()
+        self._playout.clear()
+
+    async def phrase(self, text: str, *, constant: bool = False) -> None:
+        """Synthesize a phrase and queue it; returns early when the turn is interrupted."""
+        if not text.strip():
+            return
+        async with self._lock:
+            chunks = self._speaker.speak(text, constant=constant)
+            async for chunk in chunks:
+                if self._interrupted.is_set():
+                    break
+                await self._until_interrupted(self._playout.play(chunk))
+
+    async def finish(self) -> Spoken:
+        """Wait until the turn was heard or interrupted, and say what was heard."""
+        await self._until_interrupted(self._playout.drained())
+        return Spoken(self._playout.heard(), self._interrupted.is_set())
+
+    async def _until_interrupted(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        cut = asyncio.ensure_future(self._interrupted.wait())
+        try:
+            await asyncio.wait({task, cut}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()
+        finally:
+            for pending in (task, cut):
+                if not pending.done():
+                    pending.cancel()
+            await asyncio.gather(task, cut, return_exceptions=True)

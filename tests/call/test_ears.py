@@ -1,0 +1,43 @@
+from voiceplane.call.ears import PREROLL_S, WINDOW_BYTES, Ears
+from voiceplane.turn.gate import SpeechPaused, SpeechStarted
+
+FRAME = 640  # 20 ms of 16 kHz s16le
+
+
+class LoudIsVoice:
+    """A detector for tests of the bookkeeping only: any non-zero byte is a voice."""
+
+    def probability(self, window: bytes) -> float:
+        assert len(window) == WINDOW_BYTES
+        return 0.9 if any(window) else 0.0
+
+
+def listen(ears: Ears, pattern: str) -> list[SpeechStarted | SpeechPaused]:
+    """Feed 20 ms frames: `#` is a voice, `.` is silence; the first frame ends at 0.02 s."""
+    edges = []
+    for index, mark in enumerate(pattern):
+        frame = (b"\x01\x10" if mark == "#" else b"\0\0") * (FRAME // 2)
+        edges += ears.hear(frame, at=(index + 1) * 0.02)
+    return edges
+
+
+def test_speech_is_found_where_it_is_within_one_window() -> None:
+    edges = listen(Ears(LoudIsVoice()), "." * 50 + "#" * 50 + "." * 20)
+    assert isinstance(edges[0], SpeechStarted) and abs(edges[0].at - 1.0) <= 0.032
+    assert isinstance(edges[1], SpeechPaused) and abs(edges[1].since - 2.0) <= 0.032
+
+
+def test_the_utterance_begins_a_little_before_the_first_voiced_window() -> None:
+    ears = Ears(LoudIsVoice())
+    listen(ears, "." * 50 + "#" * 50)
+    ears.begin_utterance(1.0)
+    audio = ears.utterance()
+    assert abs(len(audio) / 32_000 - (1.0 + PREROLL_S)) < 0.001
+    assert not any(audio[: int(PREROLL_S * 32_000)]) and audio[-1]
+
+
+def test_memory_stays_bounded_in_a_long_call() -> None:
+    ears = Ears(LoudIsVoice())
+    listen(ears, "#" * (50 * 70))
+    ears.begin_utterance(0.0)
+    assert len(ears.utterance()) <= 34 * 32_000

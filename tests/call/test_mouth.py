@@ -1,0 +1,77 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+from voiceplane.call.mouth import Chunk, Mouth
+from voiceplane.contract.audio import Pcm, WordTime
+
+
+class WordBySpeaker:
+    """One chunk a word, 100 ms each."""
+
+    async def speak(self, text: str, *, constant: bool) -> AsyncIterator[Chunk]:
+        for word in text.split():
+            yield Chunk(Pcm(bytes(1600), 8000), (WordTime(word, 0.0, 100.0),))
+
+
+class Line:
+    """A line that sends one chunk each time it is told to."""
+
+    def __init__(self) -> None:
+        self.queued: list[str] = []
+        self.sent: list[str] = []
+        self.changed = asyncio.Event()
+
+    def begin(self) -> None:
+        self.sent.clear()
+
+    async def play(self, chunk: Chunk) -> None:
+        self.queued += [word.text for word in chunk.words]
+
+    async def drained(self) -> None:
+        while self.queued:
+            self.changed.clear()
+            await self.changed.wait()
+
+    def clear(self) -> None:
+        self.queued.clear()
+        self.changed.set()
+
+    def heard(self) -> str:
+        return " ".join(self.sent)
+
+    def send(self, count: int) -> None:
+        self.sent += self.queued[:count]
+        del self.queued[:count]
+        self.changed.set()
+
+
+async def test_a_turn_that_was_sent_whole_was_heard_whole() -> None:
+    line = Line()
+    mouth = Mouth(WordBySpeaker(), line)
+    mouth.begin()
+    await mouth.phrase("one two three")
+    line.send(3)
+    spoken = await mouth.finish()
+    assert (spoken.text, spoken.interrupted) == ("one two three", False)
+
+
+async def test_an_interrupted_turn_holds_only_the_words_that_were_sent() -> None:
+    line = Line()
+    mouth = Mouth(WordBySpeaker(), line)
+    mouth.begin()
+    await mouth.phrase("one two three four")
+    line.send(2)
+    finishing = asyncio.create_task(mouth.finish())
+    await asyncio.sleep(0)
+    mouth.interrupt()
+    spoken = await finishing
+    assert (spoken.text, spoken.interrupted) == ("one two", True)
+
+
+async def test_nothing_more_is_spoken_after_an_interruption() -> None:
+    line = Line()
+    mouth = Mouth(WordBySpeaker(), line)
+    mouth.begin()
+    mouth.interrupt()
+    await mouth.phrase("five six")
+    assert line.queued == []
