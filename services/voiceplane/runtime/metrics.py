@@ -1,0 +1,23 @@
+"""Prometheus metrics of a process. Labels are bounded: never a number, a call id or free text."""
+
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 5.0, 10.0)
+
+CALLS_ACTIVE = Gauge("voiceplane_calls_active", "Calls that are live on this gateway")
+CALLS_ENDED = Counter("voiceplane_calls_ended_total", "Ended calls", ["outcome", "reason"])
+CALLS_REFUSED = Counter("voiceplane_calls_refused_total", "INVITEs refused", ["status"])
+DRAINING = Gauge("voiceplane_draining", "1 while new calls are refused")
+TURN_LATENCY = Histogram(
+    "voiceplane_turn_latency_seconds", "Caller's last sound to the first packet of the reply", buckets=SECONDS
+)
+OPERATION = Histogram(
+    "gen_ai_client_operation_duration_seconds", "Requests to models", ["gen_ai_operation_name"], buckets=SECONDS
+)
+EXECUTE_TOOL = Histogram("gen_ai_execute_tool_duration_seconds", "Tool invocations", ["outcome"], buckets=SECONDS)
+
+
+def serve(port: int, host: str = "127.0.0.1") -> int:
+    """Serve /metrics from a thread of its own; return the port that was bound."""
+    server, _ = start_http_server(port, addr=host)
+    return int(server.server_port)
