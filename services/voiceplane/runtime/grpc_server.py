@@ -20,6 +20,12 @@ _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
 )
 
+_SERVER_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # two processes on one port would split the calls silently
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),  # the default of 5 minutes refuses our own keepalive
+)
+
 
 def channel(target: str) -> grpc.aio.Channel:
     """Open a plain-text channel that reconnects quickly; transport security is the mesh's or the pod network's."""
@@ -89,7 +95,7 @@ async def serve(
     interceptors = (TraceInterceptor(),) if traced else ()
     server = grpc.aio.server(
         interceptors=interceptors,
-        options=(("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)),
+        options=_SERVER_OPTIONS,
     )
     health = health_aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)

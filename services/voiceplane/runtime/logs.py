@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import traceback
+from datetime import UTC, datetime
 from typing import Any
 
 from opentelemetry import trace
@@ -16,15 +17,23 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 class JsonFormatter(logging.Formatter):
     """Write a record as JSON; fields marked as personal data become their length."""
 
-    def __init__(self, service: str) -> None:
-        """Name the service in every line."""
+    def __init__(self, service: str, *, keep_personal: bool = False) -> None:
+        """Name the service in every line; `keep_personal` is for a laptop only."""
         super().__init__()
         self._service = service
+        self._keep_personal = keep_personal
+
+    def _shown(self, key: str, value: Any) -> Any:
+        if is_personal(key) and not self._keep_personal:
+            return f"[{len(str(value))} characters]"
+        if isinstance(value, dict):
+            return {str(name): self._shown(str(name), part) for name, part in value.items()}
+        return value
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line."""
         line: dict[str, Any] = {
-            "time": f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}",
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "service": self._service,
             "logger": record.name,
@@ -34,16 +43,16 @@ class JsonFormatter(logging.Formatter):
         if span.is_valid:
             line["trace_id"], line["span_id"] = f"{span.trace_id:032x}", f"{span.span_id:016x}"
         for key, value in vars(record).items():
-            if key not in _STANDARD:
-                line[key] = f"[{len(str(value))} characters]" if is_personal(key) else value
+            if key not in _STANDARD and key not in line:
+                line[key] = self._shown(key, value)
         if record.exc_info and record.exc_info[0] is not None:
             line["error.type"] = record.exc_info[0].__name__
             line["stack"] = "".join(traceback.format_tb(record.exc_info[2]))
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
-def configure(service: str, level: str = "INFO") -> None:
+def configure(service: str, level: str = "INFO", *, keep_personal: bool = False) -> None:
     """Send every log of this process to stderr as JSON."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(service))
+    handler.setFormatter(JsonFormatter(service, keep_personal=keep_personal))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -3,6 +3,7 @@
 import contextlib
 import contextvars
 import random
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,10 +11,10 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator
-from opentelemetry.trace import Span, SpanKind, Tracer
+from opentelemetry.trace import Link, Span, SpanKind, Status, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
@@ -22,6 +23,7 @@ from voiceplane.contract.ids import CallId
 _PROPAGATOR = TraceContextTextMapPropagator()
 _FORCED_TRACE_ID: contextvars.ContextVar[int | None] = contextvars.ContextVar("forced_trace_id", default=None)
 EXPORT_TIMEOUT_S = 5
+SHUTDOWN_S = 5.0  # what a stopping process waits for a collector that may be away
 QUEUE_SPANS = 8192  # about 100 calls' worth while the collector is away; then the newest are dropped
 
 
@@ -39,7 +41,7 @@ class CallIdGenerator(IdGenerator):
 
 def is_personal(key: str) -> bool:
     """Say whether a key is marked as personal data: it has a segment `pii`."""
-    return "pii" in key.replace("_", ".").split(".")
+    return "pii" in key.lower().replace("_", ".").replace("-", ".").split(".")
 
 
 class RedactingExporter(SpanExporter):
@@ -62,21 +64,25 @@ class RedactingExporter(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
 
+# An exception's words may quote the caller, and a stack shows the source line; its type says enough in a trace.
+_FREE_TEXT = frozenset({"exception.message", "exception.stacktrace"})
+
+
+def _kept(attributes: Mapping[str, AttributeValue] | None) -> dict[str, AttributeValue]:
+    return {key: value for key, value in (attributes or {}).items() if not is_personal(key) and key not in _FREE_TEXT}
+
+
 def _redacted(span: ReadableSpan) -> ReadableSpan:
-    attributes = span.attributes or {}
-    if not any(is_personal(key) for key in attributes):
-        return span
-    kept = {key: value for key, value in attributes.items() if not is_personal(key)}
     return ReadableSpan(
         name=span.name,
         context=span.get_span_context(),
         parent=span.parent,
         resource=span.resource,
-        attributes=kept,
-        events=span.events,
-        links=span.links,
+        attributes=_kept(span.attributes),
+        events=[Event(event.name, _kept(event.attributes), event.timestamp) for event in span.events],
+        links=[Link(link.context, _kept(link.attributes)) for link in span.links],
         kind=span.kind,
-        status=span.status,
+        status=Status(span.status.status_code),  # its description repeats the exception's words
         start_time=span.start_time,
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,
@@ -90,20 +96,20 @@ class Telemetry:
     provider: TracerProvider
 
     def shutdown(self) -> None:
-        """Send what is left, within the export timeout, and stop."""
-        self.provider.force_flush(EXPORT_TIMEOUT_S * 1000)
-        self.provider.shutdown()
+        """Send what is left and stop, within SHUTDOWN_S: the SDK's own flush has no bound when the far side hangs."""
+        stopping = threading.Thread(target=self.provider.shutdown, name="telemetry-shutdown", daemon=True)
+        stopping.start()
+        stopping.join(SHUTDOWN_S)
 
 
-def configure(service: str, *, otlp_endpoint: str | None, instance: str = "") -> Telemetry:
+def configure(service: str, *, otlp_endpoint: str | None, instance: str = "", keep_personal: bool = False) -> Telemetry:
     """Set up tracing for the process; without an endpoint spans are made and propagated but not sent."""
     resource = Resource.create({"service.name": service, "service.instance.id": instance or service})
     provider = TracerProvider(resource=resource, id_generator=CallIdGenerator())
     if otlp_endpoint:
-        exporter = OTLPSpanExporter(endpoint=otlp_endpoint, insecure=True, timeout=EXPORT_TIMEOUT_S)
-        provider.add_span_processor(
-            BatchSpanProcessor(RedactingExporter(exporter), max_queue_size=QUEUE_SPANS, schedule_delay_millis=500)
-        )
+        otlp = OTLPSpanExporter(endpoint=otlp_endpoint, insecure=True, timeout=EXPORT_TIMEOUT_S)
+        exporter: SpanExporter = otlp if keep_personal else RedactingExporter(otlp)
+        provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=QUEUE_SPANS, schedule_delay_millis=500))
     trace.set_tracer_provider(provider)
     return Telemetry(provider)
 
