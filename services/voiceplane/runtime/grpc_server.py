@@ -20,6 +20,8 @@ _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
 )
 
+# A span for each probe says nothing, and one for each span export would never end.
+_UNTRACED = ("grpc.health.", "opentelemetry.proto.collector.")
 _SERVER_OPTIONS = (
     ("grpc.so_reuseport", 0),  # two processes on one port would split the calls silently
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -43,7 +45,7 @@ class TraceInterceptor(grpc.aio.ServerInterceptor):
         """Wrap unary and server-streaming methods."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method.lstrip("/")
-        if handler is None or method.startswith("grpc.health"):
+        if handler is None or method.startswith(_UNTRACED):
             return handler
         context = telemetry.extract(handler_call_details.invocation_metadata or ())
         spans = telemetry.tracer("voiceplane.rpc")

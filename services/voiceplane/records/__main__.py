@@ -1,0 +1,76 @@
+"""The records process: `python -m voiceplane.records serve`. Calls, audits and traces in; SQL out."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import sys
+
+from voiceplane.records import http, service
+from voiceplane.records.errors import RecordsAwayError
+from voiceplane.records.ingest import IngestLimits, SpanIngest
+from voiceplane.records.store import open_store
+from voiceplane.runtime import grpc_server, health, logs, shutdown, telemetry
+from voiceplane.runtime.clock import SystemClock
+
+log = logging.getLogger(__name__)
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m voiceplane.records", description=__doc__)
+    serve = parser.add_subparsers(required=True, metavar="serve").add_parser("serve", help="run until SIGTERM")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    serve.add_argument("--grpc-port", type=int, default=0, help="Records and OTLP over gRPC; 0: any free port")
+    serve.add_argument("--http-port", type=int, default=0, help="OTLP over HTTP")
+    serve.add_argument("--metrics-port", type=int, default=0, help="/metrics, /healthz, /readyz")
+    serve.add_argument("--database-url", default="sqlite:///voiceplane-records.db", help="sqlite:/// or postgresql://")
+    serve.add_argument("--keep-spans-days", type=float, default=7.0, help="older spans are deleted")
+    serve.add_argument("--keep-personal", action="store_true", help="keep attributes with a pii segment in traces")
+    serve.add_argument("--otlp-endpoint", default=None, help="where this process sends its own spans")
+    serve.add_argument("--log-level", default="INFO")
+    return parser.parse_args(argv)
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    stop = shutdown.stop_event()
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(options.database_url))
+        ingest = SpanIngest(store, SystemClock(), IngestLimits(keep_days=options.keep_spans_days))
+        await stack.enter_async_context(ingest.running())
+        server = await stack.enter_async_context(
+            grpc_server.serve(
+                lambda server: service.register(server, store, ingest, keep_personal=options.keep_personal),
+                host=options.host,
+                port=options.grpc_port,
+            )
+        )
+        http_port = await stack.enter_async_context(
+            http.serve(ingest, host=options.host, port=options.http_port, keep_personal=options.keep_personal)
+        )
+        metrics_port = stack.enter_context(
+            health.serve(options.metrics_port, options.host, ready=lambda: not stop.is_set())
+        )
+        # One line on stdout for whoever started the process; everything else goes to the log.
+        sys.stdout.write(f"ready grpc={server.port} http={http_port} metrics={metrics_port}\n")
+        sys.stdout.flush()
+        await stop.wait()
+        log.info("stopping")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the process; the exit status is 1 when it could not start."""
+    options = _arguments(argv)
+    logs.configure("records", options.log_level)
+    traces = telemetry.configure("records", otlp_endpoint=options.otlp_endpoint)
+    try:
+        asyncio.run(_serve(options))
+    except (OSError, ValueError, RecordsAwayError) as error:
+        sys.stderr.write(f"records cannot start: {error}\n")
+        return 1
+    finally:
+        traces.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

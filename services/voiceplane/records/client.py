@@ -1,0 +1,90 @@
+"""Send records from the gateway, and read them for people. A record waits on disk while the records process is away."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from voiceplane.records import convert
+from voiceplane.records.errors import AmbiguousCallError, NoSuchCallError, RecordsAwayError
+from voiceplane.records.rows import AuditRow, CallRow, SpanRow
+from voiceplane.rpc.v1 import records_pb2 as pb
+from voiceplane.rpc.v1 import records_pb2_grpc
+from voiceplane.runtime import grpc_server, telemetry
+from voiceplane.runtime.outbox import Metadata, Outbox, OutboxLimits, RefusedError, TryLaterError
+
+READ_S = 5.0
+_REFUSED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED)
+
+
+class RecordsClient:
+    """Where a process leaves its records; `append` never waits and never raises."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        """Leave records in this outbox."""
+        self._outbox = outbox
+
+    def append(self, record: CallRow | AuditRow) -> None:
+        """Take a record; it is delivered at least once, and kept once by the records process."""
+        if isinstance(record, CallRow):
+            request = pb.AppendRequest(call=convert.call_message(record))
+        else:
+            request = pb.AppendRequest(audit=convert.audit_message(record))
+        self._outbox.put(request.SerializeToString())
+
+    @property
+    def waiting(self) -> int:
+        """Count the records that are not delivered yet."""
+        return self._outbox.waiting
+
+
+@contextlib.asynccontextmanager
+async def open_client(target: str, spool: Path, *, limits: OutboxLimits | None = None) -> AsyncIterator[RecordsClient]:
+    """Deliver records to `target` until the block ends; `spool` is a folder that belongs to this process alone."""
+    async with grpc_server.channel(target) as channel:
+        stub: Any = records_pb2_grpc.RecordsStub(channel)
+
+        async def send(message: bytes, metadata: Metadata) -> None:
+            try:
+                await stub.Append(pb.AppendRequest.FromString(message), timeout=READ_S, metadata=metadata)
+            except grpc.aio.AioRpcError as error:
+                if error.code() in _REFUSED:
+                    raise RefusedError(error.details()) from error
+                raise TryLaterError(error.code().name) from error
+
+        async with Outbox(send, spool, limits=limits).running() as outbox:
+            yield RecordsClient(outbox)
+
+
+async def _ask(target: str, method: str, request: Any) -> Any:
+    async with grpc_server.channel(target) as channel:
+        stub: Any = records_pb2_grpc.RecordsStub(channel)
+        try:
+            return await getattr(stub, method)(request, timeout=READ_S, metadata=telemetry.inject())
+        except grpc.aio.AioRpcError as error:
+            details = error.details() or error.code().name
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                raise NoSuchCallError(details) from error
+            if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+                raise AmbiguousCallError(details) from error
+            raise RecordsAwayError(f"records at {target}: {details}") from error
+
+
+async def read_trace(target: str, call_id: str) -> tuple[SpanRow, ...]:
+    """Return a call's spans by start; `call_id` may be a prefix or "latest". Raises RecordsError."""
+    reply: pb.GetTraceResponse = await _ask(target, "GetTrace", pb.GetTraceRequest(call_id=call_id))
+    return tuple(convert.span_row(span) for span in reply.spans)
+
+
+async def read_call(target: str, call_id: str) -> tuple[CallRow, tuple[AuditRow, ...]]:
+    """Return a call with its tool attempts; `call_id` may be a prefix or "latest". Raises RecordsError."""
+    reply: pb.GetCallResponse = await _ask(target, "GetCall", pb.GetCallRequest(call_id=call_id))
+    return convert.call_row(reply.call), tuple(convert.audit_row(audit) for audit in reply.audits)
+
+
+async def read_calls(target: str, limit: int = 20) -> tuple[CallRow, ...]:
+    """Return the newest calls first. Raises RecordsError."""
+    reply: pb.ListCallRecordsResponse = await _ask(target, "ListCallRecords", pb.ListCallRecordsRequest(limit=limit))
+    return tuple(convert.call_row(call) for call in reply.calls)
