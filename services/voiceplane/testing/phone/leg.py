@@ -49,8 +49,11 @@ class Leg:
         _fill(request, body, headers)
         return await self._transact(request)
 
-    async def invite(self, *, body: str, headers: tuple[tuple[str, str], ...] = ()) -> SipResponse:
-        """Send an INVITE or re-INVITE, acknowledge the final response and return it. Rings without end."""
+    async def invite(self, *, body: str, headers: tuple[tuple[str, str], ...] = (), answer: str = "") -> SipResponse:
+        """Send an INVITE or re-INVITE, acknowledge the final response and return it. Rings without end.
+
+        `answer` goes in the ACK when the INVITE had no offer (RFC 3261 section 13.2.2.4).
+        """
         self._invite = self.dialog.request("INVITE", branch=new_branch())
         _fill(self._invite, body, headers)
         response = await self._transact(self._invite)
@@ -58,6 +61,7 @@ class Leg:
         if response.status_code < 300:
             self.dialog.learn(response)
             ack = self.dialog.request("ACK", branch=new_branch(), cseq=cseq)
+            _fill(ack, answer, ())
             if not response.headers.get("contact"):
                 self.faults.append("2xx to INVITE without Contact (RFC 3261 section 13.3.1.4)")
         else:  # section 17.1.1.3: the ACK of a refusal belongs to the INVITE's transaction

@@ -7,6 +7,7 @@ late wake-up makes one packet late and never shifts those after it.
 import asyncio
 import secrets
 from collections import deque
+from typing import cast
 
 import numpy as np
 from aiortp.dtmf import DTMF_EVENTS, DtmfEvent, DtmfReceiver
@@ -101,8 +102,7 @@ class MediaStream(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the socket."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)  # not its subclass before Python 3.12
         self.local = transport.get_extra_info("sockname")[:2]
 
     def error_received(self, exc: Exception) -> None:
