@@ -1,0 +1,82 @@
+"""What the call knows of speech: three questions and their answers. The adapter to Triton is speech.client."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from voiceplane.contract.audio import Pcm, WordTime
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceTiming:
+    """Where the time of a request went: waiting in the server and on the way, computing, and all of it."""
+
+    queue_ms: float
+    compute_ms: float
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizedWord:
+    """A recognized word, its place in the audio and how sure the model is (0..1)."""
+
+    text: str
+    start_ms: float
+    end_ms: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said, as far as the recognizer can tell."""
+
+    text: str
+    words: tuple[RecognizedWord, ...]
+    no_speech_probability: float
+    timing: InferenceTiming
+
+    @property
+    def confidence(self) -> float:
+        """Return the mean word probability, 0 for no words."""
+        return sum(word.probability for word in self.words) / len(self.words) if self.words else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnVerdict:
+    """How likely the speaker is done, 0..1."""
+
+    probability: float
+    timing: InferenceTiming
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChunk:
+    """A piece of synthesized speech with its words."""
+
+    pcm: Pcm
+    words: tuple[WordTime, ...]
+    timing: InferenceTiming
+
+
+class Recognizer(Protocol):
+    """Words from audio."""
+
+    async def recognize(self, audio: bytes, *, hints: str = "") -> Transcript:
+        """Recognize 16 kHz s16le audio; SpeechError when it cannot be done in time."""
+        ...
+
+
+class TurnJudge(Protocol):
+    """Is the speaker done?"""
+
+    async def end_probability(self, audio: bytes) -> TurnVerdict:
+        """Judge 16 kHz s16le audio up to a pause; SpeechError when it cannot be done in time."""
+        ...
+
+
+class Synthesizer(Protocol):
+    """Speech from words."""
+
+    def synthesize(self, text: str, voice: str, *, sample_rate: int, speed: float = 1.0) -> AsyncIterator[SpeechChunk]:
+        """Yield speech as soon as it exists; SpeechError when it cannot be done in time."""
+        ...

@@ -1,0 +1,51 @@
+"""Speech profiles: which models, by digest, serve an agent. Read by speech.server, the cache and voiceplane doctor."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from voiceplane.runtime.models import Model, ModelUnavailableError, catalogue
+
+MANIFEST = Path(__file__).with_name("profiles.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The models of one profile."""
+
+    name: str
+    about: str
+    asr: Model
+    turn: Model
+    vad: Model
+    voices: tuple[tuple[str, Model], ...]
+
+    def models(self) -> tuple[Model, ...]:
+        """Return every model of the profile once."""
+        return (self.asr, self.turn, self.vad, *(model for _, model in self.voices))
+
+    def voice(self, name: str) -> Model:
+        """Return a voice; ModelUnavailableError names those there are."""
+        voices = dict(self.voices)
+        if name not in voices:
+            raise ModelUnavailableError(f"profile {self.name} has no voice {name!r}; it has {', '.join(voices)}")
+        return voices[name]
+
+
+def load_profile(name: str) -> Profile:
+    """Read a profile and check that its digests are the catalogue's; ModelUnavailableError otherwise."""
+    profiles = tomllib.loads(MANIFEST.read_text())
+    if name not in profiles:
+        raise ModelUnavailableError(f"no speech profile is named {name!r}; there are {', '.join(sorted(profiles))}")
+    entry = profiles[name]
+    voices = tuple((voice, _pinned(pin)) for voice, pin in entry["voices"].items())
+    return Profile(name, entry["about"], _pinned(entry["asr"]), _pinned(entry["turn"]), _pinned(entry["vad"]), voices)
+
+
+def _pinned(pin: str) -> Model:
+    name, _, digest = pin.partition("@")
+    model = catalogue().get(name)
+    if model is None or model.digest != digest:
+        found = "not in the catalogue" if model is None else f"{model.digest} in the catalogue"
+        raise ModelUnavailableError(f"the profile wants {name} with digest {digest}, but it is {found}")
+    return model

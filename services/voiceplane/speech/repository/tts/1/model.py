@@ -1,0 +1,67 @@
+"""tts: text -> audio chunks with word times, as soon as they exist. A shell over lib/voice.py."""
+
+import os
+import site
+
+site.addsitedir(os.environ["VOICEPLANE_TRITON_SITE"])  # the stub has an interpreter of its own, without site-packages
+import sys
+
+sys.path.insert(0, os.environ["VOICEPLANE_SPEECH_LIB"])
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import shell
+import triton_python_backend_utils as pb
+import voice
+
+STREAMS = 2  # phrases of different calls take turns on two threads; more only wait for the same cores
+
+
+class TritonPythonModel:
+    """Speak each request on a thread and stream its chunks."""
+
+    def initialize(self, args):
+        """Load every voice named in config.pbtxt, as JSON {name: path}."""
+        self._voices = {n: voice.Voice(p) for n, p in json.loads(shell.parameter(args, "voices")).items()}
+        self._threads = ThreadPoolExecutor(STREAMS)
+
+    def execute(self, requests):
+        """Read the requests here, their memory goes with this call; the chunks follow through each sender."""
+        for request in requests:
+            wish = (
+                shell.text_of(pb.get_input_tensor_by_name(request, "VOICE")),
+                shell.text_of(pb.get_input_tensor_by_name(request, "TEXT")),
+                int(pb.get_input_tensor_by_name(request, "SAMPLE_RATE").as_numpy().reshape(-1)[0]),
+                float(pb.get_input_tensor_by_name(request, "SPEED").as_numpy().reshape(-1)[0]),
+            )
+            self._threads.submit(self._speak, wish, request.get_response_sender())
+
+    def finalize(self):
+        """Let running phrases end."""
+        self._threads.shutdown()
+
+    def _speak(self, wish, sender):
+        name, text, rate, speed = wish
+        try:
+            if name not in self._voices:
+                raise ValueError(f"no voice {name!r} here; voices are {', '.join(sorted(self._voices))}")
+            started = time.time_ns()
+            for samples, words in self._voices[name].speak(text, rate, speed):
+                if sender.is_cancelled():
+                    break
+                sender.send(
+                    pb.InferenceResponse(
+                        [
+                            pb.Tensor("AUDIO", samples[None, :]),
+                            pb.Tensor("WORDS", shell.strings(json.dumps(words, ensure_ascii=False))),
+                            pb.Tensor("TIMES", shell.times(started)),
+                        ]
+                    )
+                )
+                started = time.time_ns()
+        except Exception as error:  # the thread's outermost edge: the requester is told
+            sender.send(pb.InferenceResponse(error=pb.TritonError(str(error))))
+        finally:
+            sender.send(flags=pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
