@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from voiceplane.records import convert
 from voiceplane.records.errors import AmbiguousCallError, NoSuchCallError, RecordsAwayError
@@ -16,11 +17,12 @@ from voiceplane.runtime import grpc_server, telemetry
 from voiceplane.runtime.outbox import Metadata, Outbox, OutboxLimits, RefusedError, TryLaterError
 
 READ_S = 5.0
-_REFUSED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED)
+# Sent again, these would fail again, and everything behind them would wait for ever.
+_REFUSED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
 
 
 class RecordsClient:
-    """Where a process leaves its records; `append` never waits and never raises."""
+    """Where a process leaves its records; `append` never waits."""
 
     def __init__(self, outbox: Outbox) -> None:
         """Leave records in this outbox."""
@@ -48,7 +50,11 @@ async def open_client(target: str, spool: Path, *, limits: OutboxLimits | None =
 
         async def send(message: bytes, metadata: Metadata) -> None:
             try:
-                await stub.Append(pb.AppendRequest.FromString(message), timeout=READ_S, metadata=metadata)
+                request = pb.AppendRequest.FromString(message)
+            except DecodeError as error:
+                raise RefusedError("not an AppendRequest") from error
+            try:
+                await stub.Append(request, timeout=READ_S, metadata=metadata)
             except grpc.aio.AioRpcError as error:
                 if error.code() in _REFUSED:
                     raise RefusedError(error.details()) from error

@@ -1,4 +1,4 @@
-"""OTLP over HTTP: POST /v1/traces, protobuf or JSON. Triton's OpenTelemetry mode exports only this way. Feeds ingest."""
+"""OTLP over HTTP: POST /v1/traces, protobuf or JSON. Triton's OpenTelemetry mode exports only so. Feeds ingest."""
 
 import contextlib
 from collections.abc import AsyncIterator

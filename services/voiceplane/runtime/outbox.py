@@ -30,7 +30,7 @@ class TryLaterError(Exception):
 
 
 class RefusedError(Exception):
-    """The far side will never take this message: it is dropped and counted."""
+    """The far side will never take this message: it is set aside on disk and counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,12 @@ class Outbox:
             return False
         except RefusedError as error:
             LOST.labels("refused").inc()
-            log.error("message refused by the far side, dropped", extra={"error.type": type(error).__name__})
+            log.error("message refused by the far side, set aside", extra={"reason": str(error)})
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(self._spool.set_aside, message)
+        except Exception:  # the edge of this task: a fault in `send` must not end the delivery of all others
+            log.exception("sending failed in an unforeseen way, the message waits")
+            return False
         return True
 
     def _keep(self, message: bytes) -> None:

@@ -22,7 +22,8 @@ class Spool:
         for half in folder.glob("*.part"):
             half.unlink()
         self._sizes = {path.name: path.stat().st_size for path in sorted(folder.glob("*.msg"))}
-        self._next = int(max(self._sizes, default="0.msg").removesuffix(".msg")) + 1
+        taken = [int(path.stem) for kind in ("*.msg", "*.refused") for path in folder.glob(kind)]
+        self._next = max(taken, default=0) + 1
 
     def __len__(self) -> int:
         """Count the messages."""
@@ -33,14 +34,17 @@ class Spool:
         if len(self._sizes) >= self._max_messages or sum(self._sizes.values()) + len(message) > self._max_bytes:
             raise SpoolFullError(f"{len(self._sizes)} messages wait in the spool")
         name = f"{self._next:012d}.msg"
+        self._write(name, message)
+        self._next += 1
+        self._sizes[name] = len(message)
+
+    def _write(self, name: str, message: bytes) -> None:
         part = self._folder / f"{name}.part"
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(message)
             file.flush()
             os.fsync(file.fileno())
         part.rename(self._folder / name)
-        self._next += 1
-        self._sizes[name] = len(message)
 
     def oldest(self) -> tuple[str | None, bytes | None]:
         """Return the name and content of the first message, or two Nones; one that cannot be read is passed over."""
@@ -50,6 +54,14 @@ class Spool:
             except OSError:
                 del self._sizes[name]
         return None, None
+
+    def set_aside(self, message: bytes) -> None:
+        """Keep a message that the far side refused for a person to look at; only the newest 100 are kept."""
+        kept = sorted(self._folder.glob("*.refused"))
+        for path in kept[: len(kept) - 99]:
+            path.unlink()
+        self._write(f"{self._next:012d}.refused", message)
+        self._next += 1
 
     def remove(self, name: str) -> None:
         """Forget a delivered message."""
