@@ -1,0 +1,153 @@
+"""The outbox: nothing is lost while the far side is away, or across a restart."""
+
+import asyncio
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from voiceplane.runtime.outbox import Metadata, Outbox, OutboxLimits, RefusedError, TryLaterError
+from voiceplane.runtime.spool import Spool, SpoolFullError
+
+QUICK = OutboxLimits(send_s=0.5, first_retry_s=0.01, last_retry_s=0.05, drain_s=0.5)
+
+
+class FarSide:
+    """Takes messages while it is up."""
+
+    def __init__(self, *, up: bool = True) -> None:
+        self.up = up
+        self.taken: list[bytes] = []
+        self.asked = 0
+
+    async def send(self, message: bytes, metadata: Metadata) -> None:
+        self.asked += 1
+        if not self.up:
+            raise TryLaterError("away")
+        if message.startswith(b"bad"):
+            raise RefusedError("bad message")
+        self.taken.append(message)
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - neither a folder nor an outbox has an event to wait for
+            await asyncio.sleep(0.005)
+
+
+def _on_disk(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(folder.iterdir())]
+
+
+async def test_messages_arrive_in_order_and_touch_no_disk(tmp_path: Path) -> None:
+    far = FarSide()
+    async with Outbox(far.send, tmp_path, limits=QUICK).running() as outbox:
+        for number in range(100):
+            outbox.put(b"%d" % number)
+        await _until(lambda: not outbox.waiting)
+    assert far.taken == [b"%d" % number for number in range(100)]
+    assert not _on_disk(tmp_path)
+
+
+async def test_messages_wait_on_disk_while_the_far_side_is_away_and_follow_in_order(tmp_path: Path) -> None:
+    far = FarSide(up=False)
+    async with Outbox(far.send, tmp_path, limits=QUICK).running() as outbox:
+        for number in range(20):
+            outbox.put(b"%d" % number)
+        await _until(lambda: len(_on_disk(tmp_path)) == 20)
+        far.up = True
+        await _until(lambda: not outbox.waiting)
+    assert far.taken == [b"%d" % number for number in range(20)]
+    assert not _on_disk(tmp_path)
+
+
+async def test_messages_survive_the_process(tmp_path: Path) -> None:
+    away = FarSide(up=False)
+    async with Outbox(away.send, tmp_path, limits=QUICK).running() as outbox:
+        outbox.put(b"one")
+        outbox.put(b"two")
+    assert away.taken == []
+    back = FarSide()
+    async with Outbox(back.send, tmp_path, limits=QUICK).running() as outbox:
+        await _until(lambda: not outbox.waiting)
+    assert back.taken == [b"one", b"two"]
+
+
+async def test_a_far_side_that_hangs_counts_as_away(tmp_path: Path) -> None:
+    async def hang(message: bytes, metadata: Metadata) -> None:
+        await asyncio.sleep(60)
+
+    limits = OutboxLimits(send_s=0.05, first_retry_s=0.01, last_retry_s=0.05, drain_s=0.2)
+    async with Outbox(hang, tmp_path, limits=limits).running() as outbox:
+        outbox.put(b"kept")
+    assert _on_disk(tmp_path) == [b"kept"]
+
+
+async def test_an_exit_in_the_middle_of_a_send_keeps_the_message(tmp_path: Path) -> None:
+    async def hang(message: bytes, metadata: Metadata) -> None:
+        await asyncio.sleep(60)
+
+    limits = OutboxLimits(send_s=30, drain_s=0.05)
+    async with Outbox(hang, tmp_path, limits=limits).running() as outbox:
+        outbox.put(b"in flight")
+        await asyncio.sleep(0.02)
+    assert _on_disk(tmp_path) == [b"in flight"]
+
+
+async def test_a_refused_message_is_set_aside_and_holds_up_no_other(tmp_path: Path) -> None:
+    far = FarSide()
+    async with Outbox(far.send, tmp_path, limits=QUICK).running() as outbox:
+        outbox.put(b"bad one")
+        outbox.put(b"good")
+        await _until(lambda: not outbox.waiting)
+    assert far.taken == [b"good"]
+    assert _on_disk(tmp_path) == [b"bad one"]
+
+
+async def test_a_fault_in_send_ends_no_delivery(tmp_path: Path) -> None:
+    far = FarSide()
+    faults = 2
+
+    async def faulty(message: bytes, metadata: Metadata) -> None:
+        nonlocal faults
+        if faults:
+            faults -= 1
+            raise KeyError("bug")
+        await far.send(message, metadata)
+
+    async with Outbox(faulty, tmp_path, limits=QUICK).running() as outbox:
+        outbox.put(b"x")
+        await _until(lambda: not outbox.waiting)
+    assert far.taken == [b"x"]
+
+
+async def test_a_full_memory_refuses_the_newest_without_waiting(tmp_path: Path) -> None:
+    outbox = Outbox(FarSide().send, tmp_path, limits=OutboxLimits(in_memory=3))
+    for number in range(5):
+        outbox.put(b"%d" % number)
+    assert outbox.waiting == 3
+
+
+def test_a_spool_is_bounded_private_and_ignores_half_written_files(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    (folder / "000000000001.msg.part").write_bytes(b"half")
+    spool = Spool(folder, max_messages=2, max_bytes=10)
+    assert len(spool) == 0 and not list(folder.iterdir())
+    spool.add(b"12345")
+    with pytest.raises(SpoolFullError):
+        spool.add(b"123456")
+    spool.add(b"1234")
+    with pytest.raises(SpoolFullError):
+        spool.add(b"")
+    (path, _) = sorted(folder.iterdir())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert spool.oldest() == (path.name, b"12345")
+
+
+def test_a_spool_opened_again_goes_on_after_the_newest(tmp_path: Path) -> None:
+    Spool(tmp_path).add(b"first")
+    again = Spool(tmp_path)
+    again.add(b"second")
+    assert again.oldest()[1] == b"first" and len(again) == 2
