@@ -1,0 +1,73 @@
+"""`voiceplane validate`: every mistake of an agent's YAML with its place, or what the agent is."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from voiceplane.contract.load import Bundle, InvalidAgentError, load_bundle
+
+EPILOG = """examples:
+  voiceplane validate agent.yaml          explain every mistake, or sum the agent up
+  voiceplane validate - < agent.yaml      read standard input
+
+exit status: 0 valid, 1 mistakes, 2 the file cannot be read
+"""
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "validate",
+        help="explain every mistake in an agent's YAML",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("agent", help="a file with one VoiceAgent and its VoicePolicies; - for standard input")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check the file and print what was found."""
+    try:
+        bundle = read_bundle(options.agent)
+    except OSError as error:
+        print(f"cannot read {options.agent}: {error.strerror}", file=sys.stderr)
+        return 2
+    except InvalidAgentError as error:
+        for mistake in error.mistakes:
+            print(f"{options.agent}:{mistake.line}: {mistake.path}: {mistake.message}")
+        count = len(error.mistakes)
+        print(f"{count} mistake{'s' if count != 1 else ''}; no call can be answered with this file", file=sys.stderr)
+        return 1
+    print("\n".join(summary(bundle)))
+    return 0
+
+
+def read_bundle(path: str) -> Bundle:
+    """Load an agent from a file or standard input; OSError or InvalidAgentError."""
+    raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    return load_bundle(raw.decode("utf-8", errors="replace"))
+
+
+def summary(bundle: Bundle) -> list[str]:
+    """Say in a few lines what the agent is."""
+    spec, meta = bundle.agent.spec, bundle.agent.metadata
+    planner = "flow" if spec.planner.flow is not None else "model"
+    lines = [
+        f"VoiceAgent {meta.namespace}/{meta.name} is valid",
+        f"  revision   {bundle.revision}",
+        f"  policy     {spec.policy_ref.name if spec.policy_ref else '(default)'} sha256:{bundle.policy_digest}",
+        f"  speaks     {spec.language}, voice {spec.voice.name} of profile {spec.voice.profile}",
+        f"  planner    {planner}",
+        f"  opening    {spec.opening}",
+    ]
+    for intent in spec.intents:
+        slots = ", ".join(f"{slot.name}: {slot.type.value}" for slot in intent.slots) or "no slots"
+        lines.append(
+            f"  intent     {intent.name} ({len(intent.examples)} examples; {slots}) -> {intent.tool or 'reply only'}"
+        )
+    for tool in spec.tools:
+        where = f"{tool.http.method} {tool.http.url}" if tool.http else f"mcp {tool.mcp.tool if tool.mcp else ''}"
+        lines.append(f"  tool       {tool.name}: {where}, {tool.timeout:g} s, requires {tool.requires.value}")
+    lines.append(f"  escalation {spec.escalation.target if spec.escalation else 'none: the agent says goodbye'}")
+    return lines

@@ -1,0 +1,124 @@
+"""The caller's voice and a second pair of ears for `voiceplane call`: Triton when a stack runs, else espeak-ng."""
+
+import asyncio
+import contextlib
+import io
+import shutil
+import wave
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from voiceplane.contract.audio import SPEECH_RATE, Pcm
+from voiceplane.runtime.models import ModelUnavailableError
+from voiceplane.speech.client import TritonSpeech
+from voiceplane.speech.errors import SpeechError
+from voiceplane.speech.profiles import load_profile
+
+_ESPEAK_TIMEOUT_S = 20.0
+ESPEAK_VOICE = "en-us"
+MAX_ASR_MS = 28_000.0  # whisper hears at most 30 s at once
+
+
+class VoiceUnavailableError(Exception):
+    """There is nothing to speak with; the message says how to get a voice."""
+
+
+class CallerVoice(Protocol):
+    """Speech for the caller's side."""
+
+    @property
+    def about(self) -> str:
+        """Name the voice for people."""
+        ...
+
+    async def speak(self, text: str) -> Pcm:
+        """Turn words into samples; VoiceUnavailableError."""
+        ...
+
+
+class TritonVoice:
+    """A voice of the speech profile."""
+
+    def __init__(self, speech: TritonSpeech, voice: str) -> None:
+        """Speak with this voice."""
+        self._speech, self._voice = speech, voice
+        self.about = f"{voice} by Triton"
+
+    async def speak(self, text: str) -> Pcm:
+        """Collect the chunks of a sentence."""
+        try:
+            chunks = [
+                chunk.pcm.data async for chunk in self._speech.synthesize(text, self._voice, sample_rate=SPEECH_RATE)
+            ]
+        except SpeechError as error:
+            raise VoiceUnavailableError(str(error)) from error
+        return Pcm(b"".join(chunks), SPEECH_RATE)
+
+
+class EspeakVoice:
+    """espeak-ng as a separate program: not pretty, but clear, and a different voice than any agent's."""
+
+    about = "espeak-ng"
+
+    async def speak(self, text: str) -> Pcm:
+        """Run espeak-ng once; the words go in by standard input, so none can be an option."""
+        program = shutil.which("espeak-ng")
+        if program is None:
+            raise VoiceUnavailableError(
+                "no voice for --say: start `voiceplane dev agent.yaml`, or apt-get install espeak-ng"
+            )
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *("-v", ESPEAK_VOICE, "-s", "150", "--stdin", "--stdout"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            async with asyncio.timeout(_ESPEAK_TIMEOUT_S):
+                out, _ = await process.communicate(text.encode())
+        except TimeoutError as error:
+            raise VoiceUnavailableError(f"espeak-ng took more than {_ESPEAK_TIMEOUT_S:.0f} s") from error
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        if process.returncode or len(out) < 44:
+            raise VoiceUnavailableError(f"espeak-ng failed with status {process.returncode}")
+        with wave.open(io.BytesIO(out)) as speech:  # its header says nothing true of the length
+            return Pcm(speech.readframes(len(out) // 2), speech.getframerate())
+
+
+def other_voice(profile: str, agent_voice: str) -> str | None:
+    """Return a voice of the profile that is not the agent's, if it has one."""
+    try:
+        names = [name for name, _ in load_profile(profile).voices]
+    except ModelUnavailableError:
+        return None
+    return next((name for name in names if name != agent_voice), None)
+
+
+@contextlib.asynccontextmanager
+async def open_speech(endpoint: str | None) -> AsyncIterator[TritonSpeech | None]:
+    """Connect to Triton; None without an endpoint or when its models are not ready."""
+    if endpoint is None:
+        yield None
+        return
+    async with TritonSpeech((endpoint,)) as speech:
+        ready = await speech.health()
+        yield speech if ready["tts"] and ready["asr"] else None
+
+
+def caller_voice(speech: TritonSpeech | None, voice: str | None) -> CallerVoice:
+    """Choose the best voice there is."""
+    return TritonVoice(speech, voice) if speech is not None and voice is not None else EspeakVoice()
+
+
+async def transcribe(speech: TritonSpeech, audio: Pcm) -> str:
+    """Recognize a stretch of 16 kHz speech; what is longer than whisper hears is cut into pieces."""
+    step = int(MAX_ASR_MS / 1000 * audio.sample_rate) * 2
+    texts = [
+        (await speech.recognize(audio.data[start : start + step])).text for start in range(0, len(audio.data), step)
+    ]
+    return " ".join(text.strip() for text in texts if text.strip())

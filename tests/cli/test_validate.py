@@ -1,0 +1,40 @@
+"""`voiceplane validate` as a user runs it."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from voiceplane.cli import validate
+
+EXAMPLE = Path(__file__).parents[2] / "docs/examples/parcel-desk.yaml"
+
+
+def run(path: Path) -> int:
+    return validate.run(argparse.Namespace(agent=str(path)))
+
+
+def test_a_valid_agent_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(EXAMPLE) == 0
+    out = capsys.readouterr().out
+    assert "VoiceAgent support/parcel-desk is valid" in out
+    assert "intent     track-parcel (6 examples; parcel_number: digits) -> parcel-status" in out
+    assert "policy     retail sha256:" in out
+
+
+def test_every_mistake_is_named_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = EXAMPLE.read_text()
+    text = text.replace("tool: parcel-status", "tool: parcel-state").replace("timeout: 2s", "timeout: 2")
+    broken = tmp_path / "agent.yaml"
+    broken.write_text(text.replace("onUnsure: 2", "onUnsure: 2, onUnsire: 1"))
+    assert run(broken) == 1
+    captured = capsys.readouterr()
+    timeout_line = next(n for n, line in enumerate(broken.read_text().splitlines(), 1) if "timeout: 2" in line)
+    assert f"{broken}:{timeout_line}: spec.tools[0].timeout: write a duration with its unit" in captured.out
+    assert "spec.escalation.onUnsire: unknown field" in captured.out
+    assert "mistakes; no call can be answered" in captured.err
+
+
+def test_a_missing_file_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path / "none.yaml") == 2
+    assert "cannot read" in capsys.readouterr().err
