@@ -20,6 +20,7 @@ _HEX = frozenset("0123456789abcdef")
 _SCHEMA_LOCK = 0x766F6963  # any constant: two processes that start at once create the tables one after the other
 _QUALITY = tuple(field.name for field in dataclasses.fields(QualityRow))
 MAX_LISTED = 1000
+BUSY_S = 4.0  # SQLite waits this long for another writer: less than a request may take
 
 
 def async_url(url: str) -> str:
@@ -43,7 +44,7 @@ async def open_store(url: str) -> AsyncIterator["Store"]:
     complete = async_url(url)
     if complete.startswith("sqlite"):
         Path(make_url(complete).database or "").parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(complete, connect_args={"timeout": 5.0})  # seconds to wait for another writer
+        engine = create_async_engine(complete, connect_args={"timeout": BUSY_S})
         event.listen(engine.sync_engine, "connect", _durable_sqlite)
     else:
         # A dead peer must not hold a request: 5 s to connect, 5 s for a statement.
@@ -79,8 +80,17 @@ def _stated() -> Iterator[None]:
         yield
     except (DataError, IntegrityError, OverflowError) as error:
         raise InvalidRecordError(type(error).__name__) from None
-    except (DBAPIError, SQLAlchemyError, OSError, TimeoutError) as error:
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        if isinstance(error, DBAPIError) and _is_about_values(error):
+            raise InvalidRecordError(type(error).__name__) from None
         raise RecordsAwayError(f"the database does not answer: {type(error).__name__}") from None
+
+
+def _is_about_values(error: DBAPIError) -> bool:
+    """Say whether the values were wrong: asyncpg tells it only by its cause and SQLSTATE (22 data, 23 constraint)."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    cause = error.orig.__cause__ if error.orig is not None else None
+    return state[:2] in ("22", "23") or isinstance(cause, ValueError)
 
 
 def _clean(value: str) -> str:

@@ -72,7 +72,7 @@ def draw_trace(spans: Sequence[SpanRow], *, width: int = 100) -> RenderableType:
         bad = any(each.error for each in line.spans)
         cells: list[Text] = [_label(line, bad=bad, room=name_width)]
         if wide:
-            cells.append(Text(span.service))
+            cells.append(Text(_plain(span.service)))
         cells.append(Text(_offset(span.start_unix_ns - start)))
         cells.append(_took(line, bad=bad))
         cells.append(_bar(span.start_unix_ns - start, end - start, total=total, width=bar_width, bad=bad))
@@ -89,7 +89,7 @@ def print_trace(spans: Sequence[SpanRow], console: Console | None = None) -> Non
         errors = sum(span.error for span in spans)
         lost = len(_orphans(spans))
         head = Text.assemble(("call ", "bold"), (spans[0].trace_id, "bold"))
-        head.append(f"  {len(spans)} spans from {', '.join(services)}", style="dim")
+        head.append(f"  {len(spans)} spans from {_plain(', '.join(services))}", style="dim")
         if errors:
             head.append(f"  {errors} failed", style="red")
         if lost:
@@ -162,9 +162,14 @@ def _groups(spans: list[SpanRow], children: dict[str, list[SpanRow]]) -> Iterato
     yield from cut()
 
 
+def _plain(text: str) -> str:
+    """Replace what a terminal would obey or not show: names and values come from other processes."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def _label(line: _Line, *, bad: bool, room: int) -> Text:
     """Write guides, name and marks; when there is too little room only the name is cut."""
-    name = line.first.name.removeprefix("voiceplane.rpc.v1.").removeprefix("inference.")
+    name = _plain(line.first.name).removeprefix("voiceplane.rpc.v1.").removeprefix("inference.")
     marks = Text()
     if len(line.spans) > 1:
         marks.append(f" ×{len(line.spans)}", style="cyan")
@@ -221,9 +226,9 @@ def _facts(line: _Line, *, service: bool) -> Text:
         shown.add(value)
         red = key == "error.type" or value in ("failed", "refused", "timed-out")
         unit = "ms" if key.endswith("_ms") else ""
-        text.append(f"{word + '=' if word else ''}{_rounded(value)}{unit} ", style="red" if red else "default")
+        text.append(f"{word + '=' if word else ''}{_plain(_rounded(value))}{unit} ", style="red" if red else "default")
     if service:
-        text.append(span.service, style="dim")
+        text.append(_plain(span.service), style="dim")
     return text
 
 

@@ -1,0 +1,73 @@
+"""`python -m voiceplane.records serve` as its operator sees it."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from tests.records import samples
+
+from voiceplane.records import client
+from voiceplane.records.store import open_store
+from voiceplane.runtime import grpc_server
+from voiceplane.runtime.outbox import OutboxLimits
+
+ROOT = Path(__file__).parents[2]
+
+
+async def _start(url: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error::ResourceWarning", "-m", "voiceplane.records", "serve", "--database-url", url),
+        env={**os.environ, "PYTHONPATH": str(ROOT / "services")},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def test_the_process_serves_until_sigterm_and_loses_nothing(database_url: str, tmp_path: Path) -> None:
+    process = await _start(database_url)
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(30):
+            ready = (await process.stdout.readline()).decode()
+        found = re.fullmatch(r"ready grpc=(\d+) http=(\d+) metrics=(\d+)\n", ready)
+        assert found, (ready, await process.communicate())
+        target = f"127.0.0.1:{found[1]}"
+        assert await grpc_server.healthy(target, timeout_s=5)
+        async with client.open_client(target, tmp_path / "spool", limits=OutboxLimits(drain_s=10)) as sender:
+            sender.append(samples.call())
+        assert (await client.read_call(target, "latest"))[0] == samples.call()
+
+        def metrics() -> str:
+            with urllib.request.urlopen(f"http://127.0.0.1:{found[3]}/metrics", timeout=5) as reply:
+                text: str = reply.read().decode()
+                return text
+
+        assert 'voiceplane_records_appended_total{kind="call"} 1.0' in await asyncio.to_thread(metrics)
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(15):
+            _, stderr = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, stderr
+    assert samples.call().caller_pii not in stderr.decode() and "Traceback" not in stderr.decode()
+    async with open_store(database_url) as store:
+        assert len(await store.calls()) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("mysql://x/y", "sqlite or postgresql"), ("postgresql://nobody@127.0.0.1:1/x", "database does not answer")],
+)
+async def test_a_process_that_cannot_start_says_why_in_one_line(url: str, words: str) -> None:
+    process = await _start(url)
+    async with asyncio.timeout(30):
+        _, stderr = await process.communicate()
+    assert process.returncode == 1
+    assert words in stderr.decode() and "Traceback" not in stderr.decode()
