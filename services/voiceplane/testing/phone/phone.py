@@ -52,7 +52,7 @@ class Phone:
     def __init__(self, target: str, settings: PhoneSettings | None = None) -> None:
         """Check the target; ValueError if it is no SIP URI with a host."""
         self._uri = parse_uri(target)
-        if self._uri.scheme != "sip" or not self._uri.host:
+        if not target.startswith("sip:") or not self._uri.host:
             raise ValueError(f"write the target as sip:name@host:port, not {target!r}")
         self._target = target.split(";")[0]
         self._settings = settings or PhoneSettings()
@@ -118,7 +118,8 @@ class Phone:
         assert self._inviting is not None and self.call is not None
         done, _ = await asyncio.wait({self._inviting}, timeout=self._settings.ring_timeout_s)
         if not done:
-            await self.cancel()
+            if self.ringing:  # RFC 3261 section 9.1: no CANCEL before a provisional response
+                await self.cancel()
             raise CallNotAnswered(f"no answer in {self._settings.ring_timeout_s:.1f} s")
         response = self._inviting.result()
         if response.status_code >= 300:
@@ -128,6 +129,11 @@ class Phone:
         self.call.media.started_at = self._settings.clock.monotonic()
         self.call.begin()
         return self.call
+
+    @property
+    def ringing(self) -> bool:
+        """Say whether the other side has shown a sign of life."""
+        return self._leg is not None and bool(self._leg.provisionals)
 
     async def cancel(self) -> int:
         """Cancel while it rings; return the INVITE's final status (487, or 200 if the answer came first: then BYE)."""

@@ -1,0 +1,41 @@
+"""`voiceplane`: one command for designers and operators. Each subcommand is a module of this package."""
+
+import argparse
+import sys
+
+from voiceplane.cli import call_command, demo, dev, doctor, install, records_commands, validate
+
+EPILOG = """first steps:
+  voiceplane doctor                              what this machine lacks, and how to get it
+  voiceplane validate agent.yaml                 every mistake, with its line
+  voiceplane dev agent.yaml                      run the agent; prints the SIP address to call
+  voiceplane call --say "Where is my parcel?"    talk to it from another terminal
+  voiceplane trace latest                        where the time of that call went
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser with all subcommands."""
+    built = argparse.ArgumentParser(
+        prog="voiceplane",
+        description="Voice agents for contact centers.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = built.add_subparsers(required=True, metavar="COMMAND")
+    for module in (validate, dev, call_command, records_commands, doctor, install, demo):
+        module.add(commands)
+    return built
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a subcommand and return its exit status."""
+    options = parser().parse_args(argv)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        return 130  # 128 + SIGINT, as a shell reports it
+
+
+if __name__ == "__main__":
+    sys.exit(main())

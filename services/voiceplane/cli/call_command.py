@@ -1,0 +1,196 @@
+"""`voiceplane call`: the test phone as a user's tool."""
+
+import argparse
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from voiceplane.cli.conversation import CallResult, Line, Script, hold
+from voiceplane.cli.state import read_endpoints, stack_folder
+from voiceplane.cli.voices import VoiceUnavailableError, caller_voice, open_speech, other_voice, transcribe
+from voiceplane.contract.audio import Pcm
+from voiceplane.speech.errors import SpeechError
+from voiceplane.testing.phone import CallNotAnswered, CallRefused, PhoneSettings, SignalingError, TransferPolicy
+
+OK, FAILED, USAGE, NOT_ANSWERED, NO_AUDIO, ENDED_EARLY = 0, 1, 2, 3, 4, 5
+EPILOG = """examples:
+  voiceplane call sip:agent@127.0.0.1:5060 --say "Where is my parcel?" --say "four five six seven two one"
+  voiceplane call sip:agent@127.0.0.1:5060 --play question.wav --dtmf "456721#" --record call.wav --timings
+  voiceplane call --say "Hi" --transcript          calls the stack that `voiceplane dev` runs on this machine
+
+Lines are said in the order given. Each waits until the agent has spoken and then been silent for 0.7 s.
+--record writes a stereo WAV: left the caller, right the agent, on one timeline.
+
+exit status:
+  0  the script was said to its end, or the agent transferred the call or said goodbye
+  1  the signaling broke, or no voice is at hand    2  wrong use
+  3  not answered or refused (the SIP status is printed)
+  4  answered, but the agent was not heard          5  the call ended before the script did
+"""
+
+
+class _Append(argparse.Action):
+    """Keep --say, --play and --dtmf in one list, in the order given."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Append a line."""
+        line = {"say": Line(say=values), "play": Line(play=Path(values)), "dtmf": Line(keys=values)}[self.dest]
+        namespace.lines = [*(getattr(namespace, "lines", None) or []), line]
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "call",
+        help="place a call to an agent and talk to it",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("target", nargs="?", help="sip:name@host:port; by default the stack of this machine")
+    parser.add_argument("--say", action=_Append, metavar="WORDS", help="speak these words (repeatable)")
+    parser.add_argument("--play", action=_Append, metavar="FILE", help="play a 16-bit WAV file (repeatable)")
+    parser.add_argument("--dtmf", action=_Append, metavar="KEYS", help="press keys (repeatable)")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write both directions to a stereo WAV file")
+    parser.add_argument("--transcript", action="store_true", help="recognize what the agent said and print it")
+    parser.add_argument("--timings", action="store_true", help="print the waits, measured on the recorded audio")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    parser.add_argument("--codec", default="PCMU,PCMA,G722", help="codecs to offer, best first (default %(default)s)")
+    parser.add_argument("--transport", choices=("udp", "tcp"), default="udp", help="SIP transport (default udp)")
+    parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="longest wait for an answer")
+    parser.add_argument("--patience", type=float, default=20.0, metavar="SECONDS", help="longest wait for the agent")
+    parser.add_argument("--speech", metavar="HOST:PORT", help="Triton for --say and --transcript")
+    parser.add_argument("--voice", help="voice of the caller; by default one that is not the agent's")
+    parser.add_argument("--stay", action="store_true", help="do not hang up after a transfer (RFC 3515)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Place the call; print as it goes."""
+    endpoints = read_endpoints(stack_folder())
+    target = options.target or (endpoints.sip if endpoints else None)
+    if target is None:
+        print("no stack runs on this machine: name a target, such as sip:agent@127.0.0.1:5060", file=sys.stderr)
+        return USAGE
+    speech = options.speech or (endpoints.speech if endpoints else None)
+    try:
+        settings = PhoneSettings(
+            codecs=tuple(options.codec.upper().split(",")),
+            transport=options.transport,
+            ring_timeout_s=options.timeout,
+            transfers=TransferPolicy(hang_up=not options.stay),
+        )
+        script = Script(target, tuple(getattr(options, "lines", None) or ()), settings, options.patience)
+        return asyncio.run(_call(script, options, speech))
+    except CallRefused as error:
+        return _fail(options, str(error), NOT_ANSWERED, sip_status=error.status)
+    except CallNotAnswered as error:
+        return _fail(options, str(error), NOT_ANSWERED)
+    except (ValueError, OSError) as error:
+        return _fail(options, str(error), USAGE)
+    except (SignalingError, VoiceUnavailableError) as error:
+        return _fail(options, str(error), FAILED)
+    except KeyboardInterrupt:
+        return 130
+
+
+async def _call(script: Script, options: argparse.Namespace, endpoint: str | None) -> int:
+    async with open_speech(endpoint) as speech:
+        voice = caller_voice(speech, options.voice or other_voice("cpu-small", "joe"))
+        if options.transcript and speech is None:
+            raise VoiceUnavailableError("--transcript needs the models of a running stack: voiceplane dev agent.yaml")
+        quiet = options.json
+        transcript: list[dict[str, str]] = []
+
+        async def heard(who: str, what: str | Pcm) -> None:
+            if isinstance(what, Pcm):
+                words = f"({what.duration_ms / 1000:.1f} s of speech)"
+                if options.transcript and speech is not None:
+                    try:
+                        words = await transcribe(speech, what)
+                    except SpeechError as error:
+                        words = f"(not recognized: {error})"
+                what = words
+            transcript.append({"who": who, "words": what})
+            if not quiet:
+                print(f"{who:>7}  {what}", flush=True)
+
+        if not quiet:
+            print(f"calling {script.target} with the voice {voice.about}", flush=True)
+        result = await hold(script, voice, heard, record=options.record)
+    status = outcome(result)
+    if options.json:
+        print(json.dumps(as_json(result, transcript, status), indent=2))
+        return status
+    for line in report(result, timings=options.timings):
+        print(line)
+    if options.record:
+        print(f"recorded to {options.record}")
+    return status
+
+
+def outcome(result: CallResult) -> int:
+    """Turn what came of a call into the exit status."""
+    if result.first_audio_ms is None:
+        return NO_AUDIO
+    if result.finished_script or result.refer_to is not None:
+        return OK
+    return ENDED_EARLY
+
+
+def report(result: CallResult, *, timings: bool) -> list[str]:
+    """Sum a call up for people."""
+    lines = [f"call {result.call_id}"]
+    if result.refer_to:
+        lines.append(f"transferred to {result.refer_to}")
+    if timings:
+        lines += timing_lines(result)
+    lines += [f"fault: {fault}" for fault in result.faults]
+    if result.lost:
+        lines.append(f"{result.lost} RTP packets of the agent were lost")
+    return lines
+
+
+def timing_lines(result: CallResult) -> list[str]:
+    """Write the waits of a call."""
+    lines = [f"answered after {result.answered_after_ms or 0:.0f} ms"]
+    if result.first_audio_ms is not None:
+        lines.append(f"agent's first sound {result.first_audio_ms:.0f} ms after the answer")
+    for number, turn in enumerate(result.turns, 1):
+        at = turn.caller_end_ms / 1000
+        lines.append(f"turn {number}: {turn.latency_ms:5.0f} ms from the caller's last sound (at {at:.2f} s)")
+    return lines
+
+
+def as_json(result: CallResult, transcript: list[dict[str, str]], status: int) -> dict[str, Any]:
+    """Write a call as one JSON object; audio is left out."""
+    return {
+        "status": status,
+        "call_id": result.call_id,
+        "answered_after_ms": result.answered_after_ms,
+        "first_audio_ms": result.first_audio_ms,
+        "turns": [asdict(turn) | {"latency_ms": turn.latency_ms} for turn in result.turns],
+        "transcript": transcript,
+        "refer_to": result.refer_to,
+        "ended_by": result.ended_by,
+        "finished_script": result.finished_script,
+        "faults": list(result.faults),
+        "lost": result.lost,
+        "seconds": result.seconds,
+    }
+
+
+def _fail(options: argparse.Namespace, message: str, status: int, *, sip_status: int | None = None) -> int:
+    if options.json:
+        print(json.dumps({"status": status, "error": message, "sip_status": sip_status}))
+    else:
+        print(message, file=sys.stderr)
+    return status

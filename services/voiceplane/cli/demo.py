@@ -1,0 +1,204 @@
+"""`voiceplane demo`: a real call to the example agent through every process, and what came of it, as it happens."""
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+from rich.console import Console
+
+from voiceplane.cli.call_command import timing_lines
+from voiceplane.cli.conversation import CallResult, Line, Script, hold
+from voiceplane.cli.dev import reporter, running_stack
+from voiceplane.cli.install import install_all
+from voiceplane.cli.parts import StackOptions
+from voiceplane.cli.ports import NoFreePortError
+from voiceplane.cli.records_commands import audit_line, print_record
+from voiceplane.cli.stack import StackFailedError
+from voiceplane.cli.state import Endpoints, state_root
+from voiceplane.cli.validate import read_bundle
+from voiceplane.cli.voices import VoiceUnavailableError, caller_voice, open_speech, other_voice, transcribe
+from voiceplane.contract.audio import Pcm
+from voiceplane.contract.load import Bundle, InvalidAgentError
+from voiceplane.records import convert, tree
+from voiceplane.records.rows import SpanRow
+from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc, records_pb2, records_pb2_grpc
+from voiceplane.runtime import grpc_server, shutdown
+from voiceplane.runtime.clock import SystemClock
+from voiceplane.runtime.models import ModelUnavailableError
+from voiceplane.testing.phone import PhoneError
+
+PARCEL = "456721"
+LINES = (
+    "Hi, could you find out what happened to my package?",  # not the words of any intent example
+    "It is four five six, seven two one.",
+)
+RECORD_WAIT_S = 15.0
+EPILOG = """examples:
+  voiceplane demo
+  voiceplane demo docs/examples/parcel-desk.yaml --say "Has my parcel arrived?" --say "four five six seven two one"
+
+exit status: 0 the caller heard the parcel's true status, 1 not, or something could not be started
+"""
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "demo",
+        help="place a real call to the example agent and show everything",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("agent", nargs="?", type=Path, default=Path("docs/examples/parcel-desk.yaml"))
+    parser.add_argument("--say", action="append", metavar="WORDS", help="other words for the caller")
+    parser.add_argument("--parcel", default=PARCEL, help="the parcel whose true status must be heard")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Install, start, call, show, judge, stop."""
+    try:
+        bundle = read_bundle(str(options.agent))
+        install_all()
+        return asyncio.run(_until_done(bundle, options))
+    except (InvalidAgentError, OSError, ModelUnavailableError, StackFailedError, NoFreePortError) as error:
+        print(error, file=sys.stderr)
+    except (PhoneError, VoiceUnavailableError, grpc.aio.AioRpcError) as error:
+        print(f"the call failed: {error}", file=sys.stderr)
+    return 1
+
+
+async def _until_done(bundle: Bundle, options: argparse.Namespace) -> int:
+    """Run the demo; SIGINT and SIGTERM end it as if it were over, so that the stack is stopped."""
+    stop = shutdown.stop_event()
+    showing = asyncio.create_task(_show(bundle, options), name="demo")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({showing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if showing.done():
+        return showing.result()
+    showing.cancel()
+    await asyncio.gather(showing, return_exceptions=True)
+    return 130
+
+
+async def _show(bundle: Bundle, options: argparse.Namespace) -> int:
+    folder = state_root() / "demo"
+    report = reporter(SystemClock())
+    stack = StackOptions(options.agent, folder, sip_port=None, parcels=True)
+    async with running_stack(bundle, stack, report) as endpoints, open_speech(endpoints.speech) as speech:
+        if speech is None:
+            raise VoiceUnavailableError("the speech models are not ready")
+        voice_name = other_voice(bundle.agent.spec.voice.profile, bundle.agent.spec.voice.name)
+        voice = caller_voice(speech, voice_name)
+        lines = tuple(Line(say=words) for words in (options.say or LINES))
+        recording = folder / "recordings" / "latest.wav"
+        report(f"calling {endpoints.sip} with the voice {voice.about}")
+        heard_by_caller: list[str] = []
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(_watch(endpoints.gateway, report), name="watch")
+
+            async def heard(who: str, what: str | Pcm) -> None:
+                words = await transcribe(speech, what) if isinstance(what, Pcm) else what
+                if isinstance(what, Pcm):
+                    heard_by_caller.append(words)
+                report(f"{who:>7}: {words}")
+
+            result = await hold(Script(endpoints.sip, lines), voice, heard, record=recording)
+            watching.cancel()
+        console = Console(highlight=False)
+        await _after(endpoints, result, console)
+        print(f"\nrecording (left caller, right agent): {recording}\nlogs: {folder / 'logs'}")
+        return _judge(await _truth(endpoints.parcels, options.parcel), " ".join(heard_by_caller))
+
+
+async def _watch(gateway: str, report: Callable[[str], None]) -> None:
+    """Print what the gateway itself says of the call: what it heard, said and did."""
+    async with grpc_server.channel(gateway) as channel:
+        calls: Any = calls_pb2_grpc.CallsStub(channel)
+        try:
+            async for event in calls.Watch(calls_pb2.WatchCallsRequest()):
+                facts = ", ".join(f"{key.removesuffix('_pii')}={value}" for key, value in sorted(event.facts.items()))
+                report(f"gateway: {event.kind} {facts}")
+        except grpc.aio.AioRpcError as error:
+            report(f"gateway: cannot be watched: {error.details()}")
+
+
+async def _after(endpoints: Endpoints, result: CallResult, console: Console) -> None:
+    """Print the record, the tool attempts, the timings and the trace."""
+    async with grpc_server.channel(endpoints.records) as channel:
+        records: Any = records_pb2_grpc.RecordsStub(channel)
+        reply = await _record(records, result.call_id)
+        console.rule("record")
+        print_record(reply, console)
+        console.rule("tool calls")
+        for audit in reply.audits:
+            console.print(audit_line(audit), markup=False, soft_wrap=True)
+        console.rule("timings, measured on the recorded audio")
+        for line in timing_lines(result):
+            console.print(line)
+        console.rule("trace")
+        tree.print_trace(await _trace(records, result.call_id), console)
+
+
+async def _trace(records: Any, call_id: str) -> list[SpanRow]:
+    """Return the spans, once the root has come: a span is sent when it ends, in batches, so the root comes last."""
+    for _ in range(40):
+        trace = await records.GetTrace(records_pb2.GetTraceRequest(call_id=call_id), timeout=10.0)
+        spans = [convert.span_row(span) for span in trace.spans]
+        if any(not span.parent_span_id for span in spans):
+            break
+        await asyncio.sleep(RECORD_WAIT_S / 40)
+    return spans
+
+
+async def _record(records: Any, call_id: str) -> records_pb2.GetCallResponse:
+    """Wait for the record: the gateway writes it after the BYE."""
+    async with asyncio.timeout(RECORD_WAIT_S):
+        while True:
+            try:
+                reply = await records.GetCall(records_pb2.GetCallRequest(call_id=call_id), timeout=5.0)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.NOT_FOUND:
+                    raise
+                await asyncio.sleep(0.2)
+                continue
+            assert isinstance(reply, records_pb2.GetCallResponse)
+            return reply
+
+
+async def _truth(parcels: str, parcel: str) -> str:
+    """Ask the parcel system itself what is true."""
+
+    def ask() -> str:
+        with urllib.request.urlopen(f"http://{parcels}/parcels/{parcel}", timeout=5.0) as answer:
+            return str(json.load(answer)["status"])
+
+    return await asyncio.to_thread(ask)
+
+
+def _judge(truth: str, heard: str) -> int:
+    """Say whether the true status was heard."""
+    if says(heard, truth):
+        print(f"the caller heard the parcel's true status: {truth!r}")
+        return 0
+    print(f"FAILED: the parcel is {truth!r}, but the caller heard: {heard!r}", file=sys.stderr)
+    return 1
+
+
+def words_of(text: str) -> list[str]:
+    """Normalise words for comparison: lower case letters and digits only."""
+    return re.findall(r"[a-z0-9]+", text.lower().replace("'", ""))
+
+
+def says(heard: str, truth: str) -> bool:
+    """Say whether the words of `truth` stand in `heard`, next to each other and in order; no words say nothing."""
+    wanted, found = words_of(truth), words_of(heard)
+    return bool(wanted) and any(found[i : i + len(wanted)] == wanted for i in range(len(found) - len(wanted) + 1))

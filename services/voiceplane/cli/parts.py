@@ -1,0 +1,116 @@
+"""Which processes make a stack for one agent, with their ports and options. Read by dev.py and demo.py."""
+
+import asyncio
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from voiceplane.cli.ports import free_ports, sip_port
+from voiceplane.cli.stack import Part
+from voiceplane.cli.state import Endpoints
+from voiceplane.cli.voices import open_speech
+from voiceplane.contract.load import Bundle
+from voiceplane.runtime import grpc_server
+
+PARCELS_HOST = "parcels.support.svc"  # the name that docs/examples/parcel-desk.yaml calls
+LOCAL = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What the user may choose."""
+
+    agent_file: Path
+    folder: Path  # logs and records
+    host: str = LOCAL  # where SIP and RTP are reached
+    sip_port: int | None = None
+    rtp_ports: str = "20000-20999"
+    parcels: bool = False
+
+
+def uses_parcels(bundle: Bundle) -> bool:
+    """Say whether a tool of the agent calls the example's parcel system."""
+    return any(tool.http is not None and f"//{PARCELS_HOST}/" in tool.http.url for tool in bundle.agent.spec.tools)
+
+
+def plan(bundle: Bundle, options: StackOptions) -> tuple[tuple[Part, ...], Endpoints]:
+    """Choose ports and write each process's command line; NoFreePortError."""
+    free = free_ports()
+    sip = sip_port(options.host, options.sip_port)
+    grpc = {name: f"{LOCAL}:{next(free)}" for name in ("records", "speech", "planner", "tools", "gateway")}
+    otlp_http, parcels = next(free), f"{LOCAL}:{next(free)}" if options.parcels else ""
+    agent = ("--agent", str(options.agent_file.resolve()))
+
+    def process(name: str, *arguments: str, module: str | None = None) -> tuple[str, ...]:
+        python = (sys.executable, "-m", f"voiceplane.{module or name}", "serve")
+        return (*python, "--grpc-port", grpc[name].rpartition(":")[2], "--metrics-port", str(next(free)), *arguments)
+
+    otlp = ("--otlp-endpoint", grpc["records"])
+    database = ("--database-url", f"sqlite:///{(options.folder / 'records.db').resolve()}")
+    aliases = ("--host-alias", f"{PARCELS_HOST}={parcels}") if parcels else ()
+    back_ends = tuple(
+        argument for name in ("speech", "planner", "tools", "records") for argument in (f"--{name}", grpc[name])
+    )
+    profile = bundle.agent.spec.voice.profile
+    traces = f"http://{LOCAL}:{otlp_http}/v1/traces"
+    commands = {
+        "records": process("records", "--http-port", str(otlp_http), *database, *otlp),
+        "speech": process("speech", "--profile", profile, "--http-port", str(next(free)), "--traces-url", traces),
+        "planner": process("planner", *agent, *otlp),
+        "tools": process("tools", *agent, "--records", grpc["records"], *aliases, *otlp),
+        "gateway": process(
+            "gateway",
+            *agent,
+            *("--sip", f"{options.host}:{sip}", "--rtp-ports", options.rtp_ports),
+            *(*back_ends, *otlp),
+            module="call",
+        ),
+    }
+    # All start at once: the gateway says itself that it is ready only when what it needs answers.
+    parts = [
+        Part(name, command, _readiness(name, grpc[name]), ready_timeout_s=300.0 if name == "planner" else 120.0)
+        for name, command in commands.items()
+    ]
+    if parcels:
+        port = parcels.rpartition(":")[2]
+        command = (sys.executable, "-m", "voiceplane.testing.parcels", "--port", port)
+        parts.insert(0, Part("parcels", command, _http_ready(f"http://{parcels}/")))
+    endpoints = Endpoints(
+        pid=os.getpid(),
+        agent=str(options.agent_file.resolve()),
+        sip=f"sip:{bundle.agent.metadata.name}@{options.host}:{sip}",
+        parcels=parcels,
+        **grpc,
+    )
+    return tuple(parts), endpoints
+
+
+def _readiness(name: str, target: str) -> Callable[[], Awaitable[bool]]:
+    async def models_ready() -> bool:
+        async with open_speech(target) as speech:
+            return speech is not None
+
+    async def healthy() -> bool:
+        return await grpc_server.healthy(target)
+
+    return models_ready if name == "speech" else healthy
+
+
+def _http_ready(url: str) -> Callable[[], Awaitable[bool]]:
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen(url, timeout=1.0):
+                return True
+        except urllib.error.HTTPError:
+            return True  # an answer, whatever its status
+        except OSError:
+            return False
+
+    async def ready() -> bool:
+        return await asyncio.to_thread(answers)
+
+    return ready

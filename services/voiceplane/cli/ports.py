@@ -1,0 +1,42 @@
+"""Choose ports for the stack's processes. Triton cannot be told to pick one, and a restarted part keeps its port."""
+
+import random
+import socket
+from collections.abc import Iterator
+
+# Below Linux's range for outgoing connections (32768 on), so that none takes a port before its process binds it.
+FIRST, LAST = 24_000, 32_000
+SIP_PORT = 5060
+
+
+class NoFreePortError(Exception):
+    """Every port that was tried is taken."""
+
+
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Say whether both TCP and UDP can be bound now."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind is socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                return False
+    return True
+
+
+def free_ports(host: str = "127.0.0.1") -> Iterator[int]:
+    """Yield free ports, each once; NoFreePortError when there are none."""
+    candidates = random.sample(range(FIRST, LAST), 2000)
+    yield from (port for port in candidates if is_free(port, host))
+    raise NoFreePortError(f"no free port between {FIRST} and {LAST} on {host}")
+
+
+def sip_port(host: str, wanted: int | None) -> int:
+    """Return the wanted port, 5060 if it is free, else any free one."""
+    if wanted is not None:
+        if not is_free(wanted, host):
+            raise NoFreePortError(f"port {wanted} is taken on {host}")
+        return wanted
+    return SIP_PORT if is_free(SIP_PORT, host) else next(free_ports(host))

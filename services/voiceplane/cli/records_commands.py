@@ -1,0 +1,134 @@
+"""`voiceplane trace | calls | record`: what calls left behind, asked of the records process."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+from rich.console import Console
+from rich.table import Table
+
+from voiceplane.cli.state import read_endpoints, stack_folder
+from voiceplane.records import convert, tree
+from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc, records_pb2, records_pb2_grpc
+from voiceplane.runtime import grpc_server
+
+DEADLINE_S = 10.0
+_CALL_HELP = "a call id, the beginning of one, or latest"
+Stub = Any  # the generated stub is typed for synchronous channels only
+Ask = Callable[[Stub, argparse.Namespace, Console], Awaitable[int]]
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the three subcommands."""
+    trace = commands.add_parser(
+        "trace",
+        help="draw a call's trace as a tree with times",
+        epilog="example:\n  voiceplane trace latest",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    trace.add_argument("call", nargs="?", default="latest", help=_CALL_HELP + " (default)")
+    record = commands.add_parser(
+        "record",
+        help="print a call's record: turns, tools, quality",
+        epilog="example:\n  voiceplane record 4f2a",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    record.add_argument("call", nargs="?", default="latest", help=_CALL_HELP + " (default)")
+    calls = commands.add_parser(
+        "calls",
+        help="list live calls and the last records",
+        epilog="example:\n  voiceplane calls --limit 50",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    calls.add_argument("--limit", type=int, default=20, help="how many records (default %(default)s)")
+    calls.add_argument("--gateway", metavar="HOST:PORT", help="gateway for live calls; by default this machine's stack")
+    for parser, ask in ((trace, _trace), (record, _record), (calls, _calls)):
+        parser.add_argument("--records", metavar="HOST:PORT", help="records process; by default this machine's stack")
+        parser.set_defaults(run=lambda options, ask=ask: _run(options, ask))
+
+
+def _run(options: argparse.Namespace, ask: Ask) -> int:
+    endpoints = read_endpoints(stack_folder())
+    target = options.records or (endpoints.records if endpoints else None)
+    if target is None:
+        print("no stack runs on this machine: name one with --records HOST:PORT", file=sys.stderr)
+        return 2
+    if getattr(options, "gateway", "") is None and endpoints is not None:
+        options.gateway = endpoints.gateway
+    try:
+        return asyncio.run(_asked(target, options, ask))
+    except grpc.aio.AioRpcError as error:
+        print(f"records at {target}: {error.details()}", file=sys.stderr)
+        return 1
+
+
+async def _asked(target: str, options: argparse.Namespace, ask: Ask) -> int:
+    async with grpc_server.channel(target) as channel:
+        return await ask(records_pb2_grpc.RecordsStub(channel), options, Console(highlight=False))
+
+
+async def _trace(records: Stub, options: argparse.Namespace, console: Console) -> int:
+    reply = await records.GetTrace(records_pb2.GetTraceRequest(call_id=options.call), timeout=DEADLINE_S)
+    tree.print_trace([convert.span_row(span) for span in reply.spans], console)
+    return 0 if reply.spans else 1
+
+
+async def _record(records: Stub, options: argparse.Namespace, console: Console) -> int:
+    reply = await records.GetCall(records_pb2.GetCallRequest(call_id=options.call), timeout=DEADLINE_S)
+    print_record(reply, console)
+    return 0
+
+
+async def _calls(records: Stub, options: argparse.Namespace, console: Console) -> int:
+    if options.gateway:
+        async with grpc_server.channel(options.gateway) as channel:
+            gateway: Stub = calls_pb2_grpc.CallsStub(channel)
+            live = await gateway.List(calls_pb2.ListCallsRequest(), timeout=DEADLINE_S)
+        for call in live.calls:
+            console.print(f"live  {call.call_id}  {call.agent}  {call.state}  {call.turns} turns", soft_wrap=True)
+    reply = await records.ListCallRecords(records_pb2.ListCallRecordsRequest(limit=options.limit), timeout=DEADLINE_S)
+    table = Table(box=None, pad_edge=False)
+    for column in ("call", "started", "agent", "outcome", "end", "turns", "length"):
+        table.add_column(column, no_wrap=column == "call")
+    for call in reply.calls:
+        length = (call.ended_unix_ns - call.started_unix_ns) / 1e9
+        started = _when(call.started_unix_ns)
+        turns = str(len(call.turns))
+        table.add_row(call.call_id, started, call.agent, call.outcome, call.end_reason, turns, f"{length:.1f} s")
+    console.print(table)
+    return 0
+
+
+def print_record(reply: records_pb2.GetCallResponse, console: Console) -> None:
+    """Print a call record with its turns and tool attempts."""
+    call = reply.call
+    console.print(f"call {call.call_id}  {call.agent} revision {call.revision}", soft_wrap=True)
+    console.print(f"  started {_when(call.started_unix_ns)}, {call.outcome}: {call.end_reason}")
+    for turn in call.turns:
+        timings = ", ".join(f"{name} {value:.0f} ms" for name, value in sorted(turn.timings_ms.items()))
+        console.print(f"  {turn.speaker:>7}  {turn.text_pii}", markup=False, soft_wrap=True)
+        if turn.intent or timings:
+            console.print(f"           {turn.intent}  {timings}", style="dim", markup=False, soft_wrap=True)
+    for audit in reply.audits:
+        console.print(f"  {audit_line(audit)}", markup=False, soft_wrap=True)
+    quality = call.quality
+    console.print(
+        f"  {quality.codec}: {quality.packets_sent} packets sent, {quality.packets_received} received, "
+        f"{quality.packets_lost} lost, jitter {quality.jitter_ms:.1f} ms, MOS {quality.mos:.2f}, "
+        f"p99 lateness {quality.lateness_p99_ms:.1f} ms"
+    )
+
+
+def audit_line(audit: records_pb2.AuditRecord) -> str:
+    """Write one tool attempt as a line."""
+    line = f"tool {audit.tool} for {audit.intent}: {audit.decision}, {audit.outcome}, {audit.duration_ms:.0f} ms"
+    line += f", attempt {audit.attempt}, arguments {audit.arguments_redacted_json or '{}'}"
+    return line + (f" ({audit.reason})" if audit.reason else "")
+
+
+def _when(unix_ns: int) -> str:
+    return datetime.fromtimestamp(unix_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
