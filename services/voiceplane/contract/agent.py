@@ -242,5 +242,11 @@ class VoiceAgent(ContractModel):
 
 
 def placeholders(template: str) -> tuple[str, ...]:
-    """Return the names in braces of a reply, URL or question, in order; ValueError on a broken brace."""
-    return tuple(name for _, name, _, _ in string.Formatter().parse(template) if name is not None)
+    """Return the names in braces of a reply, URL or question, in order; ValueError on anything but {name} and {{."""
+    names = []
+    for _, name, specification, conversion in string.Formatter().parse(template):
+        if specification or conversion:
+            raise ValueError("a name in braces takes no format")
+        if name is not None:
+            names.append(name)
+    return tuple(names)

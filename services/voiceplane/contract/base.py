@@ -3,10 +3,12 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, ValidationInfo
 from pydantic.alias_generators import to_camel
 
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h)$")
+FROM_YAML = {"from": "yaml"}  # validation context: the value was written by a person
+MAX_DURATION_S = 86_400.0
+_DURATION = re.compile(r"^([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)\Z")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -16,14 +18,22 @@ class ContractModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
-def parse_duration(value: Any) -> float:
-    """Turn "300ms", "2s", "5m" or "1h" into seconds; a bare number has no unit and is refused."""
-    if isinstance(value, float):  # already parsed: a model copied in Python
-        return value
-    match = _DURATION.match(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f'write a duration with its unit, such as "300ms" or "2s", not {value!r}')
-    return float(match[1]) * _SECONDS[match[2]]
+def parse_duration(value: Any, *, bare: bool = True) -> float:
+    """Turn "300ms", "2s", "5m" or "1h" into seconds; a bare float is seconds where `bare` allows it."""
+    if isinstance(value, float) and bare:  # seconds, given by Python code
+        seconds = value
+    else:
+        match = _DURATION.match(value) if isinstance(value, str) else None
+        if match is None:
+            raise ValueError(f'write a duration with its unit, such as "300ms" or "2s", not {value!r}')
+        seconds = float(match[1]) * _SECONDS[match[2]]
+    if not 0.001 <= seconds <= MAX_DURATION_S:
+        raise ValueError("a duration is at least 1ms and at most 24h")
+    return seconds
+
+
+def _duration(value: Any, info: ValidationInfo) -> float:
+    return parse_duration(value, bare=info.context != FROM_YAML)  # in YAML a number without a unit is a slip
 
 
 def format_duration(seconds: float) -> str:
@@ -35,7 +45,7 @@ def format_duration(seconds: float) -> str:
     return f"{milliseconds}ms"
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+Duration = Annotated[float, BeforeValidator(_duration), PlainSerializer(format_duration, return_type=str)]
 DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]

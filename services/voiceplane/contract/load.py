@@ -3,37 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from voiceplane.contract.agent import API_VERSION, VoiceAgent, placeholders
+from voiceplane.contract.base import FROM_YAML
+from voiceplane.contract.documents import InvalidAgentError, Mistake, Path, dotted, read_documents
 from voiceplane.contract.policy import VoicePolicy, VoicePolicySpec, digest
 
-MAX_BYTES = 1_000_000  # an object larger than this cannot be stored in a cluster either
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """One thing wrong in a file: where (a path such as spec.intents[0].tool, and a line) and what to do."""
-
-    path: str
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        """Format as a line for people."""
-        return f"line {self.line}: {self.path}: {self.message}"
-
-
-class InvalidAgentError(ValueError):
-    """The YAML is not a VoiceAgent that can run; `mistakes` lists everything found."""
-
-    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
-        """Keep the mistakes and join them as the message."""
-        super().__init__("\n".join(str(mistake) for mistake in mistakes))
-        self.mistakes = mistakes
+__all__ = ["Bundle", "InvalidAgentError", "Mistake", "load_bundle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +35,19 @@ class Bundle:
 
 def load_bundle(text: str) -> Bundle:
     """Read one VoiceAgent and any VoicePolicies beside it; InvalidAgentError lists every mistake."""
-    if len(text.encode()) > MAX_BYTES:
-        raise InvalidAgentError((Mistake("(file)", 1, f"larger than {MAX_BYTES} bytes: split the agents"),))
     agents: list[tuple[VoiceAgent, yaml.Node]] = []
     policies: dict[str, VoicePolicy] = {}
     mistakes: list[Mistake] = []
-    for content, node in _documents(text):
+    for content, node in read_documents(text):
         try:
             kind = content.get("kind") if isinstance(content, dict) else None
             if kind == "VoiceAgent":
-                agents.append((VoiceAgent.model_validate(content), node))
+                agents.append((VoiceAgent.model_validate(content, context=FROM_YAML), node))
             elif kind == "VoicePolicy":
-                policy = VoicePolicy.model_validate(content)
+                policy = VoicePolicy.model_validate(content, context=FROM_YAML)
+                if policy.metadata.name in policies:
+                    at = ("metadata", "name")
+                    mistakes.append(Mistake(dotted(at), _line(node, at), "two policies have this name"))
                 policies[policy.metadata.name] = policy
             else:
                 mistakes.append(Mistake("kind", _line(node, ()), f"expected VoiceAgent or VoicePolicy, not {kind!r}"))
@@ -78,9 +58,7 @@ def load_bundle(text: str) -> Bundle:
     if len(agents) > 1:
         mistakes.append(Mistake("(file)", _line(agents[1][1], ()), "more than one VoiceAgent: one file, one agent"))
     for agent, node in agents:
-        mistakes.extend(
-            Mistake(_dotted(path), _line(node, path), what) for path, what in _cross_checks(agent, policies)
-        )
+        mistakes.extend(Mistake(dotted(path), _line(node, path), what) for path, what in _cross_checks(agent, policies))
     if mistakes:
         raise InvalidAgentError(tuple(mistakes))
     agent = agents[0][0]
@@ -88,35 +66,19 @@ def load_bundle(text: str) -> Bundle:
     return Bundle(agent, policies[reference.name].spec if reference else VoicePolicySpec())
 
 
-Path = tuple[str | int, ...]
-
-
-def _documents(text: str) -> Iterator[tuple[Any, yaml.Node]]:
-    try:
-        nodes = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
-        contents = [content for content in yaml.safe_load_all(text) if content is not None]
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise InvalidAgentError((Mistake("(yaml)", line, str(problem)),)) from error
-    except (RecursionError, ValueError) as error:
-        raise InvalidAgentError((Mistake("(yaml)", 1, "nested too deeply or not readable"),)) from error
-    return zip(contents, nodes, strict=False)
-
-
 def _mistakes(error: ValidationError, node: yaml.Node) -> Iterator[Mistake]:
-    for detail in error.errors(include_url=False, include_input=False):
+    details = error.errors(include_url=False, include_input=False)
+    for detail in details:
         path: Path = detail["loc"]
+        inside = (other["loc"] for other in details if len(other["loc"]) > len(path))
+        if detail["type"] == "too_short" and any(loc[: len(path)] == path for loc in inside):
+            continue  # the list is short only because its faulty items, named on their own, were left out
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
             message = "unknown field: remove it or correct its spelling"
-        yield Mistake(_dotted(path), _line(node, path), message)
-
-
-def _dotted(path: Path) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.lstrip(".") or "(document)"
+        elif detail["type"] == "string_type":
+            message = "expected text: put the value in quotes if YAML reads it as a number, yes or no"
+        yield Mistake(dotted(path), _line(node, path), message)
 
 
 def _line(node: yaml.Node, path: Path) -> int:
