@@ -1,0 +1,69 @@
+"""`voiceplane dev` as a process: a signal stops all it started and withdraws its endpoints. Its parts are trivial."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from voiceplane.cli.processes import alive, family
+from voiceplane.cli.state import Endpoints, read_endpoints, write_endpoints
+
+ROOT = Path(__file__).parents[2]
+# The real command; only the list of parts is another: two sleepers, one of which ignores SIGTERM.
+SCRIPT = """
+import os, sys
+from voiceplane.cli import __main__, dev
+from voiceplane.cli.stack import Part
+from voiceplane.cli.state import Endpoints
+
+async def ready():
+    return True
+
+def plan(bundle, options):
+    sleeper = "import signal, time; {}; time.sleep(600)"
+    parts = [
+        Part(name, (sys.executable, "-c", sleeper.format(code)), ready)
+        for name, code in (("kind", "pass"), ("stubborn", "signal.signal(15, signal.SIG_IGN)"))
+    ]
+    return tuple(parts), Endpoints(os.getpid(), "a", "sip:a@127.0.0.1:1", "", "", "", "", "")
+
+dev.plan = plan
+dev.Stack.__init__.__defaults__ = (dev.Stack.__init__.__globals__["StackSettings"](grace_s=0.5),)
+sys.exit(__main__.main(["dev", "docs/examples/parcel-desk.yaml"]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "services"), "XDG_STATE_HOME": str(tmp_path)}
+    folder = tmp_path / "voiceplane/dev"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SCRIPT, cwd=ROOT, env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(30):
+            while read_endpoints(folder) is None:  # noqa: ASYNC110 - another process writes it
+                await asyncio.sleep(0.05)
+            running = family(process.pid)
+            assert len(running) == 3
+            process.send_signal(number)
+            _, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0
+    assert "kind is ready after" in err.decode() and "stopped" in err.decode()
+    assert not any(alive(name) for name in running)
+    assert not (folder / "stack.json").exists()
+
+
+def test_endpoints_of_a_dead_supervisor_are_not_believed(tmp_path: Path) -> None:
+    gone = Endpoints(2**22 + 1, "a", "sip:a@127.0.0.1:1", "", "", "", "", "")
+    write_endpoints(gone, tmp_path)
+    assert read_endpoints(tmp_path) is None
+    (tmp_path / "stack.json").write_text("{")
+    assert read_endpoints(tmp_path) is None
