@@ -5,6 +5,7 @@ import dataclasses
 import sqlite3
 from pathlib import Path
 
+import asyncpg
 import pytest
 from tests.records import samples
 
@@ -122,6 +123,21 @@ async def test_a_locked_database_is_away_and_its_error_names_no_row(
         finally:
             other.close()
     assert "+15550100" not in str(raised.value)
+
+
+async def test_a_postgresql_that_drops_its_clients_is_away_and_then_used_again(postgres_url: str) -> None:
+    name = postgres_url.rpartition("/")[2]
+    admin = await asyncpg.connect(postgres_url.replace(name, "postgres"), timeout=10)
+    try:
+        async with open_store(postgres_url) as store:
+            await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+            with pytest.raises(RecordsAwayError):
+                await store.append_call(samples.call())
+            await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+            assert await store.append_call(samples.call())
+    finally:
+        await admin.close(timeout=5)
 
 
 @pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "sqlite:///:memory:", "nonsense"])
