@@ -1,0 +1,42 @@
+"""May one more call come in? Pure: calls, rate and draining in, a refusal or nothing out."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one gateway takes."""
+
+    max_calls: int = 100
+    calls_per_second: float = 50.0
+    burst: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A token bucket for new calls."""
+
+    tokens: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not, as SIP says it."""
+
+    status: int
+    retry_after_s: int
+    reason: str  # bounded word for metrics
+
+
+def admit(limits: Limits, bucket: Bucket, *, active: int, draining: bool, now: float) -> tuple[Bucket, Refusal | None]:
+    """Decide about one INVITE at `now`; a refused one costs no token."""
+    refilled = min(float(limits.burst), bucket.tokens + (now - bucket.at) * limits.calls_per_second)
+    bucket = Bucket(refilled, now)
+    if draining:
+        return bucket, Refusal(503, 60, "draining")
+    if active >= limits.max_calls:
+        return bucket, Refusal(503, 5, "full")
+    if bucket.tokens < 1.0:
+        return bucket, Refusal(503, 1, "rate")
+    return replace(bucket, tokens=bucket.tokens - 1.0), None

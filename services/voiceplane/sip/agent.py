@@ -1,0 +1,92 @@
+"""The user agent server: bytes and time in, bytes and events out. No socket, no clock.
+
+ROUTES is the table of what a request does; the parts that carry it out are requests.py (what comes) and calls.py (what
+we do). Feed `receive` with datagrams or framed TCP messages and `tick` about every 50 ms.
+"""
+
+from collections.abc import Callable
+
+from voiceplane.sip.admission import Bucket, Limits
+from voiceplane.sip.calls import Calls
+from voiceplane.sip.events import Event, Output, Send
+from voiceplane.sip.message import (
+    MalformedSipError,
+    Peer,
+    Request,
+    Response,
+    parse,
+    respond,
+    response_peer,
+    stamp_received,
+)
+from voiceplane.sip.requests import Requests
+from voiceplane.sip.state import AgentSettings, AgentState
+from voiceplane.sip.transactions import ServerTransaction
+
+Rule = Callable[[Requests, ServerTransaction, float], None]
+ROUTES: dict[str, Rule] = {
+    "INVITE": Requests.invite,
+    "CANCEL": Requests.cancel,
+    "BYE": Requests.bye,
+    "UPDATE": Requests.update,
+    "OPTIONS": Requests.options,
+    "NOTIFY": Requests.notify,
+}
+KNOWN_BUT_NOT_ALLOWED = frozenset({"REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "INFO", "PRACK", "REFER"})
+
+
+class UserAgent:
+    """Every dialog of one gateway."""
+
+    def __init__(self, settings: AgentSettings, limits: Limits) -> None:
+        """Start with no calls."""
+        self.state = AgentState(settings, limits, Bucket(float(limits.burst), 0.0))
+        self.calls = Calls(self.state)
+        self._requests = Requests(self.state, self.calls)
+
+    def receive(self, data: bytes, source: Peer, now: float) -> list[Output]:
+        """Take one message; never raises for what is in it."""
+        if not data.strip(b"\r\n\0 "):
+            return []  # keep-alive (RFC 5626 section 3.5.1)
+        try:
+            message = parse(data)
+        except MalformedSipError as error:
+            if error.request is not None and error.request.method != "ACK":
+                response = respond(error.request, 400, (("Reason", f'SIP;cause=400;text="{error}"'),))
+                self.state.put(Send(bytes(response), response_peer(error.request, source)))
+            return self.state.take()
+        if isinstance(message, Response):
+            self.calls.response(message, now)
+        else:
+            self._request(message, source, now)
+        return self.state.take()
+
+    def tick(self, now: float) -> list[Output]:
+        """Let time pass: retransmissions, timeouts, session timers."""
+        self.calls.tick(now)
+        return self.state.take()
+
+    def take(self) -> list[Output]:
+        """Return what the call layer's own steps have produced."""
+        return self.state.take()
+
+    def _request(self, request: Request, source: Peer, now: float) -> None:
+        stamp_received(request, source)
+        peer = response_peer(request, source)
+        if request.method == "ACK":
+            self._requests.ack(request, now)
+            return
+        opened, repeated = self.state.server.receive(request, peer, now)
+        if opened is None:
+            if repeated:
+                self.state.put(Send(repeated, peer))
+            return
+        rule = ROUTES.get(request.method)
+        if rule is not None:
+            rule(self._requests, opened, now)
+        else:
+            status = 405 if request.method in KNOWN_BUT_NOT_ALLOWED else 501
+            self._requests.refuse(opened, status, now)
+
+
+__all__ = ["AgentSettings", "Event", "Limits", "UserAgent"]

@@ -1,0 +1,48 @@
+"""What the parts of the user agent share: settings, dialogs, transactions and the outbox."""
+
+from dataclasses import dataclass, field
+
+from voiceplane.contract.ids import CallId, new_call_id
+from voiceplane.sip.admission import Bucket, Limits
+from voiceplane.sip.dialog import Dialog
+from voiceplane.sip.events import Output
+from voiceplane.sip.transactions import ClientTransactions, ServerTransactions
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """How the gateway names itself, and its session interval in seconds (RFC 4028)."""
+
+    host: str = "127.0.0.1"
+    port: int = 5060
+    session_expires_s: int = 1800
+    product: str = "voiceplane"
+
+    def contact(self, *, reliable: bool) -> str:
+        """Return our Contact."""
+        transport = ";transport=tcp" if reliable else ""
+        return f"<sip:voiceplane@{self.host}:{self.port}{transport}>"
+
+
+@dataclass(slots=True)
+class AgentState:
+    """The mutable part; one per gateway."""
+
+    settings: AgentSettings
+    limits: Limits
+    bucket: Bucket
+    draining: bool = False
+    dialogs: dict[str, Dialog] = field(default_factory=dict)
+    server: ServerTransactions = field(default_factory=ServerTransactions)
+    client: ClientTransactions = field(default_factory=ClientTransactions)
+    stateless_id: CallId = field(default_factory=new_call_id)  # Session-ID of answers outside of any call
+    _out: list[Output] = field(default_factory=list)
+
+    def put(self, output: Output) -> None:
+        """Add to what leaves."""
+        self._out.append(output)
+
+    def take(self) -> list[Output]:
+        """Return and forget what leaves."""
+        out, self._out = self._out, []
+        return out
