@@ -75,6 +75,17 @@ def test_many_equal_leaves_become_one_line_but_a_failed_one_stays_apart() -> Non
     assert "asr ×8" in lines[1] and "asr" in lines[2] and "×" not in lines[2]
 
 
+def test_many_like_branches_are_drawn_as_one_branch() -> None:
+    spans = [samples.span(A, took_ms=1000)]
+    for number in range(1, 6):
+        top, below = f"{number:016x}", f"{number + 100:016x}"
+        spans.append(samples.span(top, A, name="asr", start=samples.START + number, took_ms=number))
+        spans.append(samples.span(below, top, name="compute", start=samples.START + number, service="triton"))
+    _, _, top_line, below_line = _drawn(spans)
+    assert "├" not in top_line and "asr ×5" in top_line and "~3.0ms" in top_line and "slowest 5.0ms" in top_line
+    assert "compute ×5" in below_line and "triton" in below_line
+
+
 @pytest.mark.parametrize("width", [80, 100, 140, 200])
 def test_no_line_is_wider_than_the_terminal_and_times_are_never_cut(width: int) -> None:
     spans = [samples.span(A, name="sip.dialog " + "x" * 60, took_ms=600_000)]

@@ -1,5 +1,6 @@
 """Draw a call's trace as a tree with times, for `voiceplane trace`. Pure: spans in, something rich can print out."""
 
+import itertools
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from rich.text import Text
 from voiceplane.records.rows import SpanRow
 
 WIDE = 120  # columns from which the service has a column of its own
-GROUP_FROM = 4  # equal leaves in a row become one line: partial recognitions come five times a second
+GROUP_FROM = 4  # like spans in a row are drawn as one: partial recognitions come five times a second
 _MAX_DEPTH = 40
 # What a person looks for, in this order, and the word that stands for it in the drawing.
 _SHOWN = (
@@ -39,7 +40,7 @@ _NAME_STYLE = {(True, True): "bold red", (True, False): "red", (False, True): "b
 @dataclass(frozen=True, slots=True)
 class _Line:
     guide: str
-    spans: tuple[SpanRow, ...]  # more than one: equal leaves drawn as one line
+    spans: tuple[SpanRow, ...]  # more than one: like spans drawn as one line
     orphan: bool
 
     @property
@@ -72,7 +73,7 @@ def draw_trace(spans: Sequence[SpanRow], *, width: int = 100) -> RenderableType:
         bad = any(each.error for each in line.spans)
         cells: list[Text] = [_label(line, bad=bad, room=name_width)]
         if wide:
-            cells.append(Text(_plain(span.service)))
+            cells.append(Text(_service(span)))
         cells.append(Text(_offset(span.start_unix_ns - start)))
         cells.append(_took(line, bad=bad))
         cells.append(_bar(span.start_unix_ns - start, end - start, total=total, width=bar_width, bad=bad))
@@ -85,11 +86,11 @@ def print_trace(spans: Sequence[SpanRow], console: Console | None = None) -> Non
     """Draw to a terminal, with one line above that sums up."""
     console = console or Console(highlight=False)
     if spans:
-        services = sorted({span.service for span in spans})
+        services = sorted({_service(span) for span in spans})
         errors = sum(span.error for span in spans)
         lost = len(_orphans(spans))
         head = Text.assemble(("call ", "bold"), (spans[0].trace_id, "bold"))
-        head.append(f"  {len(spans)} spans from {_plain(', '.join(services))}", style="dim")
+        head.append(f"  {len(spans)} spans from {', '.join(services)}", style="dim")
         if errors:
             head.append(f"  {errors} failed", style="red")
         if lost:
@@ -130,10 +131,13 @@ def _branch(
 ) -> Iterator[_Line]:
     drawn.update(span.span_id for span in spans)
     yield _Line(lead + guide, spans, orphan)
-    if len(spans) > 1 or len(lead) > 2 * _MAX_DEPTH:
+    if len(lead) > 2 * _MAX_DEPTH:
         return
-    below = [child for child in children.get(spans[0].span_id, ()) if child.span_id not in drawn]
-    groups = list(_groups(below, children))
+    if len(spans) > 1:  # of one shape: first child beside first child
+        groups = list(zip(*(children.get(span.span_id, ()) for span in spans), strict=False))
+    else:
+        below = [child for child in children.get(spans[0].span_id, ()) if child.span_id not in drawn]
+        groups = list(_groups(below, children))
     deeper = lead + {"": "", "├ ": "│ ", "└ ": "  "}[guide]
     for number, group in enumerate(groups):
         last = number == len(groups) - 1
@@ -141,30 +145,32 @@ def _branch(
 
 
 def _groups(spans: list[SpanRow], children: dict[str, list[SpanRow]]) -> Iterator[tuple[SpanRow, ...]]:
-    """Join neighbours that are leaves, without error, of one name and service, when there are many."""
-    run: list[SpanRow] = []
-
-    def joins(span: SpanRow) -> bool:
-        leaf = span.span_id not in children and not span.error
-        return leaf and (not run or (span.name, span.service) == (run[0].name, run[0].service))
-
-    def cut() -> Iterator[tuple[SpanRow, ...]]:
-        yield from [tuple(run)] if len(run) >= GROUP_FROM else [(span,) for span in run]
-        run.clear()
-
-    for span in spans:
-        if not joins(span):
-            yield from cut()
-        if joins(span):
-            run.append(span)
+    """Join neighbours that look alike down to their leaves and have no error, when there are many."""
+    for _, alike in itertools.groupby(spans, key=lambda span: _shape(span, children)):
+        run = tuple(alike)
+        if len(run) >= GROUP_FROM and not _failed(run[0], children):
+            yield run
         else:
-            yield (span,)
-    yield from cut()
+            yield from ((span,) for span in run)
+
+
+def _shape(span: SpanRow, children: dict[str, list[SpanRow]], depth: int = 0) -> tuple[object, ...]:
+    below = children.get(span.span_id, ()) if depth < _MAX_DEPTH else ()
+    return (span.name, span.service, span.error, *(_shape(child, children, depth + 1) for child in below))
+
+
+def _failed(span: SpanRow, children: dict[str, list[SpanRow]], depth: int = 0) -> bool:
+    below = children.get(span.span_id, ()) if depth < _MAX_DEPTH else ()
+    return span.error or any(_failed(child, children, depth + 1) for child in below)
 
 
 def _plain(text: str) -> str:
     """Replace what a terminal would obey or not show: names and values come from other processes."""
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _service(span: SpanRow) -> str:
+    return _plain(span.service).removesuffix("-inference-server").removeprefix("voiceplane-")
 
 
 def _label(line: _Line, *, bad: bool, room: int) -> Text:
@@ -228,7 +234,7 @@ def _facts(line: _Line, *, service: bool) -> Text:
         unit = "ms" if key.endswith("_ms") else ""
         text.append(f"{word + '=' if word else ''}{_plain(_rounded(value))}{unit} ", style="red" if red else "default")
     if service:
-        text.append(_plain(span.service), style="dim")
+        text.append(_service(span), style="dim")
     return text
 
 
