@@ -19,31 +19,70 @@ from voiceplane.runtime.outbox import OutboxLimits
 ROOT = Path(__file__).parents[2]
 
 
-async def _start(url: str) -> asyncio.subprocess.Process:
+async def _start(url: str, port: int = 0) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-W", "error::ResourceWarning", "-m", "voiceplane.records", "serve", "--database-url", url),
+        *("--grpc-port", str(port)),
         env={**os.environ, "PYTHONPATH": str(ROOT / "services")},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
 
 
+async def _ready(process: asyncio.subprocess.Process) -> tuple[int, int]:
+    """Return the ports for gRPC and metrics."""
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        line = (await process.stdout.readline()).decode()
+    found = re.fullmatch(r"ready grpc=(\d+) http=\d+ metrics=(\d+)\n", line)
+    assert found, line
+    return int(found[1]), int(found[2])
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.communicate()
+
+
+async def test_a_killed_process_loses_no_record(database_url: str, tmp_path: Path) -> None:
+    limits = OutboxLimits(send_s=2.0, first_retry_s=0.05, last_retry_s=0.2, drain_s=20)
+    first = await _start(database_url)
+    second: asyncio.subprocess.Process | None = None
+    try:
+        port, _ = await _ready(first)
+        async with client.open_client(f"127.0.0.1:{port}", tmp_path / "spool", limits=limits) as sender:
+            for number in range(60):
+                sender.append(samples.audit(f"{number:03}", at=samples.START + number))
+            async with asyncio.timeout(20):
+                while sender.waiting > 50:  # noqa: ASYNC110 - some are delivered, most are not
+                    await asyncio.sleep(0.001)
+            await _kill(first)
+            for number in range(60, 70):
+                sender.append(samples.audit(f"{number:03}", at=samples.START + number))
+            second = await _start(database_url, port)
+            await _ready(second)
+        assert sender.waiting == 0
+    finally:
+        await _kill(first)
+        if second is not None:
+            await _kill(second)
+    async with open_store(database_url) as store:
+        assert [audit.id for audit in await store.audits(samples.CALL_ID)] == [f"{number:03}" for number in range(70)]
+
+
 async def test_the_process_serves_until_sigterm_and_loses_nothing(database_url: str, tmp_path: Path) -> None:
     process = await _start(database_url)
     try:
-        assert process.stdout is not None
-        async with asyncio.timeout(30):
-            ready = (await process.stdout.readline()).decode()
-        found = re.fullmatch(r"ready grpc=(\d+) http=(\d+) metrics=(\d+)\n", ready)
-        assert found, (ready, await process.communicate())
-        target = f"127.0.0.1:{found[1]}"
+        port, metrics_port = await _ready(process)
+        target = f"127.0.0.1:{port}"
         assert await grpc_server.healthy(target, timeout_s=5)
         async with client.open_client(target, tmp_path / "spool", limits=OutboxLimits(drain_s=10)) as sender:
             sender.append(samples.call())
         assert (await client.read_call(target, "latest"))[0] == samples.call()
 
         def metrics() -> str:
-            with urllib.request.urlopen(f"http://127.0.0.1:{found[3]}/metrics", timeout=5) as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=5) as reply:
                 text: str = reply.read().decode()
                 return text
 

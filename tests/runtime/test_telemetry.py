@@ -173,5 +173,8 @@ def test_a_collector_that_hangs_does_not_hold_up_the_exit(monkeypatch: pytest.Mo
     pipeline.shutdown()
     took = time.monotonic() - begun
     hanging.release.set()
+    for thread in threading.enumerate():  # let it end here, not in the middle of another test
+        if thread.name in ("telemetry-shutdown", "OtelBatchSpanRecordProcessor"):
+            thread.join(20)
     server.stop(0).wait(5)
     assert took < 3

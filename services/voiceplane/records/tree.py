@@ -27,6 +27,7 @@ _SHOWN = (
     ("voice.outcome", "outcome"),
     ("triton.queue_ms", "queue"),
     ("triton.compute_ms", "compute"),
+    ("voice.first_chunk_ms", "first"),
     ("voice.eou.probability", "p(end)"),
     ("http.response.status_code", "http"),
     ("rpc.grpc.status_code", "grpc"),

@@ -72,7 +72,7 @@ class Outbox:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Outbox"]:
-        """Deliver until the block ends, then for `drain_s` more; the rest is on disk for the next start."""
+        """Deliver until the block ends, then for up to `drain_s` more; the rest is on disk for the next start."""
         worker = asyncio.create_task(self._deliver_all(), name="outbox")
         try:
             yield self
@@ -88,23 +88,22 @@ class Outbox:
 
     async def _deliver_all(self) -> None:
         delay = self._limits.first_retry_s
-        while not (self._closing and not self._queue):
+        while not (self._closing and not self.waiting):
             self._wake.clear()
             back = await self._replay() if len(self._spool) else True
             if back and self._queue:
                 back = await self._deliver_next()
             if back:
                 delay = self._limits.first_retry_s
-                if not self._queue and not len(self._spool) and not self._closing:
+                if not self.waiting and not self._closing:
                     await self._wake.wait()
                 continue
             # The far side is away: memory moves to disk, so that a crash now loses nothing.
             while self._queue:
                 await asyncio.to_thread(self._keep, self._queue.popleft()[0])
-            if not self._closing:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(delay):
-                        await self._wake.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._wake.wait()
             delay = min(delay * 2, self._limits.last_retry_s)
 
     async def _replay(self) -> bool:

@@ -1,6 +1,7 @@
 """A bounded folder of messages, oldest first; one file a message, so that a crash can never cut one in half."""
 
 import os
+import threading
 from pathlib import Path
 
 MAX_MESSAGES = 10_000
@@ -18,6 +19,7 @@ class Spool:
         """Open the folder, making it if need be, and find what an earlier process left."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
+        self._lock = threading.Lock()  # at exit a write may still run in another thread
         self._max_messages, self._max_bytes = max_messages, max_bytes
         for half in folder.glob("*.part"):
             half.unlink()
@@ -31,12 +33,13 @@ class Spool:
 
     def add(self, message: bytes) -> None:
         """Write a message through to the disk; SpoolFullError when it would pass a bound."""
-        if len(self._sizes) >= self._max_messages or sum(self._sizes.values()) + len(message) > self._max_bytes:
-            raise SpoolFullError(f"{len(self._sizes)} messages wait in the spool")
-        name = f"{self._next:012d}.msg"
-        self._write(name, message)
-        self._next += 1
-        self._sizes[name] = len(message)
+        with self._lock:
+            if len(self._sizes) >= self._max_messages or sum(self._sizes.values()) + len(message) > self._max_bytes:
+                raise SpoolFullError(f"{len(self._sizes)} messages wait in the spool")
+            name = f"{self._next:012d}.msg"
+            self._write(name, message)
+            self._next += 1
+            self._sizes[name] = len(message)
 
     def _write(self, name: str, message: bytes) -> None:
         part = self._folder / f"{name}.part"
@@ -60,8 +63,9 @@ class Spool:
         kept = sorted(self._folder.glob("*.refused"))
         for path in kept[: len(kept) - 99]:
             path.unlink()
-        self._write(f"{self._next:012d}.refused", message)
-        self._next += 1
+        with self._lock:
+            self._write(f"{self._next:012d}.refused", message)
+            self._next += 1
 
     def remove(self, name: str) -> None:
         """Forget a delivered message."""
