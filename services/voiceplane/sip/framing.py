@@ -21,7 +21,7 @@ class Framer:
     def push(self, data: bytes) -> list[bytes]:
         """Take bytes; return the messages that are whole now; BrokenStreamError when a bound is passed."""
         self._buffer += data
-        messages = []
+        messages: list[bytes] = []
         while True:
             while self._buffer[:2] == b"\r\n":  # keep-alive (RFC 5626 section 3.5.1)
                 del self._buffer[:2]

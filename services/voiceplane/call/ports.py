@@ -1,0 +1,30 @@
+"""What the call wants from the planner and the tools, in its own words. The clients in planner/ and tools/ fit these."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from voiceplane.contract.dialogue import ReplyEvent, ReplyRequest, ToolReply, ToolRequest
+
+
+class PlannerPort(Protocol):
+    """A planner: the flow planner's client, or a model's."""
+
+    def reply(self, request: ReplyRequest) -> AsyncIterator[ReplyEvent]:
+        """Yield the reply phrase by phrase; Done is last. PlannerUnavailableError when none answers."""
+        ...
+
+
+class ToolsPort(Protocol):
+    """The tool gateway."""
+
+    async def invoke(self, request: ToolRequest) -> ToolReply:
+        """Run a tool; refusals and failures are outcomes. ToolsUnavailableError when no gateway answers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long the call waits for other processes, in seconds."""
+
+    give_up_s: float = 40.0

@@ -1,0 +1,102 @@
+"""The parcel system of the examples: a real HTTP server with a few parcels, slow or failing on request."""
+
+import argparse
+import asyncio
+import json
+import sys
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from voiceplane.runtime import shutdown
+
+PARCELS = {
+    "452219": ("out for delivery", "today before six"),
+    "731004": ("in the sorting center", "tomorrow before noon"),
+    "118346": ("delayed by weather", "on Friday"),
+    "900127": ("delivered", "yesterday"),
+}
+
+
+@dataclass(slots=True)
+class ParcelSystem:
+    """The state: days by parcel, and answers by idempotency key so that a repeated change happens once."""
+
+    delay_s: float = 0.0
+    fail_first: int = 0
+    days: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, dict[str, str]] = field(default_factory=dict)
+    requests: int = 0
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Answer GET /parcels/{number}."""
+        refusal = await self._trouble()
+        number = request.match_info["number"]
+        if refusal is not None:
+            return refusal
+        if number not in PARCELS:
+            return web.json_response({"error": "no such parcel"}, status=404)
+        status, eta = PARCELS[number]
+        return web.json_response({"status": status, "eta": self.days.get(number, eta)})
+
+    async def reschedule(self, request: web.Request) -> web.Response:
+        """Answer POST /parcels/{number}/delivery."""
+        refusal = await self._trouble()
+        if refusal is not None:
+            return refusal
+        number, key = request.match_info["number"], request.headers.get("idempotency-key", "")
+        if key in self.answers:
+            return web.json_response(self.answers[key])
+        try:
+            day = str((await request.json())["day"])
+        except (json.JSONDecodeError, KeyError, TypeError):
+            return web.json_response({"error": "day is missing"}, status=400)
+        if number not in PARCELS:
+            return web.json_response({"error": "no such parcel"}, status=404)
+        self.days[number] = day
+        self.answers[key] = {"status": "rescheduled", "day": day, "changes": str(len(self.answers) + 1)}
+        return web.json_response(self.answers[key])
+
+    async def _trouble(self) -> web.Response | None:
+        self.requests += 1
+        await asyncio.sleep(self.delay_s)
+        return web.json_response({"error": "busy"}, status=503) if self.requests <= self.fail_first else None
+
+
+async def _alive(_: web.Request) -> web.Response:
+    return web.json_response({"parcels": len(PARCELS)})
+
+
+async def _serve(port: int, system: ParcelSystem) -> None:
+    stop = shutdown.stop_event()
+    application = web.Application()
+    application.add_routes(
+        [
+            web.get("/", _alive),
+            web.get("/parcels/{number}", system.status),
+            web.post("/parcels/{number}/delivery", system.reschedule),
+        ]
+    )
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    await site.start()
+    sys.stdout.write(f"ready http={runner.addresses[0][1]}\n")
+    sys.stdout.flush()
+    await stop.wait()
+    await runner.cleanup()
+
+
+def main() -> int:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m voiceplane.testing.parcels", description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--delay-ms", type=float, default=0.0, help="wait so long before each answer")
+    parser.add_argument("--fail-first", type=int, default=0, metavar="N", help="answer 503 to the first N requests")
+    options = parser.parse_args()
+    asyncio.run(_serve(options.port, ParcelSystem(options.delay_ms / 1000, options.fail_first)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""What can go wrong with one attempt of a tool.
+
+ToolAttemptError
+    AttemptTimedOutError   no answer in the tool's timeout: may be repeated when idempotent
+    AttemptUnreachableError  no connection, or 429 and 5xx: may be repeated when idempotent
+    AttemptFailedError     a clear no: another try would be the same
+    ResultRefusedError     too large, not JSON, or not what the schema says
+"""
+
+from voiceplane.contract.dialogue import ToolOutcome
+
+
+class ToolAttemptError(Exception):
+    """An attempt did not bring a result; the message has no personal data."""
+
+    outcome = ToolOutcome.FAILED
+    repeatable = False
+
+
+class AttemptTimedOutError(ToolAttemptError):
+    """No answer in time."""
+
+    outcome = ToolOutcome.TIMED_OUT
+    repeatable = True
+
+
+class AttemptUnreachableError(ToolAttemptError):
+    """The other system is away or overloaded."""
+
+    repeatable = True
+
+
+class AttemptFailedError(ToolAttemptError):
+    """The other system said no."""
+
+
+class ResultRefusedError(ToolAttemptError):
+    """The result cannot be used."""
+
+    outcome = ToolOutcome.INVALID_RESULT
