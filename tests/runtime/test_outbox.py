@@ -74,6 +74,24 @@ async def test_messages_survive_the_process(tmp_path: Path) -> None:
     assert back.taken == [b"one", b"two"]
 
 
+async def test_a_kept_message_is_on_disk_before_the_sender_goes_on(tmp_path: Path) -> None:
+    far = FarSide()
+    outbox = Outbox(far.send, tmp_path, limits=QUICK)
+    await outbox.keep(b"audit")
+    assert _on_disk(tmp_path) == [b"audit"] and not far.taken
+    async with outbox.running():
+        await outbox.keep(b"second")
+        await _until(lambda: not outbox.waiting)
+    assert far.taken == [b"audit", b"second"]
+
+
+async def test_a_message_that_cannot_be_kept_is_an_os_error(tmp_path: Path) -> None:
+    outbox = Outbox(FarSide().send, tmp_path / "gone", limits=QUICK)
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(OSError):
+        await outbox.keep(b"audit")
+
+
 async def test_a_far_side_that_hangs_counts_as_away(tmp_path: Path) -> None:
     async def hang(message: bytes, metadata: Metadata) -> None:
         await asyncio.sleep(60)
@@ -125,6 +143,7 @@ async def test_a_fault_in_send_ends_no_delivery(tmp_path: Path) -> None:
 async def test_a_full_memory_refuses_the_newest_without_waiting(tmp_path: Path) -> None:
     outbox = Outbox(FarSide().send, tmp_path, limits=OutboxLimits(in_memory=3))
     for number in range(5):
+        assert outbox.has_room() is (number < 3)
         outbox.put(b"%d" % number)
     assert outbox.waiting == 3
 

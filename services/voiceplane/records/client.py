@@ -30,16 +30,22 @@ class RecordsClient:
 
     def append(self, record: CallRow | AuditRow) -> None:
         """Take a record; it is delivered at least once, and kept once by the records process."""
-        if isinstance(record, CallRow):
-            request = pb.AppendRequest(call=convert.call_message(record))
-        else:
-            request = pb.AppendRequest(audit=convert.audit_message(record))
-        self._outbox.put(request.SerializeToString())
+        self._outbox.put(_message(record))
+
+    async def keep(self, record: CallRow | AuditRow) -> None:
+        """Take a record and return when it is on this machine's disk; OSError when it cannot be written."""
+        await self._outbox.keep(_message(record))
 
     @property
     def waiting(self) -> int:
         """Count the records that are not delivered yet."""
         return self._outbox.waiting
+
+
+def _message(record: CallRow | AuditRow) -> bytes:
+    if isinstance(record, CallRow):
+        return pb.AppendRequest(call=convert.call_message(record)).SerializeToString()
+    return pb.AppendRequest(audit=convert.audit_message(record)).SerializeToString()
 
 
 @contextlib.asynccontextmanager

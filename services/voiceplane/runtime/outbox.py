@@ -15,7 +15,7 @@ from pathlib import Path
 from prometheus_client import Counter, Gauge
 
 from voiceplane.runtime import telemetry
-from voiceplane.runtime.spool import Spool, SpoolFullError
+from voiceplane.runtime.spool import Spool
 
 log = logging.getLogger(__name__)
 LOST = Counter("voiceplane_outbox_lost_total", "Messages that could be neither sent nor kept", ["reason"])
@@ -64,6 +64,15 @@ class Outbox:
             return
         self._queue.append((message, telemetry.inject()))
         self._wake.set()
+
+    async def keep(self, message: bytes) -> None:
+        """Take a message and return when it is on disk: a crash then loses nothing. OSError when it cannot be."""
+        await asyncio.to_thread(self._spool.add, message)
+        self._wake.set()
+
+    def has_room(self) -> bool:
+        """Say whether another message would be kept, for a sender that does nothing it cannot record."""
+        return len(self._queue) < self._limits.in_memory and self._spool.has_room()
 
     @property
     def waiting(self) -> int:
@@ -143,7 +152,7 @@ class Outbox:
     def _keep(self, message: bytes) -> None:
         try:
             self._spool.add(message)
-        except (SpoolFullError, OSError) as error:
+        except OSError as error:
             LOST.labels("disk").inc()
             log.error("message can be neither sent nor kept", extra={"error.type": type(error).__name__})
         WAITING.set(len(self._spool))

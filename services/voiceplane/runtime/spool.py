@@ -8,7 +8,7 @@ MAX_MESSAGES = 10_000
 MAX_BYTES = 256 * 1024 * 1024  # hours of call records at full load; a full disk would stop the whole machine
 
 
-class SpoolFullError(Exception):
+class SpoolFullError(OSError):
     """The folder holds as much as it may."""
 
 
@@ -31,10 +31,14 @@ class Spool:
         """Count the messages."""
         return len(self._sizes)
 
+    def has_room(self, size: int = 0) -> bool:
+        """Say whether a message of this size passes no bound."""
+        return len(self._sizes) < self._max_messages and sum(self._sizes.values()) + size <= self._max_bytes
+
     def add(self, message: bytes) -> None:
         """Write a message through to the disk; SpoolFullError when it would pass a bound."""
         with self._lock:
-            if len(self._sizes) >= self._max_messages or sum(self._sizes.values()) + len(message) > self._max_bytes:
+            if not self.has_room(len(message)):
                 raise SpoolFullError(f"{len(self._sizes)} messages wait in the spool")
             name = f"{self._next:012d}.msg"
             self._write(name, message)
