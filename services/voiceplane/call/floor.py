@@ -1,4 +1,4 @@
-"""The turn machine of one live call: events in, actions carried out. Between call.listening, call.mouth and call.talk."""
+"""The turn machine of one live call: events in, actions carried out. Between listening, mouth and talk."""
 
 import asyncio
 from collections.abc import Callable

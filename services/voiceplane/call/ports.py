@@ -1,4 +1,4 @@
-"""What the call wants from the planner and the tools, in its own words. The clients in planner/ and tools/ fit these."""
+"""What the call wants from the planner and the tools. The clients in planner/ and tools/ fit these."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

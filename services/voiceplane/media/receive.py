@@ -16,7 +16,8 @@ MIN_WAIT_S, MAX_WAIT_S = 0.02, 0.12
 MAX_FILL = 25  # frames of silence for one jump of the timestamp: half a second, the rest is not made up
 MAX_HELD = 16  # packets behind a gap: more than MAX_WAIT_S holds
 QUIET_S = 0.06  # after this long without a packet the caller's side is taken as silent (DTX, mute)
-RESTART = 1000  # a jump of this many sequence numbers is a new stream (RFC 3550 appendix A.1 uses 3000)
+RESTART_BACK = 1000  # a sequence number this far behind is a new stream (RFC 3550 appendix A.1 uses 3000)
+RESTART_AHEAD = 50  # a second lost is not made up: it would only delay what the caller says now
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class Receiver:
         self._measure(packet, now)
         self._last_arrival = self._made_until = now
         if sequence < self._next_sequence:
-            if self._next_sequence - sequence > RESTART:
+            if self._next_sequence - sequence > RESTART_BACK:
                 self._restart(packet)
                 sequence = self._next_sequence
             else:
@@ -70,7 +71,8 @@ class Receiver:
         if sequence in self._held:
             statistics.duplicate += 1
             return []
-        if sequence - self._next_sequence > RESTART:
+        if sequence - self._next_sequence > RESTART_AHEAD:
+            statistics.lost += sequence - self._next_sequence
             self._restart(packet)
             sequence = self._next_sequence
         self._held[sequence] = packet

@@ -1,4 +1,4 @@
-"""May this tool run now? Pure: every rule must hold, the first that does not names the refusal. Words change nothing."""
+"""May this tool run now? Pure: every rule must hold, the first that does not names the refusal."""
 
 from dataclasses import dataclass
 
