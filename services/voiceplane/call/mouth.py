@@ -85,12 +85,17 @@ class Mouth:
         """Synthesize a phrase and queue it; returns early when the turn is interrupted."""
         if not text.strip():
             return
-        async with self._lock:
-            chunks = self._speaker.speak(text, constant=constant)
-            async for chunk in chunks:
-                if self._interrupted.is_set():
-                    break
+        chunks = self._speaker.speak(text, constant=constant)
+        async for chunk in chunks:
+            if self._interrupted.is_set():
+                break
+            async with self._lock:
                 await self._until_interrupted(self._playout.play(chunk))
+
+    async def interject(self, text: str) -> None:
+        """Say a constant sentence while a phrase is waited for; a turn that is being heard is left alone."""
+        if not self._lock.locked() and not self._interrupted.is_set():
+            await self.phrase(text, constant=True)
 
     async def finish(self) -> Spoken:
         """Wait until the turn was heard or interrupted, and say what was heard."""

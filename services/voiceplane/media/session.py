@@ -121,7 +121,7 @@ class MediaSession:
         self._last_packet = 0.0
         self._last_sr: tuple[int, float] = (0, 0.0)
         self._round_trip_s = 0.0
-        self._started = False
+        self.started = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, agreement: MediaAgreement) -> None:
@@ -135,7 +135,7 @@ class MediaSession:
             asyncio.create_task(self._report(), name=f"rtcp-{self.port}"),
         ]
         self._pacer.join(self._send_one)
-        self._started = True
+        self.started = True
 
     def update(self, agreement: MediaAgreement) -> None:
         """Follow a re-INVITE: hold, resume, another address or codec."""
@@ -227,7 +227,7 @@ class MediaSession:
 
     async def close(self) -> None:
         """Stop; the server gives the ports to quarantine."""
-        if not self._started:
+        if not self.started:
             return
         self._pacer.leave(self._send_one)
         self._loop.remove_reader(self._pair.rtp)

@@ -111,5 +111,5 @@ def start(settings: PlannerSettings) -> None:
 
 def stop() -> None:
     """Stop the application and Ray with all of its processes."""
-    serve.shutdown()
-    ray.shutdown()  # type: ignore[no-untyped-call]
+    serve.shutdown()  # type: ignore[no-untyped-call]
+    ray.shutdown()

@@ -1,0 +1,152 @@
+"""The gateway's composition: sockets, clients, voices; a task for each call; and the way out, drain first."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from voiceplane.call.calls_service import CallsService
+from voiceplane.call.hub import CallHub
+from voiceplane.call.loop import run_call
+from voiceplane.call.site import Site
+from voiceplane.contract.load import Bundle
+from voiceplane.media.server import MediaServer, MediaSettings
+from voiceplane.planner.client import open_client as open_planner
+from voiceplane.planner.render import constant_phrases
+from voiceplane.records.client import open_client as open_records
+from voiceplane.rpc.v1 import calls_pb2_grpc
+from voiceplane.runtime import grpc_server
+from voiceplane.runtime.clock import SystemClock
+from voiceplane.runtime.metrics import CALLS_REFUSED, DRAINING
+from voiceplane.runtime.models import cache_root
+from voiceplane.sip.admission import Limits
+from voiceplane.sip.agent import UserAgent
+from voiceplane.sip.server import IncomingCall, SipServer
+from voiceplane.sip.state import AgentSettings
+from voiceplane.speech.cache import PhraseCache, VoiceChoice
+from voiceplane.speech.client import TritonSpeech
+from voiceplane.speech.errors import SpeechError
+from voiceplane.speech.profiles import load_profile
+from voiceplane.speech.vad import SileroModel
+from voiceplane.tools.client import open_client as open_tools
+
+log = logging.getLogger(__name__)
+RATES = (8000, 16_000)  # of G.711 and of G.722
+WARM_RETRY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """Where the gateway listens and whom it asks."""
+
+    sip_host: str
+    sip_port: int
+    advertised_host: str
+    media: MediaSettings
+    limits: Limits
+    speech: tuple[str, ...]
+    planner: str
+    tools: str
+    records: str
+    spool: Path
+    grpc_host: str = "127.0.0.1"
+    grpc_port: int = 0
+
+
+class Gateway:
+    """A running gateway: its calls and its doors."""
+
+    def __init__(self, site: Site, sip: SipServer) -> None:
+        """Answer what `sip` admits."""
+        self._site = site
+        self._sip = sip
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Answer calls until `stop`; then refuse new ones, finish the live ones, and return."""
+        async with asyncio.TaskGroup() as calls:
+            accepting = calls.create_task(self._accept(calls), name="accept")
+            await stop.wait()
+            self.drain()
+            log.info("draining", extra={"live_calls": len(self._site.hub.live())})
+            while self._sip.active or self._site.hub.live():
+                await asyncio.sleep(0.05)
+            accepting.cancel()
+
+    def drain(self) -> None:
+        """Refuse new calls: 503 with Retry-After, to OPTIONS too."""
+        self._sip.drain()
+        DRAINING.set(1)
+
+    async def _accept(self, calls: asyncio.TaskGroup) -> None:
+        async for call in self._sip.calls():
+            calls.create_task(self._answer(call), name=f"call-{call.call_id[:8]}")
+
+    async def _answer(self, call: IncomingCall) -> None:
+        try:
+            await run_call(call, self._site)
+        except asyncio.CancelledError:
+            raise
+        except Exception:  # a call's outermost edge: one call's fault is not the others'
+            log.exception("a call failed")
+            call.reject(500)
+            call.hang_up()
+
+
+@contextlib.asynccontextmanager
+async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterator[tuple[Gateway, int, int]]:
+    """Connect everything, warm the phrase cache, then listen. Yields the gateway, its SIP port and its gRPC port."""
+    clock = SystemClock()
+    profile = load_profile(bundle.agent.spec.voice.profile)
+    async with contextlib.AsyncExitStack() as stack:
+        speech = await stack.enter_async_context(TritonSpeech(settings.speech))
+        media = await stack.enter_async_context(MediaServer(settings.media, clock).running())
+        voice = bundle.agent.spec.voice
+        digest = profile.voice(voice.name).digest
+        voices = {
+            rate: PhraseCache(speech, VoiceChoice(voice.name, digest, rate, voice.speed), cache_root())
+            for rate in RATES
+        }
+        await _warm(voices, constant_phrases(bundle.agent.spec))
+        site = Site(
+            bundle=bundle,
+            clock=clock,
+            media=media,
+            recognizer=speech,
+            judge=speech,
+            voices=voices,
+            vad=SileroModel(profile.vad.file(".onnx")),
+            planner=await stack.enter_async_context(open_planner(settings.planner)),
+            tools=await stack.enter_async_context(open_tools(settings.tools)),
+            records=await stack.enter_async_context(open_records(settings.records, settings.spool)),
+            hub=CallHub(clock.wall_ns),
+        )
+        agent = UserAgent(AgentSettings(settings.advertised_host, settings.sip_port), settings.limits)
+        server = SipServer(agent, clock, refused=lambda event: CALLS_REFUSED.labels(str(event.status)).inc())
+        sip = await stack.enter_async_context(server.listening(settings.sip_host, settings.sip_port))
+        gateway = Gateway(site, sip)
+        service = CallsService(site.hub, drain=gateway.drain, draining=lambda: sip.draining)
+        rpc = await stack.enter_async_context(
+            grpc_server.serve(
+                lambda server: calls_pb2_grpc.add_CallsServicer_to_server(service, server),
+                host=settings.grpc_host,
+                port=settings.grpc_port,
+            )
+        )
+        yield gateway, sip.port, rpc.port
+
+
+async def _warm(voices: dict[int, PhraseCache], phrases: tuple[str, ...]) -> None:
+    """Synthesize the constant phrases; waits for the speech server, and says so."""
+    told = False
+    for voice in voices.values():
+        while True:
+            try:
+                await voice.warm(phrases)
+                break
+            except SpeechError as error:
+                if not told:
+                    log.warning("waiting for speech", extra={"reason": str(error)})
+                    told = True
+                await asyncio.sleep(WARM_RETRY_S)

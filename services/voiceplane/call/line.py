@@ -1,0 +1,64 @@
+"""Adapters between the mouth and the rest: a media session as Playout, a phrase cache as Speaker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from voiceplane.call.mouth import Chunk
+from voiceplane.media.session import MediaSession
+from voiceplane.speech.cache import PhraseCache
+from voiceplane.speech.errors import SpeechTimedOutError, SpeechUnavailableError
+
+RETRY_S = 0.3
+TRIES = 60  # about 20 s: a speech server needs about 8 to come back
+
+
+class SessionPlayout:
+    """The caller's line."""
+
+    def __init__(self, session: MediaSession) -> None:
+        """Play into this session."""
+        self._session = session
+
+    async def play(self, chunk: Chunk) -> None:
+        """Queue speech."""
+        await self._session.play(chunk.pcm, chunk.words)
+
+    async def drained(self) -> None:
+        """Wait until all of it has left."""
+        await self._session.drained()
+
+    def clear(self) -> None:
+        """Fade out."""
+        self._session.clear()
+
+    def begin(self) -> None:
+        """Start a turn in the ledger."""
+        self._session.begin()
+
+    def heard(self) -> str:
+        """Return what was heard of the turn."""
+        return self._session.heard().text
+
+
+class PatientSpeaker:
+    """A voice that waits for the speech server to come back and goes on after the last word it brought."""
+
+    def __init__(self, voice: PhraseCache) -> None:
+        """Speak with this voice."""
+        self._voice = voice
+
+    async def speak(self, text: str, *, constant: bool) -> AsyncIterator[Chunk]:
+        """Yield a phrase; the last error leaves when the server stays away."""
+        words, spoken, failures = text.split(), 0, 0
+        while spoken < len(words) or not words:
+            rest = " ".join(words[spoken:])
+            try:
+                async for chunk in self._voice.speak(rest):
+                    spoken += len(chunk.words)
+                    yield Chunk(chunk.pcm, chunk.words)
+                return
+            except (SpeechUnavailableError, SpeechTimedOutError):
+                failures += 1
+                if failures >= TRIES:
+                    raise
+                await asyncio.sleep(RETRY_S)

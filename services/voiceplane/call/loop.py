@@ -1,0 +1,233 @@
+"""One call, from INVITE to record: the page to read first. A call is one task group; nothing of it outlives it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+from opentelemetry.trace import Span
+
+from voiceplane.call import ending as ends
+from voiceplane.call.ending import End, Ending, Outcome
+from voiceplane.call.hub import LiveCall
+from voiceplane.call.line import PatientSpeaker, SessionPlayout
+from voiceplane.call.listening import Listening
+from voiceplane.call.mouth import Mouth
+from voiceplane.call.recorder import CallFacts, Recorder
+from voiceplane.call.site import Site
+from voiceplane.call.summary import call_row
+from voiceplane.call.talk import Talk
+from voiceplane.contract.dialogue import Transfer
+from voiceplane.media.ports_pool import PortsExhaustedError
+from voiceplane.media.session import MediaAgreement, MediaSession, MediaStatistics
+from voiceplane.runtime import telemetry
+from voiceplane.runtime.metrics import CALLS_ACTIVE, CALLS_ENDED, CALLS_REFUSED
+from voiceplane.sip.events import CallEnded, Confirmed, MediaChanged, ReferProgress
+from voiceplane.sip.sdp import Agreed
+from voiceplane.sip.server import IncomingCall
+
+log = logging.getLogger(__name__)
+SPANS = telemetry.tracer("voiceplane.call")
+ACK_S = 33.0  # the user agent gives up after 32 s
+_BY_SIP = {
+    "bye": ends.CALLER_HUNG_UP,
+    "cancelled": ends.CANCELLED,
+    "no-ack": ends.NO_ACK,
+    "session-expired": ends.SESSION_EXPIRED,
+    "bad-answer": ends.NO_ACK,
+    "local": ends.AGENT_HUNG_UP,
+}
+
+
+async def run_call(call: IncomingCall, site: Site) -> None:
+    """Answer a call and see it through; its record is appended whatever happens."""
+    offered = call.offered
+    facts = CallFacts(offered.call_id, offered.sip_call_id, offered.remote_session_id, offered.caller, call.received_ns)
+    recorder = Recorder(facts, site.bundle)
+    attributes = {
+        "sip.call_id": offered.sip_call_id,
+        "sip.session_id.local": offered.call_id,
+        "sip.session_id.remote": offered.remote_session_id,
+        "gen_ai.agent.name": recorder.agent,
+        "voice.policy.digest": site.bundle.policy_digest,
+    }
+    with telemetry.start_call_span(offered.call_id, "sip.dialog", attributes) as span:
+        try:
+            async with site.media.open_session() as session:
+                await _answered(call, site, recorder, session, span)
+        except PortsExhaustedError:
+            CALLS_REFUSED.labels("503").inc()
+            span.set_attribute("sip.response.status_code", 503)
+            call.reject(503, retry_after_s=5)
+
+
+async def _answered(call: IncomingCall, site: Site, recorder: Recorder, session: MediaSession, span: Span) -> None:
+    ending = Ending()
+    live = LiveCall(call.call_id, recorder.agent, site.bundle.revision, recorder.facts.started_ns, ending)
+    site.hub.add(live)
+    CALLS_ACTIVE.inc()
+    end = ends.TROUBLE
+    try:
+        end = await _connected(call, site, recorder, session, live)
+    finally:
+        CALLS_ACTIVE.dec()
+        call.hang_up()
+        outcome = _outcome(end, recorder)
+        CALLS_ENDED.labels(outcome.value, end.reason).inc()
+        span.set_attributes({"voice.outcome": outcome.value, "sip.reason.text": end.reason})
+        site.records.append(call_row(recorder, end, outcome, site.clock.wall_ns(), _statistics(session, site)))
+        site.hub.remove(live, reason=end.reason)
+
+
+async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session: MediaSession, live: LiveCall) -> End:
+    """Answer, then run the call's tasks until it ends."""
+    events = call.events()
+    agreed = await _accept(call, site, session, events)
+    if agreed is None:
+        return ends.CANCELLED
+    recorder.answered_ns = site.clock.wall_ns()
+    session.start(_media(agreed))
+    speaker = PatientSpeaker(site.voices[session.sample_rate])
+    mouth = Mouth(speaker, SessionPlayout(session))
+    async with asyncio.TaskGroup() as tasks:
+        listening = Listening(site, session, mouth, live.ending, tasks)
+        talk = Talk(site, recorder, mouth, listening, live.ending)
+        transfers = Transfers(call, live, talk, site)
+        with SPANS.start_as_current_span("media.session") as span:
+            running = [
+                tasks.create_task(_surely(listening.run(), live.ending), name="listen"),
+                tasks.create_task(_surely(talk.run(), live.ending), name="talk"),
+                tasks.create_task(_signals(events, session, live.ending, transfers), name="signals"),
+                tasks.create_task(_surely(transfers.run(), live.ending), name="transfers"),
+            ]
+            end = await live.ending.wait()
+            statistics = session.statistics()
+            span.set_attributes(
+                {"rtp.codec": statistics.codec, "rtp.jitter_ms": statistics.jitter_ms, "rtp.mos": statistics.mos}
+            )
+        await listening.close()
+        for task in running:
+            task.cancel()
+    return end
+
+
+async def _accept(
+    call: IncomingCall, site: Site, session: MediaSession, events: AsyncIterator[object]
+) -> Agreed | None:
+    """Ring and answer; None when the caller gave up. An offer of ours is agreed by the ACK."""
+    with SPANS.start_as_current_span("sip.invite") as span:
+        call.ring()
+        host, port = site.media.advertised(session)
+        agreed = call.accept(host, port)
+        if agreed is not None:
+            span.set_attribute("sip.response.status_code", 200)
+            return agreed
+        async with asyncio.timeout(ACK_S):
+            async for event in events:
+                if isinstance(event, Confirmed):
+                    span.set_attribute("sip.response.status_code", 200)
+                    return event.agreed
+                if isinstance(event, CallEnded):
+                    break
+        span.set_attribute("sip.response.status_code", 487)
+        return None
+
+
+async def _signals(
+    events: AsyncIterator[object], session: MediaSession, ending: Ending, transfers: "Transfers"
+) -> None:
+    async for event in events:
+        match event:
+            case MediaChanged(agreed=agreed):
+                session.update(_media(agreed))
+            case ReferProgress(status=status, final=final):
+                transfers.progress(status, final=final)
+            case CallEnded(reason=reason):
+                ending.settle(transfers.end_by(reason) or _BY_SIP[reason])
+
+
+def _media(agreed: Agreed) -> MediaAgreement:
+    return MediaAgreement(agreed.codec, (agreed.host, agreed.port), agreed.event_payload_type, sends=agreed.sends)
+
+
+async def _surely(work: Coroutine[Any, Any, None], ending: Ending) -> None:
+    """Run a part of the call; a fault in it ends this call only, and is logged."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        raise
+    except Exception:  # the outermost edge of a call's task
+        log.exception("a part of the call failed")
+        ending.settle(ends.TROUBLE)
+
+
+class Transfers:
+    """Carries out transfers: REFER, followed to its final result."""
+
+    def __init__(self, call: IncomingCall, live: LiveCall, talk: Talk, site: Site) -> None:
+        """Transfer this call."""
+        self._call = call
+        self._live = live
+        self._talk = talk
+        self._site = site
+        self._result: asyncio.Queue[int] = asyncio.Queue(8)  # progress of one REFER
+        self._referred = False
+
+    async def run(self) -> None:
+        """Wait for the dialogue's or an operator's wish to transfer."""
+        while True:
+            wanted = asyncio.create_task(self._talk.transfer_wanted.get(), name="wanted")
+            ordered = asyncio.create_task(self._live.transfer.get(), name="ordered")
+            try:
+                await asyncio.wait({wanted, ordered}, return_when=asyncio.FIRST_COMPLETED)
+                transfer = wanted.result() if wanted.done() else Transfer("operator", "")
+                target = self._target(ordered)
+            finally:
+                for task in (wanted, ordered):
+                    task.cancel()
+                await asyncio.gather(wanted, ordered, return_exceptions=True)
+            await self._transfer(target, transfer)
+
+    def _target(self, ordered: "asyncio.Task[str]") -> str:
+        escalation = self._site.bundle.agent.spec.escalation
+        if ordered.done():
+            return ordered.result()
+        assert escalation is not None
+        return escalation.target
+
+    async def _transfer(self, target: str, transfer: Transfer) -> None:
+        self._site.hub.state(self._call.call_id, "transferring")
+        with SPANS.start_as_current_span("sip.refer") as span:
+            span.set_attribute("voice.transfer.reason", transfer.reason)
+            self._referred = True
+            self._call.refer(target, transfer.summary)
+            status = await self._result.get()
+            span.set_attribute("sip.response.status_code", status)
+        self._site.hub.tell(self._call.call_id, "transfer", {"status": str(status)})
+        if 200 <= status < 300:
+            self._live.ending.settle(ends.TRANSFERRED)
+        else:
+            self._referred = False
+            await self._talk.transfer_failed()
+
+    def progress(self, status: int, *, final: bool) -> None:
+        """Take what NOTIFY says."""
+        if final and not self._result.full():
+            self._result.put_nowait(status)
+
+    def end_by(self, reason: str) -> End | None:
+        """A BYE after our REFER is how many PBXes complete it."""
+        return End("transferred", transferred=True, bye=False) if self._referred and reason == "bye" else None
+
+
+def _outcome(end: End, recorder: Recorder) -> Outcome:
+    if end.transferred:
+        return Outcome.TRANSFERRED
+    if end.failed:
+        return Outcome.FAILED
+    return Outcome.COMPLETED if recorder.understood() else Outcome.ABANDONED
+
+
+def _statistics(session: MediaSession, site: Site) -> tuple[MediaStatistics, float] | None:
+    """Return the line's quality; None for a call that never had media."""
+    return (session.statistics(), site.media.lateness().quantile_ms(0.99)) if session.started else None

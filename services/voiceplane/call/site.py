@@ -1,0 +1,44 @@
+"""What all calls of a gateway share: its clients, voices, policy and settings. Made once in call.gateway."""
+
+from dataclasses import dataclass, field
+
+from voiceplane.call.hub import CallHub
+from voiceplane.call.patience import Patience
+from voiceplane.call.ports import PlannerPort, ToolsPort
+from voiceplane.contract.load import Bundle
+from voiceplane.media.server import MediaServer
+from voiceplane.records.client import RecordsClient
+from voiceplane.runtime.clock import Clock
+from voiceplane.speech.cache import PhraseCache
+from voiceplane.speech.ports import Recognizer, TurnJudge
+from voiceplane.speech.vad import SileroModel
+from voiceplane.turn.machine import TurnParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The composition: everything a call needs besides itself."""
+
+    bundle: Bundle
+    clock: Clock
+    media: MediaServer
+    recognizer: Recognizer
+    judge: TurnJudge
+    voices: dict[int, PhraseCache]  # by sample rate: 8000 and 16000
+    vad: SileroModel
+    planner: PlannerPort
+    tools: ToolsPort
+    records: RecordsClient
+    hub: CallHub
+    patience: Patience = field(default_factory=Patience)
+
+    @property
+    def agent(self) -> str:
+        """Return the agent as namespace/name."""
+        metadata = self.bundle.agent.metadata
+        return f"{metadata.namespace}/{metadata.name}"
+
+    def turn_parameters(self) -> TurnParameters:
+        """Return the turn machine's parameters for this agent."""
+        silence = self.bundle.agent.spec.silence
+        return TurnParameters(ask_after_s=silence.ask_after, asks=silence.asks)
