@@ -70,8 +70,7 @@ class Gateway:
             await stop.wait()
             self.drain()
             log.info("draining", extra={"live_calls": len(self._site.hub.live())})
-            while self._sip.active or self._site.hub.live():
-                await asyncio.sleep(0.05)
+            await self._site.hub.drained()
             accepting.cancel()
 
     def drain(self) -> None:

@@ -20,7 +20,7 @@ def call_row(
             turn.started_ns,
             turn.ended_ns,
             turn.intent,
-            turn.timings_ms,
+            dict(turn.timings_ms),
         )
         for turn in recorder.turns
     )
