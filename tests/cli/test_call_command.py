@@ -1,4 +1,4 @@
-"""`voiceplane call` as a process of its own, against an answering phone; the voice is espeak-ng."""
+"""`voiceplane call` as a process of its own, against an answering phone; the voice is flite."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from voiceplane.testing.phone import AnsweringPhone, AnsweringSettings, PhoneCal
 from voiceplane.testing.phone.audio import read_wav, write_wav
 
 SERVICES = Path(__file__).parents[2] / "services"
-needs_voice = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="apt-get install espeak-ng")
+needs_voice = pytest.mark.skipif(shutil.which("flite") is None, reason="apt-get install flite")
 
 
 def tone(seconds: float) -> Pcm:

@@ -12,7 +12,7 @@ from voiceplane.cli.doctor import Finding, Verdict
 def test_every_check_has_something_to_say(capsys: pytest.CaptureFixture[str]) -> None:
     status = doctor.run(argparse.Namespace(quiet=False))
     out = capsys.readouterr().out
-    for what in ("python 3.11", "espeak-ng", "triton", "model whisper-tiny-en", "memory", "udp on loopback", "clock"):
+    for what in ("python 3.11", "flite", "triton", "model whisper-tiny-en", "memory", "udp on loopback", "clock"):
         assert what in out
     assert status == (1 if "\nmissing" in f"\n{out}" else 0)
 

@@ -59,7 +59,9 @@ async def hold(script: Script, voice: CallerVoice, heard: Heard, *, record: Path
     result = CallResult()
     phone = Phone(script.target, script.settings)
     async with phone as call:
-        result.call_id, result.answered_after_ms = call.session_id, call.facts.answered_after_ms
+        # The answering side's RFC 7989 UUID is its call id and trace id.
+        result.call_id = call.leg.dialog.remote_session_id
+        result.answered_after_ms = call.facts.answered_after_ms
         try:
             await _follow(script, sounds, call, heard=heard, result=result)
             result.finished_script = True

@@ -30,7 +30,7 @@ _DISK_BYTES = 3 << 30
 # Debian package, a program or file of it, what it is for, needed for a stack
 _PACKAGES = (
     ("libpython3.11", None, "Triton's Python backend links it", True),
-    ("espeak-ng", "espeak-ng", "a voice for `voiceplane call` without a stack", False),
+    ("flite", "flite", "a voice for `voiceplane call` without a stack", False),
     ("sip-tester", "sipp", "SIP load tests", False),
     ("postgresql", "/usr/lib/postgresql", "tests of the records on PostgreSQL", False),
     ("tshark", "tshark", "looking at SIP and RTP on the wire", False),

@@ -1,11 +1,12 @@
-"""The caller's voice and a second pair of ears for `voiceplane call`: Triton when a stack runs, else espeak-ng."""
+"""The caller's voice and a second pair of ears for `voiceplane call`: Triton when a stack runs, else flite."""
 
 import asyncio
 import contextlib
-import io
 import shutil
+import tempfile
 import wave
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Protocol
 
 from voiceplane.contract.audio import SPEECH_RATE, Pcm
@@ -14,8 +15,7 @@ from voiceplane.speech.client import TritonSpeech
 from voiceplane.speech.errors import SpeechError
 from voiceplane.speech.profiles import load_profile
 
-_ESPEAK_TIMEOUT_S = 20.0
-ESPEAK_VOICE = "en-us"
+_FLITE_TIMEOUT_S = 20.0
 MAX_ASR_MS = 28_000.0  # whisper hears at most 30 s at once
 
 
@@ -55,39 +55,40 @@ class TritonVoice:
         return Pcm(b"".join(chunks), SPEECH_RATE)
 
 
-class EspeakVoice:
-    """espeak-ng as a separate program: not pretty, but clear, and a different voice than any agent's."""
+class FliteVoice:
+    """Flite's voice `rms` as a separate program: a man of CMU's recordings, clear on a phone line, no agent's voice."""
 
-    about = "espeak-ng"
+    about = "flite rms"
 
     async def speak(self, text: str) -> Pcm:
-        """Run espeak-ng once; the words go in by standard input, so none can be an option."""
-        program = shutil.which("espeak-ng")
+        """Run flite once; the words go in by a file, so none can be an option."""
+        program = shutil.which("flite")
         if program is None:
-            raise VoiceUnavailableError(
-                "no voice for --say: start `voiceplane dev agent.yaml`, or apt-get install espeak-ng"
+            raise VoiceUnavailableError("no voice for --say: apt-get install flite")
+        with tempfile.TemporaryDirectory(prefix="voiceplane-say-") as folder:
+            words, speech = Path(folder) / "words.txt", Path(folder) / "speech.wav"
+            words.write_text(text)
+            process = await asyncio.create_subprocess_exec(
+                program,
+                *("-voice", "rms", "-f", str(words), "-o", str(speech)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
             )
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *("-v", ESPEAK_VOICE, "-s", "150", "--stdin", "--stdout"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            async with asyncio.timeout(_ESPEAK_TIMEOUT_S):
-                out, _ = await process.communicate(text.encode())
-        except TimeoutError as error:
-            raise VoiceUnavailableError(f"espeak-ng took more than {_ESPEAK_TIMEOUT_S:.0f} s") from error
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-        if process.returncode or len(out) < 44:
-            raise VoiceUnavailableError(f"espeak-ng failed with status {process.returncode}")
-        with wave.open(io.BytesIO(out)) as speech:  # its header says nothing true of the length
-            return Pcm(speech.readframes(len(out) // 2), speech.getframerate())
+            try:
+                async with asyncio.timeout(_FLITE_TIMEOUT_S):
+                    await process.wait()
+            except TimeoutError as error:
+                raise VoiceUnavailableError(f"flite took more than {_FLITE_TIMEOUT_S:.0f} s") from error
+            finally:
+                if process.returncode is None:
+                    with contextlib.suppress(ProcessLookupError):
+                        process.kill()
+                    await process.wait()
+            if process.returncode or not speech.exists():
+                raise VoiceUnavailableError(f"flite failed with status {process.returncode}")
+            with wave.open(str(speech)) as recording:
+                return Pcm(recording.readframes(recording.getnframes()), recording.getframerate())
 
 
 def other_voice(profile: str, agent_voice: str) -> str | None:
@@ -112,7 +113,7 @@ async def open_speech(endpoint: str | None) -> AsyncIterator[TritonSpeech | None
 
 def caller_voice(speech: TritonSpeech | None, voice: str | None) -> CallerVoice:
     """Choose the best voice there is."""
-    return TritonVoice(speech, voice) if speech is not None and voice is not None else EspeakVoice()
+    return TritonVoice(speech, voice) if speech is not None and voice is not None else FliteVoice()
 
 
 async def transcribe(speech: TritonSpeech, audio: Pcm) -> str:

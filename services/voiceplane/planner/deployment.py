@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import grpc
 import ray
+from grpc_health.v1 import health_pb2
 from opentelemetry.trace import SpanKind
 from ray import serve
 from ray.serve.config import gRPCOptions
@@ -25,7 +26,10 @@ from voiceplane.runtime import logs, telemetry
 
 APPLICATION = "planner"
 OBJECT_STORE_BYTES = 80 * 1024 * 1024  # nothing large passes through it
-SERVICER = "voiceplane.rpc.v1.planner_pb2_grpc.add_PlannerServicer_to_server"
+SERVICERS = [
+    "voiceplane.rpc.v1.planner_pb2_grpc.add_PlannerServicer_to_server",
+    "grpc_health.v1.health_pb2_grpc.add_HealthServicer_to_server",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,10 @@ class PlannerReplica:
             metadata, spec = bundle.agent.metadata, bundle.agent.spec
             planner = FlowPlanner(spec, Understanding(spec, embedder))
             self._planners[f"{metadata.namespace}/{metadata.name}", bundle.revision] = (planner, spec)
+
+    async def Check(self, request: health_pb2.HealthCheckRequest) -> health_pb2.HealthCheckResponse:
+        """Answer grpc.health.v1: a replica that answers is one that serves."""
+        return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
 
     async def Reply(
         self, request: planner_pb2.ReplyRequest, grpc_context: RayServegRPCContext
@@ -101,7 +109,7 @@ def start(settings: PlannerSettings) -> None:
     serve.start(
         proxy_location="HeadOnly",
         http_options={"host": settings.host, "port": settings.http_port},
-        grpc_options=gRPCOptions(port=settings.grpc_port, grpc_servicer_functions=[SERVICER]),
+        grpc_options=gRPCOptions(port=settings.grpc_port, grpc_servicer_functions=SERVICERS),
     )
     application = PlannerReplica.options(  # type: ignore[attr-defined]
         num_replicas=settings.replicas

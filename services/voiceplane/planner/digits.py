@@ -1,10 +1,19 @@
-"""Digits as people say them: "four five double two", "forty-five twenty-two", "4-5-2, oh nine". Pure."""
+"""Digits as people say them and as a recognizer writes them. Read by slots and corrections. Pure.
 
+Most words have one reading, some have two ("two thousand five" is 2005, or 2000 and 5; "to" is a word or a 2). A run keeps
+every reading; the expected length chooses. The first reading is the likeliest and holds where no length helps.
+"""
+
+import itertools
 import re
+from collections.abc import Sequence
+
+Readings = tuple[str, ...]  # likeliest first; "" where the word may mean nothing
+Run = list[Readings]
 
 UNITS = {
-    "zero": "0", "oh": "0", "o": "0", "nought": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
-    "six": "6", "seven": "7", "eight": "8", "nine": "9",
+    "zero": "0", "nought": "0", "naught": "0", "nil": "0", "one": "1", "two": "2", "three": "3", "four": "4",
+    "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "niner": "9",
 }  # fmt: skip
 TEENS = {
     "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16",
@@ -14,114 +23,163 @@ TENS = {
     "twenty": "2", "thirty": "3", "forty": "4", "fourty": "4", "fifty": "5", "sixty": "6", "seventy": "7",
     "eighty": "8", "ninety": "9",
 }  # fmt: skip
-REPEATS = {"double": 2, "triple": 3, "treble": 3}
-HOMOPHONES = {"to": "2", "too": "2", "for": "4", "won": "1", "ate": "8", "tree": "3", "sex": "6", "nein": "9"}
-JOINERS = {"and", "then", "dash", "uh", "um", "hyphen", "space"}  # said between digits, mean nothing
+REPEATS = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
+OHS = frozenset({"oh", "o", "ow"})
+HOMOPHONES = {"to": "2", "too": "2", "for": "4", "fore": "4", "won": "1", "ate": "8", "tree": "3", "fife": "5"}
+JOINERS = frozenset("and then dash uh um er hyphen space comma hmm ah followed by a".split())  # said between digits
+_PLURALS = {f"{word}{'es' if word == 'six' else 's'}": digit for word, digit in UNITS.items()} | {"zeroes": "0"}
+_SCALES = {"hundred": 2, "thousand": 3}
+_MEASURED = frozenset(
+    "moment moments second seconds sec secs minute minutes hour hours day days week weeks month months year years thing "
+    "things time times more of way last".split()
+)
+_POINTING = frozenset("the that this other another no which any every some wrong right new old same correct only".split())
 _TOKEN = re.compile(r"[a-z]+|\d+")
+_READINGS = 256  # combinations that are looked at; a hostile text has many
 
 
 def runs(text: str) -> list[str]:
     """Return the stretches of digits in a text, in order; other words end a stretch."""
-    tokens = _TOKEN.findall(text.lower().replace("'", ""))
-    found: list[str] = []
-    current = ""
+    return [digits for digits in map(_first, _runs(_tokens(text))) if digits]
+
+
+def best_run(text: str, length: int | None) -> str:
+    """Return the likeliest digits: what fits the wanted length, else the longest stretch; "" for none."""
+    found = _runs(_tokens(text))
+    if length is not None:
+        for run in reversed(found):  # the last one: people correct themselves forwards
+            fitting = _fit(run, length)
+            if fitting:
+                return fitting
+        together = _fit([group for run in found for group in run], length)
+        if together:
+            return together
+    return max(map(_first, found), key=len, default="")
+
+
+def _tokens(text: str) -> list[str]:
+    return _TOKEN.findall(re.sub(r"['’]", "", text.lower()))
+
+
+def _first(run: Run) -> str:
+    return "".join(group[0] for group in run)
+
+
+def _fit(run: Run, length: int) -> str | None:
+    """Return the likeliest reading of a run that has this length."""
+    several = itertools.islice(itertools.product(*(range(len(group)) for group in run)), _READINGS)
+    for choice in sorted(several, key=lambda picks: sum(map(bool, picks))):
+        digits = "".join(group[pick] for group, pick in zip(run, choice, strict=True))
+        if len(digits) == length:
+            return digits
+    return None
+
+
+def _runs(tokens: Sequence[str]) -> list[Run]:
+    found: list[Run] = []
+    current: Run = []
     index = 0
     while index < len(tokens):
-        digits, used = _read(tokens, index, started=bool(current))
+        group, used = _ambiguous(tokens, index, bool(current)) or _number(tokens, index)
         if used:
-            current += digits
+            current.append(group)
             index += used
             continue
-        if not (current and tokens[index] in JOINERS):
-            if current:
-                found.append(current)
-            current = ""
+        if not (current and tokens[index] in JOINERS) and current:
+            found.append(current)
+            current = []
         index += 1
     return [*found, current] if current else found
 
 
-def best_run(text: str, length: int | None) -> str:
-    """Return the likeliest answer: the stretch of the wanted length, else all joined if that fits, else the longest."""
-    found = runs(text)
-    if not found:
-        return ""
-    if length is None:
-        return max(found, key=len)
-    exact = [run for run in found if len(run) == length]
-    joined = "".join(found)
-    return exact[-1] if exact else joined if len(joined) == length else max(found, key=len)
+def _numberish(tokens: Sequence[str], at: int) -> bool:
+    return at < len(tokens) and (tokens[at] in OHS or _number(tokens, at)[1] > 0)
 
 
-def _read(tokens: list[str], at: int, *, started: bool) -> tuple[str, int]:
-    """Read what stands at a place; returns the digits and how many tokens they took, 0 for none."""
+def _ambiguous(tokens: Sequence[str], at: int, started: bool) -> tuple[Readings, int] | None:  # noqa: FBT001
+    """Read a word that is a digit only among digits; None for all others."""
     token = tokens[at]
-    if token in REPEATS:
-        digits, used = _single(tokens, at + 1)
-        return (digits[0] * REPEATS[token] + digits[1:], used + 1) if used else ("", 0)
-    if token in HOMOPHONES:
-        before = started
-        beyond = next((i for i in range(at + 1, len(tokens)) if tokens[i] not in HOMOPHONES), len(tokens))
-        after = bool(_single(tokens, beyond)[1])
-        return (HOMOPHONES[token], 1) if before and after or (before and at + 1 == len(tokens)) else ("", 0)
-    digits, used = _single(tokens, at)
-    if used and at + used < len(tokens) and tokens[at + used] == "hundred":
-        return _hundreds(tokens, at + used + 1, digits, used + 1)
-    return digits, used
+    if token == "one" and not started and not _numberish(tokens, at + 1) and len(tokens) > 1:
+        before = tokens[at - 1] if at else ""
+        if before in _POINTING or (at + 1 < len(tokens) and tokens[at + 1] in _MEASURED):
+            return (), 0  # "the other one", "one moment"
+    if at + 1 < len(tokens) and tokens[at + 1] in _MEASURED and not started and _number(tokens, at)[1] == 1:
+        return (), 0  # "two seconds"
+    digit = "0" if token in OHS else HOMOPHONES.get(token)
+    if digit is None:
+        return None
+    beyond = at + 1
+    while beyond < len(tokens) and (tokens[beyond] in HOMOPHONES or tokens[beyond] in JOINERS):
+        beyond += 1
+    followed, last = _numberish(tokens, beyond), beyond == len(tokens)
+    if started and (followed or last):
+        return (digit, ""), 1
+    if started:
+        return ("", digit), 1  # "452210 to Friday"
+    if followed:
+        return (("0", "") if token in OHS else ("", digit)), 1
+    return ((("", digit), 1) if last and at == 0 else ((), 0))
 
 
-def _single(tokens: list[str], at: int) -> tuple[str, int]:
+def _number(tokens: Sequence[str], at: int) -> tuple[Readings, int]:
+    """Read the number that starts at a place; returns its readings and how many tokens it took, 0 for none."""
+    if tokens[at] in REPEATS:
+        return _repeated(tokens, at)
+    if tokens[at] == "a" and at + 1 < len(tokens) and tokens[at + 1] in _SCALES:
+        digits, used = "1", 1
+    else:
+        digits, used = _below_hundred(tokens, at)
+    if not used:
+        return (), 0
+    following = tokens[at + used] if at + used < len(tokens) else ""
+    if following in _PLURALS and used == 1 and digits in "23456789":
+        return (_PLURALS[following] * int(digits), digits + _PLURALS[following]), 2  # "three sevens"
+    if following == "hundred":
+        readings, used = _scaled(tokens, at, used, digits)
+        if at + used < len(tokens) and tokens[at + used] == "thousand":
+            return _scaled(tokens, at, used, readings[0])
+        return readings, used
+    if following == "thousand":
+        return _scaled(tokens, at, used, digits)
+    if used == 2:
+        return (digits, digits[0] + "0" + digits[1]), 2  # "twenty five": 25, or 20 and 5
+    return (digits,), used
+
+
+def _repeated(tokens: Sequence[str], at: int) -> tuple[Readings, int]:
+    times = REPEATS[tokens[at]]
+    following = tokens[at + 1] if at + 1 < len(tokens) else ""
+    digit = "0" if following in OHS else HOMOPHONES.get(following) or _PLURALS.get(following) or UNITS.get(following)
+    if digit is not None:
+        return (digit * times,), 2
+    if following.isdecimal():  # a recognizer may write "double 22" for "double two two"
+        return (following[0] * times + following[1:], following * times), 2
+    return (), 0
+
+
+def _below_hundred(tokens: Sequence[str], at: int) -> tuple[str, int]:
     if at >= len(tokens):
         return "", 0
     token = tokens[at]
-    if token.isdigit():
+    if token.isdecimal():
         return token, 1
-    if token in UNITS:
-        return UNITS[token], 1
-    if token in TEENS:
-        return TEENS[token], 1
-    if token in TENS:
-        following = tokens[at + 1] if at + 1 < len(tokens) else ""
-        if following in UNITS and UNITS[following] != "0":
-            return TENS[token] + UNITS[following], 2
-        return TENS[token] + "0", 1
-    return "", 0
+    if token in UNITS or token in TEENS:
+        return UNITS.get(token) or TEENS[token], 1
+    if token not in TENS:
+        return "", 0
+    unit = UNITS.get(tokens[at + 1], "0") if at + 1 < len(tokens) else "0"
+    return (TENS[token] + unit, 2) if unit != "0" else (TENS[token] + "0", 1)
 
 
-def _hundreds(tokens: list[str], at: int, digits: str, used: int) -> tuple[str, int]:
-    if at < len(tokens) and tokens[at] == "and":
-        at, used = at + 1, used + 1
-    rest, more = _single(tokens, at)
-    if more and len(rest) <= 2:
-        return digits + rest.rjust(2, "0"), used + more
-    return digits + "00", used
-
-
-_NEGATION = re.compile(r"\b(no|not|sorry|wrong|actually|i said|i meant|correction|instead)\b")
-_PLACE = re.compile(r"\b(first|last)\b.*\b(?:digit|number|one)\b|\b(first|last)\b")
-_SWAP = (
-    re.compile(r"\bnot (?P<old>.+?)[,;]? (?:but )?(?P<new>\S+)[.!]?$"),
-    re.compile(r"(?P<new>\S+?)[,;]? (?:and )?not (?P<old>.+?)[.!]?$"),
-)
-
-
-def correct(known: str, text: str, length: int | None) -> str | None:
-    """Apply a correction such as "no, I said five" or "the last digit is 7" to digits already given; None for none."""
-    lowered = text.lower().strip()
-    said = best_run(lowered, length)
-    place = _PLACE.search(lowered)
-    last = (runs(lowered) or [""])[-1]
-    if place and known and len(last) == 1:
-        return last + known[1:] if "first" in (place[1], place[2]) else known[:-1] + last
-    if not _NEGATION.search(lowered):
-        return None
-    for pattern in _SWAP:
-        swap = pattern.search(lowered)
-        if swap is not None:
-            old, new = "".join(runs(swap["old"])), "".join(runs(swap["new"]))
-            if old and new and known.count(old) == 1:
-                return known.replace(old, new)
-    if not said:
-        return None
-    if len(said) == 1 and known:
-        return known[:-1] + said  # "no, I said five": it is about the last one
-    return said
+def _scaled(tokens: Sequence[str], at: int, used: int, digits: str) -> tuple[Readings, int]:
+    """Read on after "hundred" or "thousand": "five hundred (and) seven" is 507, perhaps 500 and 7."""
+    scale = _SCALES[tokens[at + used]]
+    zeros, used = "0" * scale, used + 1
+    beyond = at + used + (at + used < len(tokens) and tokens[at + used] == "and")
+    rest, more = _below_hundred(tokens, beyond)
+    if scale == 3 and more and beyond + more < len(tokens) and tokens[beyond + more] == "hundred":
+        readings, more = _scaled(tokens, beyond, more, rest)
+        rest = readings[0]
+    if not more or len(rest) > scale:
+        return (digits + zeros,), used
+    return (digits + rest.rjust(scale, "0"), digits + zeros + rest), beyond - at + more

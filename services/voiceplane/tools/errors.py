@@ -1,10 +1,13 @@
-"""What can go wrong with one attempt of a tool.
+"""What can go wrong on the way of a tool.
 
-ToolAttemptError
-    AttemptTimedOutError   no answer in the tool's timeout: may be repeated when idempotent
+ToolAttemptError           one attempt brought no result
+    AttemptTimedOutError     no answer in the tool's timeout: may be repeated when idempotent
     AttemptUnreachableError  no connection, or 429 and 5xx: may be repeated when idempotent
-    AttemptFailedError     a clear no: another try would be the same
-    ResultRefusedError     too large, not JSON, or not what the schema says
+    AttemptFailedError       a clear no: another try would be the same
+    ResultRefusedError       too large, not JSON, or not what the schema says
+InvalidArgumentsError      the request's arguments do not fit the tool
+AuditAwayError             an audit record cannot be kept: no tool may run
+UnsafeSchemaError          a schema of the VoiceAgent points outside of itself or could run for ever
 """
 
 from voiceplane.contract.dialogue import ToolOutcome
@@ -38,3 +41,15 @@ class ResultRefusedError(ToolAttemptError):
     """The result cannot be used."""
 
     outcome = ToolOutcome.INVALID_RESULT
+
+
+class InvalidArgumentsError(ValueError):
+    """Arguments that do not fit; the message names the field, never its value."""
+
+
+class AuditAwayError(OSError):
+    """The disk does not take an audit record."""
+
+
+class UnsafeSchemaError(ValueError):
+    """A schema that no tool may use; the message says where and why."""
