@@ -4,8 +4,13 @@ import calendar
 import datetime
 import re
 
+from voiceplane.planner.corrections import MARKER
+
 _DAYS = [name.lower() for name in calendar.day_name]
-_MONTHS = [name.lower() for name in calendar.month_name]
+_SHORT_DAYS = {"mon": 0, "tue": 1, "tues": 1, "wed": 2, "weds": 2, "thu": 3, "thur": 3, "thurs": 3, "fri": 4}
+_WEEKDAYS = {name: index for index, name in enumerate(_DAYS)} | _SHORT_DAYS
+_MONTHS = {name.lower(): index for index, name in enumerate(calendar.month_name) if name}
+_MONTHS |= {name.lower(): index for index, name in enumerate(calendar.month_abbr) if name} | {"sept": 9}
 _ORDINALS = {
     word: number
     for number, word in enumerate(
@@ -16,87 +21,144 @@ _ORDINALS = {
         start=1,
     )
 }
-_NUMBERS = {word: n for n, word in enumerate("one two three four five six seven eight nine ten".split(), start=1)}
-_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?|(?P<ordinal>" + "|".join(sorted(_ORDINALS, key=len, reverse=True)) + ")"
-_MONTH = r"(?P<month>" + "|".join(_MONTHS[1:]) + ")"
-_MONTH_DAY = re.compile(rf"\b{_MONTH}\.? (?:the )?(?:{_DAY})\b")
-_DAY_MONTH = re.compile(rf"\b(?:the )?(?:{_DAY})(?: of)? {_MONTH}\b")
-_THE_DAY = re.compile(rf"\bthe (?:{_DAY})\b")
-_NUMERIC = re.compile(r"\b(\d{1,2})[/.](\d{1,2})(?:[/.](\d{2,4}))?\b")
-_IN_DAYS = re.compile(r"\bin (\w+) (day|week)s?\b")
-
-
-def find_date(text: str, today: datetime.date) -> datetime.date | None:
-    """Return the first date a text names, today or later; None when it names none."""
-    lowered = re.sub(
-        r"(twenty|thirty) (first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)", r"\1-\2", text.lower()
+_UNITS = "one two three four five six seven eight nine".split()
+_CARDINALS = {word: number for number, word in enumerate(_UNITS, start=1)}
+_CARDINALS |= {
+    word: number
+    for number, word in enumerate(
+        "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split(), start=10
     )
-    relative = _relative(lowered, today)
-    if relative is not None:
-        return relative
+}
+_CARDINALS |= {f"twenty-{word}": 20 + number for number, word in enumerate(_UNITS, start=1)}
+_CARDINALS |= {"thirty": 30, "thirty-one": 31}
+
+
+def _any(words: object) -> str:
+    return "|".join(sorted(words, key=len, reverse=True))  # type: ignore[call-overload]
+
+
+_NUMBER = rf"(?:\d{{1,2}}(?!\d)(?:st|nd|rd|th)?|{_any(_ORDINALS)}|{_any(_CARDINALS)})"
+_MONTH = rf"(?P<month>{_any(_MONTHS)})\.?"
+_YEAR = r"(?:,? (?P<year>20\d\d))?"
+_MONTH_DAY = re.compile(rf"\b{_MONTH},? (?:the )?(?P<day>{_NUMBER})\b{_YEAR}")
+_DAY_MONTH = re.compile(rf"\b(?P<day>{_NUMBER})(?: day)?(?: of)? {_MONTH}(?!\w){_YEAR}")
+_NEXT_MONTH = re.compile(rf"\b(?P<day>{_NUMBER}) of next month\b")
+_DAY_ALONE = re.compile(rf"\b(?:the (?P<the>\d{{1,2}}(?:st|nd|rd|th)?|{_any(_ORDINALS)})|(?P<bare>\d{{1,2}}(?:st|nd|rd|th)))\b")
+_ONLY_ORDINAL = re.compile(rf"^\W*(?:on |for )?(?P<day>{_any(_ORDINALS)})(?: please)?\W*$")
+_ISO = re.compile(r"\b(20\d\d)-(\d{1,2})-(\d{1,2})\b")
+_NUMERIC = re.compile(r"(?<!\d)(\d{1,2})[/.-](\d{1,2})(?:[/.-](20\d\d|\d\d))?(?!\d)")
+_COUNT = rf"(?P<count>an?|one|a couple of|couple of|a few|\d{{1,3}}|{_any(_CARDINALS)})"
+_AHEAD = re.compile(rf"\bin {_COUNT} (?P<unit>day|week)s?\b")
+_FROM = re.compile(rf"\b{_COUNT} (?P<unit>day|week)s? (?:from|after) (?P<start>{_any(_WEEKDAYS)}|now|today|tomorrow)\b")
+_WEEKDAY = re.compile(rf"\b(?P<which>next |this |coming |this coming )?(?P<name>{_any(_WEEKDAYS)})(?:'?s)?\b(?P<week> week\b)?")
+_TENS = re.compile(rf"\b(twenty|thirty)[ -]({_any(_UNITS)}|{_any(list(_ORDINALS)[:9])})\b")
+_NEGATED = re.compile(rf"\b(?:not|isn'?t|can'?t do|except|but not) (?:on |the |next |this )*(?:{_any(_WEEKDAYS)}|{_NUMBER}|today|tomorrow)\b")
+
+
+def find_date(text: str, today: datetime.date, *, day_first: bool = False) -> datetime.date | None:
+    """Return the date a text means, today or later; of several corrected ones the last. None when it names none."""
+    lowered = _TENS.sub(r"\1-\2", text.lower().replace("’", "'"))
+    kept = _NEGATED.sub(" ", lowered)
+    for part in reversed(MARKER.split(kept)):
+        try:
+            date = _find(part.strip(), today, day_first=day_first)
+        except OverflowError:  # a calendar that ends: no caller means the year 10000
+            date = None
+        if date is not None:
+            return date
+    return None
+
+
+def _find(text: str, today: datetime.date, *, day_first: bool) -> datetime.date | None:
+    iso = _ISO.search(text)
+    if iso:
+        return _made(int(iso[1]), int(iso[2]), int(iso[3]))
     for pattern in (_MONTH_DAY, _DAY_MONTH):
-        found = pattern.search(lowered)
+        found = pattern.search(text)
         if found:
-            return _upcoming(today, _MONTHS.index(found["month"]), _day_of(found))
-    numeric = _NUMERIC.search(lowered)
+            return _upcoming(today, _MONTHS[found["month"]], _number(found["day"]), year=found["year"])
+    found = _NEXT_MONTH.search(text)
+    if found:
+        following = today.replace(day=1) + datetime.timedelta(days=32)
+        return _made(following.year, following.month, _number(found["day"]))
+    numeric = _NUMERIC.search(text)
     if numeric:
-        return _upcoming(today, int(numeric[1]), int(numeric[2]))  # month first: en-US
-    found = _THE_DAY.search(lowered)
-    return _next_day_of_month(today, _day_of(found)) if found else None
+        first, second = int(numeric[1]), int(numeric[2])
+        month, day = (second, first) if day_first or first > 12 else (first, second)
+        return _upcoming(today, month, day, year=numeric[3])
+    return _relative(text, today) or _day_alone(text, today)
 
 
 def _relative(text: str, today: datetime.date) -> datetime.date | None:
+    found = _FROM.search(text)
+    if found:
+        start = _relative(found["start"], today) if found["start"] != "now" else today
+        return (start or today) + _ahead(found)
+    found = _AHEAD.search(text)
+    if found:
+        return today + _ahead(found)
     if "day after tomorrow" in text:
         return today + datetime.timedelta(days=2)
-    if "tomorrow" in text:
+    if re.search(r"\btomorrow\b", text):
         return today + datetime.timedelta(days=1)
-    if re.search(r"\b(today|tonight)\b", text):
+    if re.search(r"\b(today|tonight|this (morning|afternoon|evening))\b", text):
         return today
-    ahead = _IN_DAYS.search(text)
-    if ahead:
-        count = _NUMBERS.get(ahead[1]) or (
-            int(ahead[1]) if ahead[1].isdecimal() else 1 if ahead[1] in ("a", "an") else 0
-        )
-        if count:
-            return today + datetime.timedelta(days=count * (7 if ahead[2] == "week" else 1))
-    for weekday, name in enumerate(_DAYS):
-        if re.search(rf"\b{name}s?\b", text):
-            days = (weekday - today.weekday()) % 7 or 7
-            if f"next {name}" in text and days < 7 and weekday > today.weekday():
-                days += 7  # "next Friday" on a Monday is not this Friday
-            return today + datetime.timedelta(days=days)
-    return None
+    found = _WEEKDAY.search(text)
+    if not found:
+        return None
+    weekday = _WEEKDAYS[found["name"]]
+    days = (weekday - today.weekday()) % 7 or 7
+    if (found["which"] == "next " and weekday > today.weekday()) or found["week"]:
+        days += 7  # "next Friday" on a Monday is not this Friday; "Friday week" never is
+    return today + datetime.timedelta(days=days)
 
 
-def _day_of(found: re.Match[str]) -> int:
-    return int(found["day"]) if found["day"] else _ORDINALS[found["ordinal"]]
+def _ahead(found: re.Match[str]) -> datetime.timedelta:
+    words = {"a": 1, "an": 1, "a couple of": 2, "couple of": 2, "a few": 3}
+    count = words.get(found["count"]) or _number(found["count"])
+    return datetime.timedelta(days=count * (7 if found["unit"] == "week" else 1))
 
 
-def _upcoming(today: datetime.date, month: int, day: int) -> datetime.date | None:
-    for year in (today.year, today.year + 1):
-        try:
-            date = datetime.date(year, month, day)
-        except ValueError:
-            return None
-        if date >= today:
-            return date
-    return None
+def _day_alone(text: str, today: datetime.date) -> datetime.date | None:
+    found = _DAY_ALONE.search(text)
+    day = (found["the"] or found["bare"]) if found else None
+    only = _ONLY_ORDINAL.match(text)
+    if only:
+        day = only["day"]
+    return _next_day_of_month(today, _number(day)) if day else None
+
+
+def _number(words: str) -> int:
+    numeral = re.match(r"\d+", words)
+    return int(numeral[0]) if numeral else _ORDINALS.get(words) or _CARDINALS[words]
+
+
+def _made(year: int, month: int, day: int) -> datetime.date | None:
+    try:
+        return datetime.date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _upcoming(today: datetime.date, month: int, day: int, *, year: str | None = None) -> datetime.date | None:
+    if year is not None:
+        return _made(int(year) + (2000 if len(year) == 2 else 0), month, day)
+    dates = (_made(today.year + ahead, month, day) for ahead in range(5))  # 29 February is at most four years away
+    return next((date for date in dates if date is not None and date >= today), None)
 
 
 def _next_day_of_month(today: datetime.date, day: int) -> datetime.date | None:
     for ahead in range(13):
-        month = (today.month - 1 + ahead) % 12 + 1
-        year = today.year + (today.month - 1 + ahead) // 12
-        try:
-            date = datetime.date(year, month, day)
-        except ValueError:
-            continue
-        if date >= today:
+        years, month = divmod(today.month - 1 + ahead, 12)
+        date = _made(today.year + years, month + 1, day)
+        if date is not None and date >= today:
             return date
     return None
 
 
+_ORDINAL_WORDS = {number: word for word, number in _ORDINALS.items()}
+
+
 def spoken(date: datetime.date) -> str:
-    """Write a date for the ear: "Friday, December 4th"."""
-    suffix = "th" if 10 <= date.day % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(date.day % 10, "th")
-    return f"{calendar.day_name[date.weekday()]}, {calendar.month_name[date.month]} {date.day}{suffix}"
+    """Write a date for the ear: "Friday, December fourth"."""
+    return f"{calendar.day_name[date.weekday()]}, {calendar.month_name[date.month]} {_ORDINAL_WORDS[date.day]}"

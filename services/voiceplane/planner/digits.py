@@ -1,7 +1,7 @@
 """Digits as people say them and as a recognizer writes them. Read by slots and corrections. Pure.
 
-Most words have one reading, some have two ("two thousand five" is 2005, or 2000 and 5; "to" is a word or a 2). A run keeps
-every reading; the expected length chooses. The first reading is the likeliest and holds where no length helps.
+Most words have one reading, some two ("two thousand five" is 2005, or 2000 and 5; "to" is a word or a 2). A run keeps
+every reading and the expected length chooses; the first reading is the likeliest and holds where no length helps.
 """
 
 import itertools
@@ -34,7 +34,7 @@ _MEASURED = frozenset(
     "things time times more of way last".split()
 )
 _POINTING = frozenset("the that this other another no which any every some wrong right new old same correct only".split())
-_TOKEN = re.compile(r"[a-z]+|\d+")
+_TOKEN = re.compile(r"[a-z]+|[0-9]+")
 _READINGS = 256  # combinations that are looked at; a hostile text has many
 
 
@@ -80,7 +80,7 @@ def _runs(tokens: Sequence[str]) -> list[Run]:
     current: Run = []
     index = 0
     while index < len(tokens):
-        group, used = _ambiguous(tokens, index, bool(current)) or _number(tokens, index)
+        group, used = _ambiguous(tokens, index, started=bool(current)) or _number(tokens, index)
         if used:
             current.append(group)
             index += used
@@ -96,7 +96,7 @@ def _numberish(tokens: Sequence[str], at: int) -> bool:
     return at < len(tokens) and (tokens[at] in OHS or _number(tokens, at)[1] > 0)
 
 
-def _ambiguous(tokens: Sequence[str], at: int, started: bool) -> tuple[Readings, int] | None:  # noqa: FBT001
+def _ambiguous(tokens: Sequence[str], at: int, *, started: bool) -> tuple[Readings, int] | None:
     """Read a word that is a digit only among digits; None for all others."""
     token = tokens[at]
     if token == "one" and not started and not _numberish(tokens, at + 1) and len(tokens) > 1:
@@ -132,7 +132,7 @@ def _number(tokens: Sequence[str], at: int) -> tuple[Readings, int]:
     if not used:
         return (), 0
     following = tokens[at + used] if at + used < len(tokens) else ""
-    if following in _PLURALS and used == 1 and digits in "23456789":
+    if following in _PLURALS and len(digits) == 1 and digits in "23456789":
         return (_PLURALS[following] * int(digits), digits + _PLURALS[following]), 2  # "three sevens"
     if following == "hundred":
         readings, used = _scaled(tokens, at, used, digits)
