@@ -22,7 +22,7 @@ from voiceplane.contract.dialogue import (
     ToolResult,
     Transfer,
 )
-from voiceplane.planner import digits, slots
+from voiceplane.planner import corrections, digits, slots
 from voiceplane.planner.intents import GOODBYE, PERSON, REPEAT, Understanding, built_in
 from voiceplane.planner.render import fill, phrases, summary
 
@@ -133,7 +133,7 @@ class FlowPlanner:
             if turn.state.confirming_slot not in ("", slot.name) or slot.name not in known:
                 continue
             if slot.type is SlotType.DIGITS:
-                value = digits.correct(known[slot.name], text, slot.length)
+                value = corrections.corrected(known[slot.name], text, slot.length)
             elif slot.type in (SlotType.DATE, SlotType.CHOICE):
                 value = slots.read(slot, text, turn.today)
             else:
@@ -165,7 +165,7 @@ class FlowPlanner:
         partial = known.get(slot.name + PARTIAL, "")
         value = slots.read(slot, text, turn.today)
         if slot.type is SlotType.DIGITS and partial:
-            corrected = digits.correct(partial, text, slot.length)
+            corrected = corrections.corrected(partial, text, slot.length)
             value = corrected or (partial + value if value and len(partial + value) <= (slot.length or 32) else value)
         if value is None:
             return None

@@ -5,7 +5,7 @@ import difflib
 import re
 
 from voiceplane.contract.agent import Slot, SlotType
-from voiceplane.planner import dates, digits
+from voiceplane.planner import corrections, dates
 
 _YES = re.compile(
     r"^\W*(yes|yeah|yep|yup|sure|correct|right|exactly|please do|that'?s (right|correct|it|fine)|of course|absolutely"
@@ -36,7 +36,7 @@ def read(slot: Slot, text: str, today: datetime.date) -> str | None:
     """Return the value a text gives for a slot (digits may still be too few); None for none."""
     match slot.type:
         case SlotType.DIGITS:
-            return digits.best_run(text, slot.length) or None
+            return corrections.said_digits(text, slot.length) or None
         case SlotType.DATE:
             date = dates.find_date(text, today)
             return date.isoformat() if date else None
