@@ -11,7 +11,7 @@ from aiohttp import web
 from voiceplane.runtime import shutdown
 
 PARCELS = {
-    "452219": ("out for delivery", "today before six"),
+    "456721": ("out for delivery", "today before six"),
     "731004": ("in the sorting center", "tomorrow before noon"),
     "118346": ("delayed by weather", "on Friday"),
     "900127": ("delivered", "yesterday"),
@@ -27,6 +27,7 @@ class ParcelSystem:
     days: dict[str, str] = field(default_factory=dict)
     answers: dict[str, dict[str, str]] = field(default_factory=dict)
     requests: int = 0
+    changes: int = 0
 
     async def status(self, request: web.Request) -> web.Response:
         """Answer GET /parcels/{number}."""
@@ -45,7 +46,7 @@ class ParcelSystem:
         if refusal is not None:
             return refusal
         number, key = request.match_info["number"], request.headers.get("idempotency-key", "")
-        if key in self.answers:
+        if key in self.answers:  # without a key every request is a change of its own
             return web.json_response(self.answers[key])
         try:
             day = str((await request.json())["day"])
@@ -54,8 +55,15 @@ class ParcelSystem:
         if number not in PARCELS:
             return web.json_response({"error": "no such parcel"}, status=404)
         self.days[number] = day
-        self.answers[key] = {"status": "rescheduled", "day": day, "changes": str(len(self.answers) + 1)}
-        return web.json_response(self.answers[key])
+        self.changes += 1
+        answer = {"status": "rescheduled", "day": day, "changes": str(self.changes)}
+        if key:
+            self.answers[key] = answer
+        return web.json_response(answer)
+
+    async def alive(self, _: web.Request) -> web.Response:
+        """Answer GET /: what was asked and changed so far, for health checks and tests; never delayed."""
+        return web.json_response({"parcels": len(PARCELS), "requests": self.requests, "changes": self.changes})
 
     async def _trouble(self) -> web.Response | None:
         self.requests += 1
@@ -63,16 +71,12 @@ class ParcelSystem:
         return web.json_response({"error": "busy"}, status=503) if self.requests <= self.fail_first else None
 
 
-async def _alive(_: web.Request) -> web.Response:
-    return web.json_response({"parcels": len(PARCELS)})
-
-
 async def _serve(port: int, system: ParcelSystem) -> None:
     stop = shutdown.stop_event()
     application = web.Application()
     application.add_routes(
         [
-            web.get("/", _alive),
+            web.get("/", system.alive),
             web.get("/parcels/{number}", system.status),
             web.post("/parcels/{number}/delivery", system.reschedule),
         ]

@@ -8,19 +8,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-import httpx
-
 from voiceplane.contract.load import Bundle, InvalidAgentError, load_bundle
 from voiceplane.rpc.v1 import tools_pb2_grpc
 from voiceplane.runtime import grpc_server, health, logs, shutdown, telemetry
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.tools.audit import open_sink
-from voiceplane.tools.http_backend import HttpTool
+from voiceplane.tools.errors import UnsafeSchemaError
+from voiceplane.tools.http_backend import open_http
 from voiceplane.tools.invoke import Invoker
+from voiceplane.tools.schema import check_schema
 from voiceplane.tools.service import Backends, ToolsService
 
 log = logging.getLogger(__name__)
-GRACE_S = 10.0
+GRACE_S = 16.0  # a little longer than the longest wish
+# These name full URLs, and so callers' numbers, in their logs.
+TALKATIVE = ("httpx", "httpcore", "httpx2", "httpcore2", "mcp", "client")
+Bundles = dict[tuple[str, str], Bundle]
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -32,35 +35,55 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     serve.add_argument("--metrics-port", type=int, default=0)
     serve.add_argument("--records", required=True, help="HOST:PORT of the records process")
     serve.add_argument("--spool", type=Path, default=None, help="folder for audit records while records is away")
-    serve.add_argument("--host-alias", action="append", default=[], metavar="NAME=HOST:PORT")
+    serve.add_argument("--host-alias", action="append", default=[], type=_alias, metavar="NAME=HOST:PORT")
     serve.add_argument("--otlp-endpoint", default=None)
     serve.add_argument("--log-level", default="INFO")
     return parser.parse_args(argv)
 
 
-async def _serve(options: argparse.Namespace, bundles: dict[tuple[str, str], Bundle]) -> None:
+def _alias(text: str) -> tuple[str, str]:
+    name, _, target = text.partition("=")
+    host, _, port = target.rpartition(":")
+    if not (name and host and port.isdecimal() and 0 < int(port) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=HOST:PORT")
+    return name, target
+
+
+def _load(paths: list[Path]) -> Bundles:
+    """Read the agents and refuse what no tool may use, before the first call and not in it."""
+    bundles: Bundles = {}
+    for path in paths:
+        bundle = load_bundle(path.read_text())
+        for tool in bundle.agent.spec.tools:
+            for kind, schema in (("arguments", tool.arguments), ("result", tool.result)):
+                if schema is not None:
+                    check_schema(schema, f"{path.name}: spec.tools.{tool.name}.{kind}")
+        metadata = bundle.agent.metadata
+        bundles[f"{metadata.namespace}/{metadata.name}", bundle.revision] = bundle
+    return bundles
+
+
+async def _serve(options: argparse.Namespace, bundles: Bundles) -> None:
     stop = shutdown.stop_event()
-    aliases = dict(alias.split("=", 1) for alias in options.host_alias)
+    aliases, clock = dict(options.host_alias), SystemClock()
     spool = options.spool or Path(tempfile.gettempdir()) / f"voiceplane-tools-{options.grpc_port}"
+    names = frozenset(tool.name for bundle in bundles.values() for tool in bundle.agent.spec.tools)
     async with contextlib.AsyncExitStack() as stack:
         sink = await stack.enter_async_context(open_sink(options.records, spool))
-        client = await stack.enter_async_context(httpx.AsyncClient())
-        invoker = Invoker(
-            lambda agent, revision: bundles.get((agent, revision)),
-            Backends(HttpTool(client, aliases)),
-            sink,
-            SystemClock(),
-        )
+        http = await stack.enter_async_context(open_http(aliases))
+        invoker = Invoker(lambda agent, revision: bundles.get((agent, revision)), Backends(http, aliases), sink, clock)
+        await stack.enter_async_context(invoker.running())
+        service = ToolsService(invoker, names, clock)
         server = await stack.enter_async_context(
             grpc_server.serve(
-                lambda server: tools_pb2_grpc.add_ToolsServicer_to_server(ToolsService(invoker), server),
+                lambda server: tools_pb2_grpc.add_ToolsServicer_to_server(service, server),
                 host=options.host,
                 port=options.grpc_port,
                 grace_s=GRACE_S,
             )
         )
         metrics_port = stack.enter_context(
-            health.serve(options.metrics_port, options.host, ready=lambda: not stop.is_set())
+            health.serve(options.metrics_port, options.host, ready=lambda: not stop.is_set() and sink.has_room())
         )
         sys.stdout.write(f"ready grpc={server.port} metrics={metrics_port}\n")
         sys.stdout.flush()
@@ -72,15 +95,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run the process; the exit status is 1 when it could not start."""
     options = _arguments(argv)
     logs.configure("tools", options.log_level)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     traces = telemetry.configure("tools", otlp_endpoint=options.otlp_endpoint)
     try:
-        bundles = {}
-        for path in options.agent:
-            bundle = load_bundle(path.read_text())
-            metadata = bundle.agent.metadata
-            bundles[f"{metadata.namespace}/{metadata.name}", bundle.revision] = bundle
-        asyncio.run(_serve(options, bundles))
-    except (OSError, InvalidAgentError) as error:
+        asyncio.run(_serve(options, _load(options.agent)))
+    except (OSError, InvalidAgentError, UnsafeSchemaError) as error:
         sys.stderr.write(f"tools cannot start: {error}\n")
         return 1
     finally:

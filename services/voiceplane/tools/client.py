@@ -12,7 +12,7 @@ from voiceplane.rpc import convert
 from voiceplane.rpc.v1 import tools_pb2_grpc
 from voiceplane.runtime import grpc_server, telemetry
 
-INVOKE_S = 20.0  # longer than any tool's own timeouts and retries should be
+INVOKE_S = 20.0  # longer than the tool gateway takes for one wish with all its attempts
 RETRY_S = 0.2
 
 
@@ -23,20 +23,34 @@ class ToolsClient:
         """Use this stub."""
         self._stub = stub
 
-    async def invoke(self, request: ToolRequest) -> ToolReply:
-        """Run a tool; ToolsUnavailableError when no gateway answered in INVOKE_S."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + INVOKE_S
+    async def invoke(self, request: ToolRequest, *, within_s: float = INVOKE_S) -> ToolReply:
+        """Run a tool; ToolsUnavailableError when no gateway answered within `within_s` seconds.
+
+        The key of the request stays the same, so a tool gateway that ended in the middle is asked again without harm.
+        """
         wire = convert.tool_request_to_wire(request)
-        while True:
-            try:
-                left = max(0.1, deadline - loop.time())
-                reply = await self._stub.Invoke(wire, timeout=left, metadata=telemetry.inject())
-                return convert.tool_reply_from_wire(reply)
-            except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE or loop.time() + RETRY_S > deadline:
-                    raise ToolsUnavailableError(f"the tool gateway: {error.code().name}") from error
-            await asyncio.sleep(RETRY_S)
+        last = "DEADLINE_EXCEEDED"
+        try:
+            async with asyncio.timeout(within_s) as deadline:
+                while True:
+                    try:
+                        reply = await self._stub.Invoke(wire, timeout=_left_s(deadline), metadata=telemetry.inject())
+                    except grpc.aio.AioRpcError as error:
+                        last = error.code().name
+                        if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                            raise ToolsUnavailableError(f"the tool gateway: {last}") from error
+                    else:
+                        return convert.tool_reply_from_wire(reply)
+                    await asyncio.sleep(RETRY_S)
+        except TimeoutError as error:
+            raise ToolsUnavailableError(f"the tool gateway: {last}") from error
+
+
+def _left_s(deadline: asyncio.Timeout) -> float:
+    """Return the seconds until a running timeout, for the deadline on the wire."""
+    when = deadline.when()
+    assert when is not None
+    return max(0.01, when - asyncio.get_running_loop().time())
 
 
 @contextlib.asynccontextmanager

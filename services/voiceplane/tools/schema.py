@@ -1,6 +1,7 @@
 """Arguments and results against JSON Schema (2020-12). Pure; no schema may point outside of itself or run for ever."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -88,7 +89,9 @@ def _check_pattern(pattern: str, where: str) -> None:
     bare = re.sub(r"\[\^?\]?[^\]]*\]", "x", bare)
     unbounded = len(re.findall(r"[*+]|\{\d*,\}", bare))
     if len(pattern) > MAX_PATTERN or unbounded > 2 or re.search(r"\)[*+{]", bare) or re.search(r"\\[1-9]", pattern):
-        raise UnsafeSchemaError(f"{where}: a pattern has at most {MAX_PATTERN} characters, two * or +, no repeated group")
+        raise UnsafeSchemaError(
+            f"{where}: a pattern has at most {MAX_PATTERN} characters, two * or +, no repeated group"
+        )
     re.compile(pattern)
 
 
@@ -161,6 +164,8 @@ def _cleaned(value: Any, levels: int) -> Any:
         return {_clean_text(str(name)): _cleaned(item, levels - 1) for name, item in value.items()}
     if isinstance(value, list):
         return [_cleaned(item, levels - 1) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("1e999 reads as infinity, which JSON cannot write")
     return value
 
 

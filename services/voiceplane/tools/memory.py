@@ -1,0 +1,73 @@
+"""What the tool gateway remembers of its calls, bounded: how often tools ran, and what each wish brought. Pure."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from voiceplane.contract.dialogue import ToolReply, ToolRequest
+
+MAX_CALLS = 10_000  # calls whose attempts are counted; the longest unused is forgotten
+MAX_WISHES = 5_000  # results kept for a repeated request; a caller asks again within seconds
+MAX_BYTES = 64 * 1024 * 1024  # of kept results: a few large ones must not fill the process
+MAX_RUNNING = 500  # wishes at once: each may hold a connection and a result of up to 1 MiB
+
+
+@dataclass(slots=True)
+class Wish:
+    """One idempotency key of a call: who asked first, and the task that carries it out."""
+
+    request: ToolRequest
+    task: "asyncio.Task[ToolReply]"
+    size: int = 0  # of the finished result, in characters
+
+
+class Memory:
+    """Attempts by call, wishes by call and key."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._attempts: OrderedDict[str, int] = OrderedDict()
+        self._wishes: OrderedDict[tuple[str, str], Wish] = OrderedDict()
+        self._running = 0
+        self._bytes = 0
+
+    @property
+    def full(self) -> bool:
+        """Say whether as many wishes run as may."""
+        return self._running >= MAX_RUNNING
+
+    def attempts(self, call_id: str) -> int:
+        """Return how often this call tried a tool."""
+        return self._attempts.get(call_id, 0)
+
+    def count(self, call_id: str) -> None:
+        """Count one more attempt."""
+        self._attempts[call_id] = self.attempts(call_id) + 1
+        self._attempts.move_to_end(call_id)
+        while len(self._attempts) > MAX_CALLS:
+            self._attempts.popitem(last=False)
+
+    def wish(self, request: ToolRequest) -> Wish | None:
+        """Find a wish by call and key."""
+        return self._wishes.get((request.call_id, request.idempotency_key))
+
+    def begin(self, wish: Wish) -> None:
+        """Remember a wish that runs."""
+        self._wishes[wish.request.call_id, wish.request.idempotency_key] = wish
+        self._running += 1
+
+    def end(self, wish: Wish, reply: ToolReply, *, keep: bool) -> None:
+        """Remember its reply, or forget the wish so that it may be tried again."""
+        self._running -= 1
+        key = (wish.request.call_id, wish.request.idempotency_key)
+        if not keep:
+            del self._wishes[key]
+            return
+        wish.size = len(reply.result_json)
+        self._bytes += wish.size
+        self._wishes.move_to_end(key)
+        for old in list(self._wishes):
+            if len(self._wishes) <= MAX_WISHES and self._bytes <= MAX_BYTES:
+                break
+            if self._wishes[old].task.done():  # one that runs is never forgotten: it could run twice
+                self._bytes -= self._wishes.pop(old).size
