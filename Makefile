@@ -17,7 +17,7 @@ demo: setup
 	@voiceplane demo docs/examples/parcel-desk.yaml
 
 test: setup
-	@voiceplane-install
+	@voiceplane install
 	@pytest -q
 
 check: setup
@@ -28,7 +28,7 @@ check: setup
 	@.ci/check-lengths
 
 bench: setup
-	@voiceplane-install
+	@voiceplane install
 	@python -m bench
 
 protos: setup
