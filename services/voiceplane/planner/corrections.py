@@ -10,8 +10,7 @@ MARKER = re.compile(
     re.I,
 )
 _ORDINALS = {
-    word: index
-    for index, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split())
+    word: index for index, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split())
 }
 _COUNTS = {"two": 2, "2": 2, "three": 3, "3": 3, "four": 4, "4": 4}
 _NOUN = r"(?:digits?|numbers?|ones?|figures?)\b"

@@ -43,16 +43,22 @@ _YEAR = r"(?:,? (?P<year>20\d\d))?"
 _MONTH_DAY = re.compile(rf"\b{_MONTH},? (?:the )?(?P<day>{_NUMBER})\b{_YEAR}")
 _DAY_MONTH = re.compile(rf"\b(?P<day>{_NUMBER})(?: day)?(?: of)? {_MONTH}(?!\w){_YEAR}")
 _NEXT_MONTH = re.compile(rf"\b(?P<day>{_NUMBER}) of next month\b")
-_DAY_ALONE = re.compile(rf"\b(?:the (?P<the>\d{{1,2}}(?:st|nd|rd|th)?|{_any(_ORDINALS)})|(?P<bare>\d{{1,2}}(?:st|nd|rd|th)))\b")
+_DAY_ALONE = re.compile(
+    rf"\b(?:the (?P<the>\d{{1,2}}(?:st|nd|rd|th)?|{_any(_ORDINALS)})|(?P<bare>\d{{1,2}}(?:st|nd|rd|th)))\b"
+)
 _ONLY_ORDINAL = re.compile(rf"^\W*(?:on |for )?(?P<day>{_any(_ORDINALS)})(?: please)?\W*$")
 _ISO = re.compile(r"\b(20\d\d)-(\d{1,2})-(\d{1,2})\b")
 _NUMERIC = re.compile(r"(?<!\d)(\d{1,2})[/.-](\d{1,2})(?:[/.-](20\d\d|\d\d))?(?!\d)")
 _COUNT = rf"(?P<count>an?|one|a couple of|couple of|a few|\d{{1,3}}|{_any(_CARDINALS)})"
 _AHEAD = re.compile(rf"\bin {_COUNT} (?P<unit>day|week)s?\b")
 _FROM = re.compile(rf"\b{_COUNT} (?P<unit>day|week)s? (?:from|after) (?P<start>{_any(_WEEKDAYS)}|now|today|tomorrow)\b")
-_WEEKDAY = re.compile(rf"\b(?P<which>next |this |coming |this coming )?(?P<name>{_any(_WEEKDAYS)})(?:'?s)?\b(?P<week> week\b)?")
+_WEEKDAY = re.compile(
+    rf"\b(?P<which>next |this |coming |this coming )?(?P<name>{_any(_WEEKDAYS)})(?:'?s)?\b(?P<week> week\b)?"
+)
 _TENS = re.compile(rf"\b(twenty|thirty)[ -]({_any(_UNITS)}|{_any(list(_ORDINALS)[:9])})\b")
-_NEGATED = re.compile(rf"\b(?:not|isn'?t|can'?t do|except|but not) (?:on |the |next |this )*(?:{_any(_WEEKDAYS)}|{_NUMBER}|today|tomorrow)\b")
+_NEGATED = re.compile(
+    rf"\b(?:not|isn'?t|can'?t do|except|but not) (?:on |the |next |this )*(?:{_any(_WEEKDAYS)}|{_NUMBER}|today|tomorrow)\b"
+)
 
 
 def find_date(text: str, today: datetime.date, *, day_first: bool = False) -> datetime.date | None:

@@ -33,7 +33,9 @@ _MEASURED = frozenset(
     "moment moments second seconds sec secs minute minutes hour hours day days week weeks month months year years thing "
     "things time times more of way last".split()
 )
-_POINTING = frozenset("the that this other another no which any every some wrong right new old same correct only".split())
+_POINTING = frozenset(
+    "the that this other another no which any every some wrong right new old same correct only".split()
+)
 _TOKEN = re.compile(r"[a-z]+|[0-9]+")
 _READINGS = 256  # combinations that are looked at; a hostile text has many
 
@@ -118,7 +120,7 @@ def _ambiguous(tokens: Sequence[str], at: int, *, started: bool) -> tuple[Readin
         return ("", digit), 1  # "452210 to Friday"
     if followed:
         return (("0", "") if token in OHS else ("", digit)), 1
-    return ((("", digit), 1) if last and at == 0 else ((), 0))
+    return (("", digit), 1) if last and at == 0 else ((), 0)
 
 
 def _number(tokens: Sequence[str], at: int) -> tuple[Readings, int]:

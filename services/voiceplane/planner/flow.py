@@ -1,47 +1,39 @@
 """The flow planner: a caller's turn in, phrases and steps out. Deterministic and stateless: all it knows is asked for.
 
-`FlowPlanner.reply` reads like a conversation: what every agent understands, then what was asked, then a new wish.
+`FlowPlanner.reply` reads like a conversation: what every agent understands, then what was asked, then a new wish. What
+is then done about an intent (ask, confirm, run its tool, answer) is in steps.py.
 """
 
 import datetime
-import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from voiceplane.contract.agent import Intent, Slot, SlotType, VoiceAgentSpec
-from voiceplane.contract.dialogue import (
-    CallerSaid,
-    DialogueState,
-    Done,
-    HangUp,
-    ReplyEvent,
-    ReplyRequest,
-    Say,
-    ToolCall,
-    ToolOutcome,
-    ToolResult,
-    Transfer,
+from voiceplane.contract.agent import Intent, SlotType, VoiceAgentSpec
+from voiceplane.contract.dialogue import CallerSaid, ReplyEvent, ReplyRequest, ToolResult
+from voiceplane.planner import filling, slots
+from voiceplane.planner.filling import CONFIRMED, Reading
+from voiceplane.planner.intents import (
+    CANCEL,
+    GOODBYE,
+    GREETING,
+    PERSON,
+    REPEAT,
+    THANKS,
+    Guess,
+    Understanding,
+    built_in,
+    plain_goodbye,
 )
-from voiceplane.planner import corrections, digits, slots
-from voiceplane.planner.intents import GOODBYE, PERSON, REPEAT, Understanding, built_in
-from voiceplane.planner.render import fill, phrases, summary
+from voiceplane.planner.phrases import GO_AHEAD, HELLO, NO_PERSON, NOT_DONE, WELCOME, WHICH
+from voiceplane.planner.steps import Steps, Turn, pairs
 
 SWITCH_SCORE = 0.55  # while a slot is asked, only a clear other wish counts as one
-PARTIAL = ".partial"  # suffix of a slot that has some of its digits
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one reply works on."""
-
-    spec: VoiceAgentSpec
-    request: ReplyRequest
-    today: datetime.date
-
-    @property
-    def state(self) -> DialogueState:
-        """Return the state at the turn's begin."""
-        return self.request.state
+CERTAIN = 0.8  # an intent of the agent this near goes before what every agent understands
+MIN_CONFIDENCE = 0.2  # mean word probability below which the words are a guess
+MAX_WORDS = 600  # characters of a turn that are read: about a minute of speech
+_NOISE = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|♪[^♪]*♪?")  # a recognizer's notes: [BLANK_AUDIO], (music)
+_ANOTHER = re.compile(r"\b(?:another|different|other|new) (?P<what>\w+)", re.I)
 
 
 class FlowPlanner:
@@ -51,251 +43,208 @@ class FlowPlanner:
         """Plan replies for this agent."""
         self._spec = spec
         self._understanding = understanding
+        self._steps = Steps(spec)
 
     def reply(self, request: ReplyRequest) -> Iterator[ReplyEvent]:
-        """Yield the reply; Done is always last."""
-        turn = Turn(self._spec, request, datetime.date.fromisoformat(request.today))
+        """Yield the reply; Done is always last. ValueError when `today` is no date."""
+        locale = slots.Locale(datetime.date.fromisoformat(request.today), self._spec.language == "en-GB")
+        turn = Turn(replace(request, state=filling.sound(self._spec, request.state)), locale)
         if isinstance(request.input, ToolResult):
-            yield from self._after_tool(turn, request.input)
+            yield from self._steps.after_tool(turn, request.input)
+        elif request.input.keys:
+            yield from self._pressed(turn, request.input.text)
         else:
-            yield from self._caller_said(turn, request.input)
+            yield from self._said(turn, request.input)
 
-    def _caller_said(self, turn: Turn, said: CallerSaid) -> Iterator[ReplyEvent]:
-        state, text = turn.state, said.text
-        asked_something = bool(state.asking or state.confirming or state.confirming_slot)
-        wish = None if said.keys else built_in(text)
-        if wish == PERSON and self._spec.escalation is not None and self._spec.escalation.on_request:
-            yield from self._transfer(turn, replace(state, unsure=0), "requested")
-        elif wish == REPEAT and state.last_reply:
-            yield from self._say(state.last_reply, replace(state, unsure=0), state.intent)
-        elif wish == GOODBYE and not (asked_something and digits.runs(text)):
-            yield from self._goodbye(state)
-        elif asked_something and state.intent:
-            yield from self._answered(turn, said)
-        elif state.done_intents and slots.yes_or_no(text) is False and not self._understanding.guess(text).sure:
-            yield from self._goodbye(state)
+    def _said(self, turn: Turn, said: CallerSaid) -> Iterator[ReplyEvent]:
+        text = " ".join(_NOISE.sub(" ", said.text[:MAX_WORDS]).split())
+        if not re.search(r"\w", text) or said.confidence < MIN_CONFIDENCE:
+            yield from self._steps.unsure(turn)
+            return
+        wish = built_in(text)
+        if wish is not None:
+            guess = self._understanding.guess(text)
+            if guess.sure and guess.score >= CERTAIN and guess.intent != PERSON:
+                wish = None
+        answered = self._built_in(turn, text, wish) if wish is not None else None
+        if answered is not None:
+            yield from answered
+        elif turn.asked:
+            yield from self._answered(turn, text)
         else:
-            yield from self._wished(turn, text)
+            yield from self._unasked(turn, text)
 
-    def _answered(self, turn: Turn, said: CallerSaid) -> Iterator[ReplyEvent]:
-        """Take the answer to what was asked, a correction of it, or another wish in its place."""
-        state, text = turn.state, said.text
+    def _built_in(self, turn: Turn, text: str, wish: str) -> Iterator[ReplyEvent] | None:
+        """Do what every agent understands; None where it is rather an answer to what was asked."""
+        state = turn.state
+        if wish == PERSON:
+            return self._person(turn)
+        if wish == REPEAT:
+            return self._steps.say(state.last_reply, state, state.intent) if state.last_reply else None
+        if wish == GOODBYE and (not turn.asked or plain_goodbye(text)):
+            return self._steps.goodbye(state)
+        if wish == CANCEL and turn.asked:
+            return self._dropped(turn)
+        if wish == THANKS and not turn.asked:
+            if state.last_reply.startswith(WELCOME):
+                return self._steps.goodbye(state)
+            more = f"{WELCOME} {self._spec.phrases.anything_else}"
+            return self._steps.say(more, replace(state, unsure=0), "")
+        if wish == GREETING:
+            words = state.last_reply if turn.asked else HELLO
+            return self._steps.say(words, replace(state, unsure=0), state.intent)
+        return None
+
+    def _person(self, turn: Turn) -> Iterator[ReplyEvent]:
+        escalation = self._spec.escalation
+        if escalation is not None and escalation.on_request:
+            return self._steps.transfer(turn, replace(turn.state, unsure=0), "requested")
+        return self._steps.say(f"{NO_PERSON} {self._spec.phrases.anything_else}", turn.closed(), "")
+
+    def _dropped(self, turn: Turn) -> Iterator[ReplyEvent]:
+        """Drop the intent at hand with what was said for it."""
+        intent = self._spec.intent(turn.state.intent)
+        known = filling.without(dict(turn.state.slots), *intent.slots)
+        state = replace(turn.closed(), slots=pairs(known), done_intents=turn.state.done_intents)
+        return self._steps.say(f"{NOT_DONE} {self._spec.phrases.anything_else}", state, "")
+
+    def _pressed(self, turn: Turn, keys: str) -> Iterator[ReplyEvent]:
+        """Take keys: digits for a slot, 1 and 2 for yes and no, 0 for a person where nothing is asked."""
+        state = turn.state
+        pressed = keys.strip()
+        if not turn.asked:
+            if pressed.startswith("0") and self._spec.escalation is not None:
+                yield from self._person(turn)
+            else:
+                yield from self._unasked(turn, pressed) if state.done_intents else self._steps.unsure(turn)
+            return
+        intent = self._spec.intent(state.intent)
+        if state.confirming or state.confirming_slot:
+            answer = {"1": "yes", "2": "no"}.get(pressed[:1], "")
+            yield from self._confirmed(turn, intent, answer) if answer else self._steps.unsure(turn)
+            return
+        slot = intent.slot(state.asking)
+        value = slots.read_keys(slot, keys)
+        if value is None:
+            yield from self._steps.unsure(turn)
+            return
+        known = dict(state.slots)
+        partial = known.get(slot.name + filling.PARTIAL, "")
+        joined = partial + value
+        whole = slot.type is SlotType.DIGITS and bool(partial) and len(joined) <= (slot.length or 0)
+        yield from self._filled(turn, intent, filling.keep(slot, joined if whole else value, known))
+
+    def _answered(self, turn: Turn, text: str) -> Iterator[ReplyEvent]:
+        """Take the answer to what was asked, a correction of an earlier one, or another wish in its place."""
+        state = turn.state
         intent = self._spec.intent(state.intent)
         if state.confirming or state.confirming_slot:
             yield from self._confirmed(turn, intent, text)
             return
         slot = intent.slot(state.asking)
-        filled = self._read(turn, slot, text, dict(state.slots))
-        if filled is not None:
-            yield from self._advance(turn, intent, replace(state, slots=_sorted(filled), unsure=0))
+        answer = filling.read(slot, text, dict(state.slots), locale=turn.locale, nearest=self._understanding.nearest)
+        complete = slot.type is SlotType.DIGITS and answer is not None and answer.reading is Reading.FULL
+        other = None if complete else self._other_wish(text, intent)
+        if other is not None:
+            yield from self._wished(turn, text, other)
             return
-        if not said.keys:
-            guess = self._understanding.guess(text)
-            if guess.sure and guess.score >= SWITCH_SCORE and guess.intent != intent.name:
-                yield from self._wished(turn, text)
-                return
-        yield from self._unsure(turn, state, slot.ask)
+        earlier = self._corrected(turn, intent, text) if answer is None or slot.type is SlotType.NAME else None
+        if earlier is not None:
+            yield from self._steps.advance(turn, intent, replace(state, slots=earlier, unsure=0))
+        elif answer is not None:
+            yield from self._filled(turn, intent, answer)
+        else:
+            yield from self._steps.unsure(turn)
+
+    def _filled(self, turn: Turn, intent: Intent, answer: filling.Answer) -> Iterator[ReplyEvent]:
+        state = replace(turn.state, slots=pairs(answer.known))
+        if answer.reading in (Reading.FULL, Reading.PARTIAL):
+            return self._steps.advance(turn, intent, replace(state, unsure=0))
+        return self._steps.ask_again(turn, intent, state, answer)
 
     def _confirmed(self, turn: Turn, intent: Intent, text: str) -> Iterator[ReplyEvent]:
+        """Take a yes, a no, or what puts the value right."""
         state = turn.state
+        answer = slots.yes_or_no(text)
+        other = self._other_wish(text, intent) if answer is None else None
+        if other is not None:
+            return self._wished(turn, text, other)
         corrected = self._corrected(turn, intent, text)
         if corrected is not None:
             following = replace(state, slots=corrected, confirming=False, confirming_slot="", unsure=0)
-            yield from self._advance(turn, intent, following)
-            return
-        answer = slots.yes_or_no(text)
+            return self._steps.advance(turn, intent, following)
+        known = dict(state.slots)
+        following = replace(state, confirming=False, confirming_slot="", unsure=0)
         if answer is None:
-            guess = self._understanding.guess(text)
-            if guess.sure and guess.score >= SWITCH_SCORE and guess.intent != intent.name:
-                yield from self._wished(turn, text)
-            else:
-                yield from self._unsure(turn, state, state.last_reply)
-        elif answer and state.confirming_slot:
-            known = dict(state.slots) | {f"{state.confirming_slot}.confirmed": "yes"}
-            following = replace(state, slots=_sorted(known), confirming_slot="", unsure=0)
-            yield from self._advance(turn, intent, following)
-        elif answer:
-            yield from self._act(intent, replace(state, confirming=False, unsure=0))
-        elif state.confirming_slot:
-            known = {k: v for k, v in state.slots if not k.startswith(state.confirming_slot)}
-            following = replace(state, slots=_sorted(known), confirming_slot="", unsure=0)
-            yield from self._advance(turn, intent, following)
-        else:
-            names = {slot.name for slot in intent.slots}
-            known = {k: v for k, v in state.slots if k.split(".")[0] not in names}
-            following = replace(state, slots=_sorted(known), confirming=False, intent="", unsure=0)
-            yield from self._say(f"All right, I will not do that. {self._spec.phrases.anything_else}", following, "")
+            return self._steps.unsure(turn)
+        if answer and state.confirming_slot:
+            known[state.confirming_slot + CONFIRMED] = "yes"
+            return self._steps.advance(turn, intent, replace(following, slots=pairs(known)))
+        if answer:
+            return self._steps.act(turn, intent, following)
+        wrong = intent.slot(state.confirming_slot) if state.confirming_slot else filling.disputed(intent, text, known)
+        if wrong is None:
+            return self._dropped(turn)
+        known = filling.without(known, wrong)
+        following = replace(following, slots=pairs(known), asking=wrong.name)
+        return self._steps.say(f"{WHICH} {wrong.ask}", following, intent.name)
 
     def _corrected(self, turn: Turn, intent: Intent, text: str) -> tuple[tuple[str, str], ...] | None:
-        """Apply "no, I said five" and "no, on Friday" to what was understood; None when nothing is corrected."""
+        """Apply a correction to the slot in doubt, or to any slot of the intent; None when nothing is corrected."""
         known = dict(turn.state.slots)
         for slot in intent.slots:
-            if turn.state.confirming_slot not in ("", slot.name) or slot.name not in known:
-                continue
-            if slot.type is SlotType.DIGITS:
-                value = corrections.corrected(known[slot.name], text, slot.length)
-            elif slot.type in (SlotType.DATE, SlotType.CHOICE):
-                value = slots.read(slot, text, turn.today)
-            else:
-                value = None
-            if value is not None and value != known[slot.name]:
-                self._keep(slot, value, known)
-                return _sorted(known)
+            in_doubt = turn.state.confirming_slot in ("", slot.name)
+            if in_doubt and slot.name in known and slot.name != turn.state.asking:
+                put_right = filling.correct(slot, text, known, turn.locale)
+                if put_right is not None:
+                    return pairs(put_right)
         return None
 
-    def _wished(self, turn: Turn, text: str) -> Iterator[ReplyEvent]:
-        """Begin with what the caller wants; slots said in the same breath are taken."""
-        guess = self._understanding.guess(text)
-        state = replace(turn.state, asking="", confirming=False, confirming_slot="")
-        if not guess.sure:
-            yield from self._unsure(turn, state, self._spec.phrases.unsure)
-            return
-        intent = self._spec.intent(guess.intent)
-        names = {slot.name for slot in intent.slots}
-        forget = intent.name in state.done_intents or "another" in text.lower() or "different" in text.lower()
-        known = {k: v for k, v in state.slots if not (forget and k.split(".")[0] in names)}
-        for slot in intent.slots:
-            if slot.type in (SlotType.DIGITS, SlotType.DATE):  # names and choices are too easily heard into a wish
-                known = self._read(turn, slot, text, known) or known
-        following = replace(state, intent=intent.name, slots=_sorted(known), unsure=0)
-        yield from self._advance(turn, intent, following, confidence=guess.score)
-
-    def _read(self, turn: Turn, slot: Slot, text: str, known: dict[str, str]) -> dict[str, str] | None:
-        """Read a slot from a text into a copy of what is known; None when the text has nothing for it."""
-        partial = known.get(slot.name + PARTIAL, "")
-        value = slots.read(slot, text, turn.today)
-        if slot.type is SlotType.DIGITS and partial:
-            corrected = corrections.corrected(partial, text, slot.length)
-            value = corrected or (partial + value if value and len(partial + value) <= (slot.length or 32) else value)
-        if value is None:
+    def _other_wish(self, text: str, intent: Intent) -> Guess | None:
+        """Return a clear wish for something else than the intent at hand; one or two words are an answer."""
+        if len(text.split()) < 3:
             return None
-        filled = dict(known)
-        self._keep(slot, value, filled)
-        return filled
+        guess = self._understanding.guess(text)
+        return guess if guess.sure and guess.score >= SWITCH_SCORE and guess.intent != intent.name else None
 
-    @staticmethod
-    def _keep(slot: Slot, value: str, known: dict[str, str]) -> None:
-        for key in (slot.name, slot.name + PARTIAL, slot.name + ".confirmed"):
-            known.pop(key, None)
-        if slots.complete(slot, value):
-            known[slot.name] = value
-        elif slot.length is not None and len(value) < slot.length:
-            known[slot.name + PARTIAL] = value
+    def _unasked(self, turn: Turn, text: str) -> Iterator[ReplyEvent]:
+        """Take a wish; or, after something was done, a correction of it, yes or no to "anything else?"."""
+        state = turn.state
+        guess = self._understanding.guess(text)
+        if state.done_intents and (not guess.sure or guess.intent == state.done_intents[-1]):
+            last = self._spec.intent(state.done_intents[-1])
+            corrected = self._corrected(turn, last, text)
+            if corrected is not None:
+                following = replace(state, intent=last.name, slots=corrected, unsure=0)
+                return self._steps.advance(turn, last, following)
+        answer = slots.yes_or_no(text)
+        if guess.sure:
+            return self._wished(turn, text, guess)
+        if answer is False and state.done_intents:
+            return self._steps.goodbye(state)
+        if answer is not None and len(text.split()) <= 4 and answer:
+            return self._steps.say(GO_AHEAD, replace(state, unsure=0), "")
+        return self._steps.unsure(turn)
 
-    def _advance(
-        self, turn: Turn, intent: Intent, state: DialogueState, confidence: float = 1.0
-    ) -> Iterator[ReplyEvent]:
-        """Ask for what is missing, confirm what must be, then act."""
+    def _wished(self, turn: Turn, text: str, guess: Guess) -> Iterator[ReplyEvent]:
+        """Begin with what the caller wants; slots said in the same breath are taken."""
+        if guess.intent == PERSON:
+            yield from self._person(turn)
+            return
+        state = replace(turn.state, asking="", confirming=False, confirming_slot="")
+        intent = self._spec.intent(guess.intent)
         known = dict(state.slots)
+        if intent.name in state.done_intents:
+            known = filling.without(known, *intent.slots)
+        another = _ANOTHER.search(text)
+        if another is not None:  # "another parcel" forgets the number, "another day" the day
+            what = another["what"].lower()
+            known = filling.without(known, *(s for s in intent.slots if what == "one" or what in s.name.split("_")))
         for slot in intent.slots:
-            if not slots.complete(slot, known.get(slot.name)):
-                yield from self._ask(slot, known, replace(state, asking=slot.name), confidence)
-                return
-            if slot.confirm and f"{slot.name}.confirmed" not in known:
-                question = f"I have {slots.spoken(slot, known[slot.name])}. Is that right?"
-                yield from self._say(question, replace(state, asking="", confirming_slot=slot.name), intent.name)
-                return
-        state = replace(state, asking="")
-        if intent.confirm is not None:
-            question = fill(intent.confirm, intent, known, {})
-            yield from self._say(question, replace(state, confirming=True), intent.name, confidence)
-        else:
-            yield from self._act(intent, state, confidence)
-
-    def _ask(self, slot: Slot, known: dict[str, str], state: DialogueState, confidence: float) -> Iterator[ReplyEvent]:
-        partial = known.get(slot.name + PARTIAL, "")
-        if not partial or slot.length is None:
-            yield from self._say(slot.ask, state, state.intent, confidence, constant=True)
-            return
-        missing = slot.length - len(partial)
-        rest = "digit" if missing == 1 else "digits"
-        verb = "is" if missing == 1 else "are"
-        question = f"I have {slots.spoken(slot, partial)}. What {verb} the other {missing} {rest}?"
-        yield from self._say(question, state, state.intent, confidence)
-
-    def _act(self, intent: Intent, state: DialogueState, confidence: float = 1.0) -> Iterator[ReplyEvent]:
-        known = {k: v for k, v in state.slots if any(slot.name == k for slot in intent.slots)}
-        if intent.tool is not None:
-            yield ToolCall(intent.tool, intent.name, json.dumps(known))
-            yield Done(replace(state, asking="", confirming=False), intent.name, confidence)
-            return
-        yield from self._finish(intent, fill(intent.reply, intent, known, {}), state, confidence)
-
-    def _after_tool(self, turn: Turn, result: ToolResult) -> Iterator[ReplyEvent]:
-        intent = self._spec.intent(turn.state.intent)
-        words = self._spec.phrases
-        if result.outcome is ToolOutcome.OK:
-            try:
-                reply = fill(intent.reply, intent, dict(turn.state.slots), json.loads(result.result_json))
-            except (KeyError, ValueError):  # the result has not what the reply names
-                result = replace(result, outcome=ToolOutcome.INVALID_RESULT)
-            else:
-                yield from self._finish(intent, reply, turn.state)
-                return
-        refused = result.outcome is ToolOutcome.REFUSED
-        sentence = words.tool_refused if refused else words.tool_failed
-        escalation = self._spec.escalation
-        if escalation is not None and escalation.on_tool_failure:
-            yield Say(sentence, constant=True)
-            yield from self._transfer(turn, turn.state, "tool-failure")
-            return
-        state = _closed(turn.state, intent.name)
-        yield from self._say(f"{sentence} {words.anything_else}", state, intent.name)
-
-    def _finish(
-        self, intent: Intent, reply: str, state: DialogueState, confidence: float = 1.0
-    ) -> Iterator[ReplyEvent]:
-        closed = _closed(state, intent.name)
-        if intent.then == "listen":
-            yield from self._say(f"{reply} {self._spec.phrases.anything_else}", closed, intent.name, confidence)
-            return
-        for phrase in phrases(reply):
-            yield Say(phrase)
-        step: ReplyEvent = HangUp("intent") if intent.then == "hang-up" else Transfer("intent", "")
-        yield step
-        yield Done(replace(closed, last_reply=reply), intent.name, confidence)
-
-    def _unsure(self, turn: Turn, state: DialogueState, question: str) -> Iterator[ReplyEvent]:
-        count = state.unsure + 1
-        escalation = self._spec.escalation
-        if escalation is not None and count > escalation.on_unsure:
-            yield from self._transfer(turn, replace(state, unsure=count), "unsure")
-            return
-        if question == self._spec.phrases.unsure or not question:
-            yield from self._say(self._spec.phrases.unsure, replace(state, unsure=count), "", 0.0, constant=True)
-        else:
-            yield Say("Sorry, I did not get that.", constant=True)
-            yield from self._say(question, replace(state, unsure=count), "", 0.0)
-
-    def _transfer(self, turn: Turn, state: DialogueState, reason: str) -> Iterator[ReplyEvent]:
-        assert self._spec.escalation is not None
-        sentence = self._spec.escalation.say
-        for phrase in phrases(sentence):
-            yield Say(phrase, constant=True)
-        yield Transfer(reason, summary(self._spec, turn.request, reason))
-        yield Done(replace(state, last_reply=sentence), state.intent, 1.0)
-
-    def _goodbye(self, state: DialogueState) -> Iterator[ReplyEvent]:
-        sentence = self._spec.phrases.goodbye
-        for phrase in phrases(sentence):
-            yield Say(phrase, constant=True)
-        yield HangUp("goodbye")
-        yield Done(replace(state, last_reply=sentence), "goodbye", 1.0)
-
-    def _say(
-        self, text: str, state: DialogueState, intent: str, confidence: float = 1.0, *, constant: bool = False
-    ) -> Iterator[ReplyEvent]:
-        fixed = {*self._spec.phrases.model_dump().values(), *(s.ask for i in self._spec.intents for s in i.slots)}
-        for phrase in phrases(text):
-            yield Say(phrase, constant or phrase in fixed)
-        yield Done(replace(state, last_reply=text), intent, confidence)
-
-
-def _sorted(known: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(known.items()))
-
-
-def _closed(state: DialogueState, intent: str) -> DialogueState:
-    """Close an intent: its slots stay, for a next wish about the same thing."""
-    done = tuple(dict.fromkeys((*state.done_intents, intent)))
-    return replace(state, intent="", asking="", confirming=False, confirming_slot="", unsure=0, done_intents=done)
+            # Too easily heard into a wish: a name counts only when it is introduced, a choice by its own words.
+            introduced = slot.type is not SlotType.NAME or re.search(r"\bmy name\b", text, re.I) is not None
+            value = slots.read(slot, text, turn.locale) if introduced and slot.type is not SlotType.YES_NO else None
+            if value is not None and (slot.type is not SlotType.CHOICE or value.lower() in text.lower()):
+                known = filling.keep(slot, value, known).known
+        following = replace(state, intent=intent.name, slots=pairs(known), unsure=0)
+        yield from self._steps.advance(turn, intent, following, confidence=guess.score)

@@ -1,60 +1,91 @@
-"""Words from templates: replies with values for the ear, phrases for the voice, a summary for a person. Pure."""
+"""Words from templates: replies with values for the ear, and a summary for the person who takes over. Pure.
 
+A tool's result is text from outside: it is shortened, cleaned and spoken, never read as a template or a command.
+"""
+
+import datetime
+import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from voiceplane.contract.agent import Intent, VoiceAgentSpec
+from voiceplane.contract.agent import Intent, VoiceAgentSpec, placeholders
 from voiceplane.contract.dialogue import ReplyRequest
-from voiceplane.planner import slots
+from voiceplane.planner import dates, slots
+from voiceplane.planner.phrases import constant_phrases as constant_phrases
 
 MAX_VALUE = 200  # characters of a tool's value that are read aloud
-_ABBREVIATIONS = r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bNo\.)"
-_SENTENCE = re.compile(_ABBREVIATIONS + r"(?<=[.!?])\s+(?=\S)")
+MAX_RESULT = 65_536  # characters of a result; the tool gateway's own limit is lower
+_ISO_DATE = re.compile(
+    r"(?<![\d-])(\d{4})-(\d{2})-(\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?)?(?![\d-])"
+)
+_NUMBER = re.compile(r"(?<![\w.,])\d{5,}(?![\w.,]*\d)")  # a reference, not an amount: spoken digit by digit
 
 
 def fill(template: str, intent: Intent, known: Mapping[str, str], result: Mapping[str, Any]) -> str:
-    """Fill a reply: slots for the ear, a result's values as they are; KeyError for a name that nothing fills."""
+    """Fill a reply: slots and a result's values for the ear; KeyError for a name that nothing fills."""
     values = {name: _said(value) for name, value in result.items() if isinstance(value, str | int | float)}
     for slot in intent.slots:
         if slot.name in known:
             values[slot.name] = slots.spoken(slot, known[slot.name])
+    missing = [name for name in placeholders(template) if not values.get(name)]
+    if missing:
+        raise KeyError(missing[0])
     return template.format_map(values)
 
 
+def read_result(result_json: str) -> dict[str, Any]:
+    """Parse a tool's result; ValueError for anything but a JSON object of a bounded size."""
+    if len(result_json) > MAX_RESULT:
+        raise ValueError("the result is too long")
+    try:
+        content = json.loads(result_json)
+    except RecursionError as error:
+        raise ValueError("the result is nested too deeply") from error
+    if not isinstance(content, dict):
+        raise ValueError("the result is no JSON object")
+    return content
+
+
 def _said(value: str | int | float) -> str:
-    return " ".join(str(value).replace("{", "(").replace("}", ")").split())[:MAX_VALUE]
+    """Write a result's value for the ear: no control characters, dates in words, long numbers digit by digit."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    text = value[: 4 * MAX_VALUE] if isinstance(value, str) else f"{value}"
+    visible = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in text)
+    plain = re.sub(r"[<>{}\[\]|\\`*_#]+", " ", visible)  # mark-up is not for the ear
+    plain = _ISO_DATE.sub(_spoken_date, plain)
+    return " ".join(_NUMBER.sub(lambda found: " ".join(found[0]), plain).split())[:MAX_VALUE].strip()
 
 
-def phrases(text: str) -> list[str]:
-    """Cut a reply into sentences: each is spoken as soon as it is known."""
-    return [sentence for sentence in _SENTENCE.split(text.strip()) if sentence]
-
-
-def constant_phrases(spec: VoiceAgentSpec) -> tuple[str, ...]:
-    """Return every sentence that is the same for all callers: opening, questions, fixed phrases."""
-    texts = [spec.opening, *spec.phrases.model_dump().values(), spec.silence.ask, spec.silence.goodbye]
-    texts += [slot.ask for intent in spec.intents for slot in intent.slots]
-    texts += ["Sorry, I did not get that."]
-    if spec.escalation is not None:
-        texts.append(spec.escalation.say)
-    sentences = [sentence for text in texts for sentence in phrases(text)]
-    return tuple(dict.fromkeys([*texts, *sentences]))
+def _spoken_date(found: re.Match[str]) -> str:
+    try:
+        return dates.spoken(datetime.date(int(found[1]), int(found[2]), int(found[3])))
+    except ValueError:
+        return found[0]
 
 
 def summary(spec: VoiceAgentSpec, request: ReplyRequest, reason: str) -> str:
     """Write one paragraph for the person who takes over. Personal data."""
     state = request.state
-    why = {"requested": "The caller asked for a person.", "unsure": "The assistant did not understand the caller."}
+    why = {
+        "requested": "The caller asked for a person.",
+        "unsure": "The assistant did not understand the caller.",
+        "tool-failure": "A system that the assistant needed did not answer.",
+        "intent": f"The caller wants {state.intent or 'something that a person does'}.",
+    }
     parts = [why.get(reason, "The assistant could not help further.")]
     if state.done_intents:
         parts.append(f"Already handled: {', '.join(state.done_intents)}.")
-    if state.intent:
+    if state.intent and reason != "intent":
         parts.append(f"Working on: {state.intent}.")
     known = [f"{name} {value}" for name, value in state.slots if "." not in name]
     if known:
         parts.append(f"Known so far: {', '.join(known)}.")
-    heard = [turn.text for turn in request.history if turn.speaker == "caller"][-2:]
+    heard = [" ".join(turn.text.split())[:MAX_VALUE] for turn in request.history if turn.speaker == "caller"][-2:]
     if heard:
         parts.append(f'Last words: "{" / ".join(heard)}".')
     return " ".join(parts)

@@ -1,44 +1,68 @@
-"""Read a slot's value from words, and write it for the ear. Pure."""
+"""Read a slot's value from words or keys, and write it for the ear. Pure."""
 
 import datetime
 import difflib
 import re
+from dataclasses import dataclass
 
 from voiceplane.contract.agent import Slot, SlotType
 from voiceplane.planner import corrections, dates
 
 _YES = re.compile(
-    r"^\W*(yes|yeah|yep|yup|sure|correct|right|exactly|please do|that'?s (right|correct|it|fine)|of course|absolutely"
-    r"|definitely|okay|ok|go ahead|sounds good|uh.?huh|mm.?hm+|indeed|affirmative|do it|perfect|fine)\b",
+    r"^\W*(?:(?:oh|um|uh|well|and|hmm)\W+)*(?:yes|yeah|yea|yep|yup|ya|sure|correct|right|exactly|precisely|please do"
+    r"|please go ahead|of course|absolutely|definitely|certainly|okay|ok|alright|all right|go ahead|sounds (?:good|right)"
+    r"|uh[ -]?huh|mm[ -]?hm+|indeed|affirmative|do it|perfect|fine|great|good|please|you got it|true|you bet"
+    r"|that(?:'?s| is| would be| sounds| will be| works)?\W+(?:right|correct|it|fine|good|great|perfect|okay|ok|for me|works)"
+    r"|(?:it|that) (?:is|does|works)|i (?:do|am|would|think so|guess so|confirm)|it'?s (?:correct|right|fine))\b",
     re.I,
 )
 _NO = re.compile(
-    r"^\W*(no|nope|nah|not|don'?t|negative|wrong|incorrect|never|cancel|that'?s (not|wrong|incorrect|it|all)"
-    r"|nothing|i'?m (good|fine|done))\b",
+    r"^\W*(?:(?:oh|um|uh|well|and|hmm|actually|sorry)\W+)*(?:no|nope|nah|naw|not|don'?t|negative|wrong|incorrect|never"
+    r"|cancel|nothing|false|forget it|stop|neither|none|i'?m (?:good|fine|done|okay)|i (?:do not|don'?t|would not|wouldn'?t)"
+    r"|(?:that|it)(?:'?s| is|s)? ?(?:not|isn'?t|wrong|incorrect|all)|(?:that|it) isn'?t)\b",
     re.I,
 )
 _NAME = re.compile(
-    r"(?:my name is|my name'?s|this is|i am|i'?m|it'?s|it is|the name is|name'?s|call me|speaking with)\s+(.+)", re.I
+    r"\b(?:my (?:full |first |last )?name is|my (?:full |first |last )?name'?s|this is|i am|i'?m|it'?s|it is|the name is"
+    r"|name'?s|name is|call me|you'?re speaking with|speaking with|you'?re talking to|under)\s+(?P<name>.+)",
+    re.I,
 )
-_NOT_A_NAME = frozenset("the a an is are my your what where when how why you i it and not to for can could".split())
+_NOT_A_NAME = frozenset(
+    "the a an is are was my your what where when how why who which you i it and not to for can could would should do "
+    "does have has want need please hello hi yes no yeah okay ok sure thanks thank goodbye bye never nothing nobody "
+    "don't know tell give sorry wait moment repeat again help parcel number that this there".split()
+)
+_FILLERS = re.compile(r"^(?:(?:um|uh|er|well|so|yes|yeah|sure|okay|ok|oh|hi|hello|sorry|no)\b[\s,.]*)+", re.I)
+_AFTER_NAME = re.compile(r"\b(?:and|but|calling|spelled|that'?s|please|thank|thanks|speaking|here)\b", re.I)
+_POSITIONS = "first second third fourth fifth sixth seventh eighth".split()
+CLOSE = 0.78  # difflib ratio from which a misheard choice counts: "exspress" is "express"
+MAX_NAME_WORDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Locale:
+    """What reading needs to know: the caller's date, and whether 5/12 is the fifth of December."""
+
+    today: datetime.date
+    day_first: bool = False
 
 
 def yes_or_no(text: str) -> bool | None:
     """Return what a text answers to a yes-or-no question; None when neither."""
-    if re.match(r"^\W*(not? (really|quite)|no)\b", text, re.I):
-        return False
-    if _YES.match(text):
+    if re.match(r"^\W*(?:why not|no problem|not a problem|no worries)\b", text, re.I):
         return True
-    return False if _NO.match(text) else None
+    if _NO.match(text):
+        return False
+    return True if _YES.match(text) else None
 
 
-def read(slot: Slot, text: str, today: datetime.date) -> str | None:
-    """Return the value a text gives for a slot (digits may still be too few); None for none."""
+def read(slot: Slot, text: str, locale: Locale) -> str | None:
+    """Return the value a text gives for a slot (digits may still be too few or too many); None for none."""
     match slot.type:
         case SlotType.DIGITS:
             return corrections.said_digits(text, slot.length) or None
         case SlotType.DATE:
-            date = dates.find_date(text, today)
+            date = dates.find_date(text, locale.today, day_first=locale.day_first)
             return date.isoformat() if date else None
         case SlotType.YES_NO:
             answer = yes_or_no(text)
@@ -49,35 +73,64 @@ def read(slot: Slot, text: str, today: datetime.date) -> str | None:
             return _name(text)
 
 
+def read_keys(slot: Slot, keys: str) -> str | None:
+    """Return the value that pressed keys give: digits as they are, 1 and 2 for yes and no, a choice by its place."""
+    pressed = "".join(key for key in keys if key in "0123456789")
+    if not pressed:
+        return None
+    match slot.type:
+        case SlotType.DIGITS:
+            return pressed
+        case SlotType.YES_NO:
+            return {"1": "yes", "2": "no"}.get(pressed)
+        case SlotType.CHOICE:
+            place = int(pressed) if len(pressed) < 3 else 0
+            return slot.choices[place - 1] if 1 <= place <= len(slot.choices) else None
+        case _:
+            return None
+
+
 def _choice(text: str, choices: tuple[str, ...]) -> str | None:
     lowered = text.lower()
-    named = [choice for choice in choices if re.search(rf"\b{re.escape(choice.lower())}\b", lowered)]
-    if named:
-        return max(named, key=lambda choice: lowered.rfind(choice.lower()))  # "the red, no, the blue"
+    for part in reversed(corrections.MARKER.split(lowered)):  # "the red, no, the blue": the last one counts
+        kept = re.sub(r"\bnot (?:the )?\w+", " ", part)
+        named = [choice for choice in choices if re.search(rf"(?<!\w){re.escape(choice.lower())}(?!\w)", kept)]
+        if named:
+            return max(named, key=lambda choice: (kept.rfind(choice.lower()) + len(choice), len(choice)))
     words = re.findall(r"[a-z0-9']+", lowered)
-    ordinal = next((n for n, word in enumerate(("first", "second", "third", "fourth", "fifth")) if word in words), None)
-    if ordinal is not None and ordinal < len(choices):
-        return choices[ordinal]
+    place = next((index for index, word in enumerate(_POSITIONS) if word in words), None)
+    if place is None and words and words[-1] == "last" or words[-2:] == ["last", "one"]:
+        place = len(choices) - 1
+    if place is not None and place < len(choices):
+        return choices[place]
+    candidates = [*words, *(" ".join(pair) for pair in zip(words, words[1:], strict=False)), " ".join(words)][:200]
     close = [
-        (difflib.SequenceMatcher(None, word, choice.lower()).ratio(), choice)
+        (difflib.SequenceMatcher(None, said, choice.lower()).ratio(), choice)
         for choice in choices
-        for word in (*words, lowered)
+        for said in candidates
+        if len(said) > 2
     ]
     ratio, choice = max(close, default=(0.0, ""))
-    return choice if ratio >= 0.75 else None
+    return choice if ratio >= CLOSE else None
 
 
 def _name(text: str) -> str | None:
-    cleaned = re.sub(r"[^\w\s'.-]", " ", text).strip(" .")
+    cleaned = re.sub(r"[^\w\s'’.-]", " ", text).strip(" .")
     introduced = _NAME.search(cleaned)
-    candidate = introduced[1] if introduced else cleaned
-    letters = candidate.replace("-", " ").split()
-    if len(letters) >= 3 and all(len(letter) == 1 for letter in letters):
+    candidate = introduced["name"] if introduced else _FILLERS.sub("", cleaned)
+    again = _NAME.search(candidate)  # "sorry, it's ... my name is Ann"
+    candidate = _FILLERS.sub("", again["name"] if again else candidate)
+    candidate = _AFTER_NAME.split(candidate)[0]
+    letters = re.sub(r"[-.]", " ", candidate).split()
+    if len(letters) >= 2 and all(len(letter) == 1 and letter.isalpha() for letter in letters):
         return "".join(letters).capitalize()  # spelled
-    words = [word for word in re.split(r"\s+", candidate) if word and not any(c.isdigit() for c in word)][:4]
-    if not words or (not introduced and (len(words) > 3 or {word.lower() for word in words} & _NOT_A_NAME)):
+    words = [word.strip(".'-") for word in candidate.split()]
+    words = [word for word in words if word and not any(letter.isdigit() for letter in word)]
+    if not words or {word.lower() for word in words[:MAX_NAME_WORDS]} & _NOT_A_NAME:
         return None
-    return " ".join(word[:1].upper() + word[1:] for word in words)
+    if not introduced and len(words) > MAX_NAME_WORDS:
+        return None
+    return " ".join(word[:1].upper() + word[1:] for word in words[:MAX_NAME_WORDS])
 
 
 def spoken(slot: Slot, value: str) -> str:
@@ -89,6 +142,20 @@ def spoken(slot: Slot, value: str) -> str:
     return value
 
 
-def complete(slot: Slot, value: str | None) -> bool:
-    """Say whether a slot is filled: digits need their length."""
-    return value is not None and (slot.type is not SlotType.DIGITS or slot.length in (None, len(value)))
+def valid(slot: Slot, value: str) -> bool:
+    """Say whether a value can stand in this slot: a state may come from another revision or a broken client."""
+    match slot.type:
+        case SlotType.DIGITS:
+            right_length = slot.length in (None, len(value)) and 0 < len(value) <= 32
+            return right_length and value.isascii() and value.isdecimal()
+        case SlotType.DATE:
+            try:
+                return datetime.date.fromisoformat(value).isoformat() == value
+            except ValueError:
+                return False
+        case SlotType.YES_NO:
+            return value in ("yes", "no")
+        case SlotType.CHOICE:
+            return value in slot.choices
+        case SlotType.NAME:
+            return bool(value.strip()) and len(value) <= 100

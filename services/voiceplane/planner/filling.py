@@ -1,0 +1,137 @@
+"""The form of an intent: slots read, continued, corrected and forgotten in a dialogue state. Read by flow. Pure.
+
+Beside a slot `x` the state may hold `x.partial` (digits said so far) and `x.confirmed`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from voiceplane.contract.agent import Intent, Slot, SlotType, VoiceAgentSpec
+from voiceplane.contract.dialogue import DialogueState
+from voiceplane.planner import corrections, slots
+
+PARTIAL = ".partial"
+CONFIRMED = ".confirmed"
+Known = dict[str, str]
+Nearest = Callable[[str, Sequence[str]], str | None]  # a choice by meaning; None when unsure
+
+
+class Reading(Enum):
+    """How an answer fits its slot."""
+
+    FULL = auto()
+    PARTIAL = auto()  # some of the digits
+    AGAIN = auto()  # too few digits, and not the rest of what was said before
+    TOO_LONG = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A slot read into a copy of what is known."""
+
+    known: Known
+    reading: Reading
+    digits: int = 0  # how many were heard
+
+
+def read(slot: Slot, text: str, known: Known, *, locale: slots.Locale, nearest: Nearest) -> Answer | None:
+    """Read a slot from words, continuing digits said before; None when the text has nothing for it."""
+    partial = known.get(slot.name + PARTIAL, "")
+    if slot.type is SlotType.DIGITS and partial:
+        put_right = corrections.corrected(partial, text, slot.length)
+        if put_right is not None:
+            return keep(slot, put_right, known)
+        rest = corrections.said_digits(text, (slot.length or 0) - len(partial))
+        if rest and len(partial + rest) <= (slot.length or 0):
+            return keep(slot, partial + rest, known)
+    value = slots.read(slot, text, locale)
+    if value is None and slot.type is SlotType.CHOICE:
+        value = nearest(text, slot.choices)
+    return keep(slot, value, known) if value is not None else None
+
+
+def keep(slot: Slot, value: str, known: Known) -> Answer:
+    """Put a value in its slot; one that is too short or too long does not count as an answer."""
+    partial = known.get(slot.name + PARTIAL, "")
+    filled = without(known, slot)
+    if slot.type is SlotType.DIGITS and slot.length is not None and len(value) != slot.length:
+        if len(value) > slot.length:
+            return Answer(filled, Reading.TOO_LONG, len(value))
+        filled[slot.name + PARTIAL] = value
+        again = bool(partial) and len(value) <= len(partial) and value[:1] != partial[:1]
+        again = again or value == partial
+        return Answer(filled, Reading.AGAIN if again else Reading.PARTIAL, len(value))
+    filled[slot.name] = value[:100]
+    return Answer(filled, Reading.FULL, len(value))
+
+
+def without(known: Known, *forgotten: Slot) -> Known:
+    """Forget slots with all that stands beside them."""
+    names = {slot.name for slot in forgotten}
+    return {key: value for key, value in known.items() if key.partition(".")[0] not in names}
+
+
+def correct(slot: Slot, text: str, known: Known, locale: slots.Locale) -> Known | None:
+    """Apply "no, I said five" or "no, on Friday" to a slot that has a value; None when nothing is corrected."""
+    value: str | None = None
+    if slot.type is SlotType.DIGITS:
+        value = corrections.corrected(known[slot.name], text, slot.length)
+    elif slot.type in (SlotType.DATE, SlotType.CHOICE):
+        value = slots.read(slot, text, locale)
+    elif slot.type is SlotType.NAME and slots.yes_or_no(text) is False:
+        value = slots.read(slot, text, locale)
+    if value is None or value == known[slot.name] or not slots.valid(slot, value):
+        return None
+    return keep(slot, value, known).known
+
+
+def disputed(intent: Intent, text: str, known: Known) -> Slot | None:
+    """Find the slot of "no, the number is wrong": named, but without the right value."""
+    lowered = text.lower()
+    words: dict[SlotType, tuple[str, ...]] = {
+        SlotType.DIGITS: ("number", "digit"),
+        SlotType.DATE: ("day", "date"),
+        SlotType.NAME: ("name",),
+        SlotType.CHOICE: (),
+        SlotType.YES_NO: (),
+    }
+    named = (
+        slot
+        for slot in intent.slots
+        if slot.name in known and any(word in lowered for word in (*slot.name.split("_"), *words[slot.type]))
+    )
+    return next(named, None)
+
+
+def _belongs(key: str, value: str, every: dict[str, list[Slot]]) -> bool:
+    name, _, beside = key.partition(".")
+    named = every.get(name, [])
+    if beside == "partial":
+        return value.isascii() and value.isdecimal() and any(len(value) < (slot.length or 0) for slot in named)
+    if beside == "confirmed":
+        return value == "yes" and bool(named)
+    return not beside and any(slots.valid(slot, value) for slot in named)
+
+
+def sound(spec: VoiceAgentSpec, state: DialogueState) -> DialogueState:
+    """Drop from a state what this agent does not know, so that nothing after this has to doubt it."""
+    intents = {each.name: each for each in spec.intents}
+    done = tuple(name for name in state.done_intents if name in intents)[-len(intents) :]
+    every: dict[str, list[Slot]] = {}
+    for each in spec.intents:
+        for slot in each.slots:
+            every.setdefault(slot.name, []).append(slot)
+    known = {key: value for key, value in state.slots if _belongs(key, value, every)}
+    state = replace(state, slots=tuple(sorted(known.items())), done_intents=done, unsure=min(state.unsure, 1000))
+    intent = intents.get(state.intent)
+    if intent is None:
+        return replace(state, intent="", asking="", confirming=False, confirming_slot="")
+    names = {slot.name for slot in intent.slots}
+    filled = all(slot.name in known for slot in intent.slots)
+    return replace(
+        state,
+        asking=state.asking if state.asking in names else "",
+        confirming=state.confirming and filled,
+        confirming_slot=state.confirming_slot if state.confirming_slot in names & known.keys() else "",
+    )

@@ -1,0 +1,194 @@
+"""What the agent does next about an intent: ask, confirm, run the tool, answer, hand over, end. Read by flow. Pure."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from voiceplane.contract.agent import Intent, Slot, VoiceAgentSpec
+from voiceplane.contract.dialogue import (
+    DialogueState,
+    Done,
+    HangUp,
+    ReplyEvent,
+    ReplyRequest,
+    Say,
+    ToolCall,
+    ToolOutcome,
+    ToolResult,
+    Transfer,
+)
+from voiceplane.planner import slots
+from voiceplane.planner.filling import CONFIRMED, PARTIAL, Answer, Known, Reading
+from voiceplane.planner.phrases import NOT_HEARD, RIGHT, constant_phrases, phrases
+from voiceplane.planner.render import fill, read_result, summary
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one reply works on: the request, its state already sound."""
+
+    request: ReplyRequest
+    locale: slots.Locale
+
+    @property
+    def state(self) -> DialogueState:
+        """Return the state at the turn's begin."""
+        return self.request.state
+
+    @property
+    def asked(self) -> bool:
+        """Say whether the caller was asked for something."""
+        return bool(self.state.asking or self.state.confirming or self.state.confirming_slot)
+
+    def closed(self, intent: str = "") -> DialogueState:
+        """Return the state with nothing at hand; slots stay, for a next wish about the same thing."""
+        return closed(self.state, intent)
+
+
+class Steps:
+    """The replies of one agent revision."""
+
+    def __init__(self, spec: VoiceAgentSpec) -> None:
+        """Speak for this agent."""
+        self._spec = spec
+        self._constant = frozenset(constant_phrases(spec))
+
+    def say(self, text: str, state: DialogueState, intent: str, confidence: float = 1.0) -> Iterator[ReplyEvent]:
+        """Say something and end the turn; it is what "say that again" brings back."""
+        yield from self._phrases(text)
+        yield Done(replace(state, last_reply=text), intent, confidence)
+
+    def _phrases(self, text: str) -> Iterator[ReplyEvent]:
+        for phrase in phrases(text):
+            yield Say(phrase, constant=phrase in self._constant)
+
+    def advance(
+        self, turn: Turn, intent: Intent, state: DialogueState, *, confidence: float = 1.0
+    ) -> Iterator[ReplyEvent]:
+        """Ask for what is missing, confirm what must be, then act."""
+        known = dict(state.slots)
+        state = replace(state, intent=intent.name, confirming=False, confirming_slot="")
+        for slot in intent.slots:
+            if slot.name not in known or not slots.valid(slot, known[slot.name]):
+                state = replace(state, asking=slot.name)
+                return self.say(question(slot, known), state, intent.name, confidence)
+            if slot.confirm and slot.name + CONFIRMED not in known:
+                words = f"I have {slots.spoken(slot, known[slot.name])}. {RIGHT}"
+                state = replace(state, asking="", confirming_slot=slot.name)
+                return self.say(words, state, intent.name, confidence)
+        state = replace(state, asking="")
+        if intent.confirm is not None:
+            words = fill(intent.confirm, intent, known, {})
+            return self.say(words, replace(state, confirming=True), intent.name, confidence)
+        return self.act(turn, intent, state, confidence=confidence)
+
+    def act(self, turn: Turn, intent: Intent, state: DialogueState, *, confidence: float = 1.0) -> Iterator[ReplyEvent]:
+        """Run the intent's tool, or answer at once where it has none."""
+        known = {slot.name: dict(state.slots)[slot.name] for slot in intent.slots}
+        if intent.tool is not None:
+            yield ToolCall(intent.tool, intent.name, json.dumps(known, sort_keys=True))
+            yield Done(replace(state, asking="", confirming=False), intent.name, confidence)
+            return
+        yield from self._finish(turn, intent, fill(intent.reply, intent, known, {}), state, confidence=confidence)
+
+    def after_tool(self, turn: Turn, result: ToolResult) -> Iterator[ReplyEvent]:
+        """Answer with what a tool brought, or say honestly that it did not."""
+        intents = {intent.name: intent for intent in self._spec.intents}
+        intent = intents.get(turn.state.intent)
+        if intent is not None and intent.tool == result.tool and result.outcome is ToolOutcome.OK:
+            try:
+                reply = fill(intent.reply, intent, dict(turn.state.slots), read_result(result.result_json))
+            except (KeyError, ValueError):  # the result has not what the reply names
+                pass
+            else:
+                yield from self._finish(turn, intent, reply, turn.state)
+                return
+        words = self._spec.phrases
+        sentence = words.tool_refused if result.outcome is ToolOutcome.REFUSED else words.tool_failed
+        escalation = self._spec.escalation
+        if escalation is not None and escalation.on_tool_failure:
+            yield from self._phrases(sentence)
+            yield from self.transfer(turn, turn.state, "tool-failure")
+            return
+        yield from self.say(f"{sentence} {words.anything_else}", turn.closed(turn.state.intent), turn.state.intent)
+
+    def _finish(
+        self, turn: Turn, intent: Intent, reply: str, state: DialogueState, *, confidence: float = 1.0
+    ) -> Iterator[ReplyEvent]:
+        following = closed(state, intent.name)
+        if intent.then == "listen":
+            yield from self.say(f"{reply} {self._spec.phrases.anything_else}", following, intent.name, confidence)
+            return
+        yield from self._phrases(reply)
+        if intent.then == "hang-up":
+            yield HangUp("intent")
+        else:
+            yield Transfer("intent", summary(self._spec, replace(turn.request, state=state), "intent"))
+        yield Done(replace(following, last_reply=reply), intent.name, confidence)
+
+    def unsure(self, turn: Turn, words: str = "") -> Iterator[ReplyEvent]:
+        """Ask again, or fetch a person after as many turns in a row as the agent allows."""
+        state = replace(turn.state, unsure=turn.state.unsure + 1)
+        escalation = self._spec.escalation
+        if escalation is not None and state.unsure >= escalation.on_unsure:
+            yield from self.transfer(turn, state, "unsure")
+            return
+        if not turn.asked:
+            yield from self._phrases(words or self._spec.phrases.unsure)
+            yield Done(replace(state, last_reply=words or self._spec.phrases.unsure), "", 0.0)
+            return
+        again = self._asked(turn.state)
+        yield from self._phrases(f"{words or NOT_HEARD} {again}")
+        yield Done(replace(state, last_reply=again), "", 0.0)
+
+    def _asked(self, state: DialogueState) -> str:
+        if state.asking:
+            return question(self._spec.intent(state.intent).slot(state.asking), dict(state.slots))
+        return state.last_reply or RIGHT
+
+    def ask_again(self, turn: Turn, intent: Intent, state: DialogueState, answer: Answer) -> Iterator[ReplyEvent]:
+        """Ask for digits again: too many, or not the rest of those said before. Counts as not understood."""
+        slot = next(slot for slot in intent.slots if slot.name == turn.state.asking)
+        words = ""
+        if answer.reading is Reading.TOO_LONG:
+            words = f"I heard {answer.digits} digits, but it has {slot.length}."
+        return self.unsure(replace(turn, request=replace(turn.request, state=state)), words)
+
+    def transfer(self, turn: Turn, state: DialogueState, reason: str) -> Iterator[ReplyEvent]:
+        """Hand the call to a person, with a paragraph about it."""
+        escalation = self._spec.escalation
+        if escalation is None:
+            raise ValueError("a transfer needs an escalation")
+        yield from self._phrases(escalation.say)
+        yield Transfer(reason, summary(self._spec, turn.request, reason))
+        yield Done(replace(state, last_reply=escalation.say), state.intent, 1.0)
+
+    def goodbye(self, state: DialogueState) -> Iterator[ReplyEvent]:
+        """End the call politely."""
+        sentence = self._spec.phrases.goodbye
+        yield from self._phrases(sentence)
+        yield HangUp("goodbye")
+        yield Done(replace(closed(state), last_reply=sentence), "", 1.0)
+
+
+def question(slot: Slot, known: Known) -> str:
+    """Write the question for a slot; for digits that began, for the rest of them."""
+    partial = known.get(slot.name + PARTIAL, "")
+    if not partial or slot.length is None:
+        return slot.ask
+    missing = slot.length - len(partial)
+    rest = "is the other digit" if missing == 1 else f"are the other {missing} digits"
+    return f"I have {slots.spoken(slot, partial)}. What {rest}?"
+
+
+def pairs(known: Known) -> tuple[tuple[str, str], ...]:
+    """Write what is known as a state holds it: in the order of names."""
+    return tuple(sorted(known.items()))
+
+
+def closed(state: DialogueState, intent: str = "") -> DialogueState:
+    """Close what is at hand; a named intent counts as done."""
+    done = [name for name in state.done_intents if name != intent] + ([intent] if intent else [])
+    return replace(
+        state, intent="", asking="", confirming=False, confirming_slot="", unsure=0, done_intents=tuple(done)
+    )
