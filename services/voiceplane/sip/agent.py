@@ -6,19 +6,25 @@ we do). Feed `receive` with datagrams or framed TCP messages and `tick` about ev
 
 from collections.abc import Callable
 
+from voiceplane.contract.ids import new_call_id
 from voiceplane.sip.admission import Bucket, Limits
 from voiceplane.sip.calls import Calls
+from voiceplane.sip.dialog import key_of, remote_uuid
 from voiceplane.sip.events import Event, Output, Send
 from voiceplane.sip.message import (
+    NIL_UUID,
     MalformedSipError,
     Peer,
     Request,
     Response,
+    add_to_tag,
     parse,
     respond,
     response_peer,
     stamp_received,
+    stateless_tag,
 )
+from voiceplane.sip.refusals import refuse, unknown_extensions
 from voiceplane.sip.requests import Requests
 from voiceplane.sip.state import AgentSettings, AgentState
 from voiceplane.sip.transactions import ServerTransaction
@@ -52,8 +58,7 @@ class UserAgent:
             message = parse(data)
         except MalformedSipError as error:
             if error.request is not None and error.request.method != "ACK":
-                response = respond(error.request, 400, (("Reason", f'SIP;cause=400;text="{error}"'),))
-                self.state.put(Send(bytes(response), response_peer(error.request, source)))
+                self._malformed(error.request, error, source)
             return self.state.take()
         if isinstance(message, Response):
             self.calls.response(message, now)
@@ -70,23 +75,42 @@ class UserAgent:
         """Return what the call layer's own steps have produced."""
         return self.state.take()
 
+    def carries_call(self, peer: Peer) -> bool:
+        """Say whether a live call came by this connection."""
+        return any(dialog.peer.connection == peer.connection for dialog in self.state.dialogs.values())
+
     def _request(self, request: Request, source: Peer, now: float) -> None:
         stamp_received(request, source)
         peer = response_peer(request, source)
         if request.method == "ACK":
             self._requests.ack(request, now)
             return
-        opened, repeated = self.state.server.receive(request, peer, now)
+        inside = key_of(request) in self.state.dialogs or request.method == "CANCEL"
+        opened, repeated = self.state.server.receive(request, peer, now, inside=inside)
         if opened is None:
             if repeated:
                 self.state.put(Send(repeated, peer))
             return
         rule = ROUTES.get(request.method)
-        if rule is not None:
-            rule(self._requests, opened, now)
+        unsupported = unknown_extensions(request)
+        if rule is None:
+            refuse(self.state, opened, 405 if request.method in KNOWN_BUT_NOT_ALLOWED else 501, now)
+        elif unsupported:
+            refuse(self.state, opened, 420, now, headers=(("Unsupported", ", ".join(unsupported)),))
         else:
-            status = 405 if request.method in KNOWN_BUT_NOT_ALLOWED else 501
-            self._requests.refuse(opened, status, now)
+            rule(self._requests, opened, now)
+
+    def _malformed(self, request: Request, error: MalformedSipError, source: Peer) -> None:
+        """Answer without keeping anything: a repetition gets the same answer (RFC 3261 section 8.2.7)."""
+        stamp_received(request, source)
+        headers = (
+            ("Session-ID", f"{new_call_id()};remote={remote_uuid(request) or NIL_UUID}"),
+            ("Reason", f'SIP;cause={error.status};text="{error}"'),
+            ("Server", self.state.settings.product),
+        )
+        response = respond(request, error.status, headers)
+        add_to_tag(response, stateless_tag(request))
+        self.state.put(Send(bytes(response), response_peer(request, source)))
 
 
 __all__ = ["AgentSettings", "Event", "Limits", "UserAgent"]

@@ -1,8 +1,8 @@
 """What we do with calls: ring, accept, reject, hang up, refer, refresh; and what time and responses do to them."""
 
 from voiceplane.sip import sdp
-from voiceplane.sip.dialog import ALLOW, Acceptance, Dialog, DialogState
-from voiceplane.sip.events import CallEnded, ReferProgress, Send
+from voiceplane.sip.dialog import ALLOW, Acceptance, Dialog, DialogState, dialog_key
+from voiceplane.sip.events import CallEnded, MediaChanged, ReferProgress, Send
 from voiceplane.sip.message import (
     T1,
     TIMEOUT,
@@ -16,6 +16,7 @@ from voiceplane.sip.message import (
 from voiceplane.sip.state import AgentState
 from voiceplane.sip.transactions import ClientTransaction, ServerTransaction
 
+REFRESH_RETRY_S = 2.0  # after 491, 500, ...; until the session expires
 REFER_TIMEOUT_S = 60.0  # a target may ring for so long
 COMPLETED = 'SIP;cause=200;text="Call completed"'
 MAX_SUMMARY = 900  # characters of a header line that every proxy passes
@@ -71,9 +72,11 @@ class Calls:
             self.forget(dialog, "local")
 
     def hang_up(self, dialog: Dialog, now: float, *, cause: str = COMPLETED, reason: str = "local") -> None:
-        """Send BYE (RFC 3326 Reason); a call that still rings is refused instead."""
+        """Send BYE (RFC 3326 Reason), after the ACK where that is still to come; a ringing call is refused."""
         if dialog.state is DialogState.RINGING:
             self.reject(dialog, 603, now)
+        elif dialog.state is DialogState.ACCEPTED and dialog.acceptance is not None and now < dialog.acceptance.ends_at:
+            dialog.leaving = dialog.leaving or (cause, reason)  # RFC 3261 section 15: no BYE before the ACK
         elif dialog.state is not DialogState.ENDED:
             self._send(dialog, dialog.request("BYE", headers=(("Reason", cause),)), "bye", now)
             self.forget(dialog, reason)
@@ -127,9 +130,10 @@ class Calls:
     def response(self, response: Response, now: float) -> None:
         """Take an answer to one of our requests."""
         transaction = self._state.client.receive(response)
-        dialog = self._state.dialogs.get(transaction.call_key) if transaction else None
         if transaction is None:
+            self._repeated(response)
             return
+        dialog = self._state.dialogs.get(transaction.call_key)
         if dialog is None or response.status_code < 200:
             return
         if transaction.method == "INVITE":
@@ -138,7 +142,18 @@ class Calls:
             dialog.referring = None
             self._state.put(ReferProgress(dialog.key, response.status_code, final=True))
         elif transaction.purpose == "refresh":
-            self._refreshed(dialog, response.status_code, now)
+            self._refreshed(dialog, response.status_code, now, response=response)
+
+    def _repeated(self, response: Response) -> None:
+        """Repeat the ACK when a final answer to our re-INVITE comes again (RFC 3261 section 13.2.2.4)."""
+        cseq, branch = response.cseq, branch_of(response)
+        if cseq is None or cseq.method != "INVITE" or response.status_code < 200:
+            return
+        sender, target = response.from_addr, response.to_addr
+        ours, theirs = (sender.tag if sender else "") or "", (target.tag if target else "") or ""
+        dialog = self._state.dialogs.get(dialog_key(response.call_id or "", ours, theirs))
+        if dialog is not None and dialog.acknowledged is not None and dialog.acknowledged[0] == branch:
+            self._state.put(Send(dialog.acknowledged[1], dialog.next_hop()))
 
     def _acknowledge(self, dialog: Dialog, transaction: ClientTransaction, response: Response) -> None:
         cseq = response.cseq
@@ -146,14 +161,36 @@ class Calls:
         if response.status_code >= 300:  # RFC 3261 section 17.1.1.3: same branch, same transaction
             vias = response.headers.get("via")
             ack.set_header("Via", vias[0])
-        self._state.put(Send(bytes(ack), transaction.peer))
+        dialog.acknowledged = (branch_of(response), bytes(ack))
+        self._state.put(Send(dialog.acknowledged[1], transaction.peer))
 
-    def _refreshed(self, dialog: Dialog, status: int, now: float) -> None:
+    def _refreshed(self, dialog: Dialog, status: int, now: float, *, response: Response | None = None) -> None:
         dialog.refreshing = False
         if status < 300:
             dialog.refreshed_at = now
+            if response is not None and response.body:
+                self._take_answer(dialog, response.body)
         elif status in (408, 481):
             self.hang_up(dialog, now, cause=f"SIP;cause={status}", reason="session-expired")
+        elif status in (405, 501) and dialog.allows_update:
+            dialog.allows_update = False  # the next try is a re-INVITE
+        else:
+            if status == 422 and response is not None and dialog.timer is not None:
+                dialog.timer = dialog.timer.longer(response.get_header("min-se") or "")
+            dialog.retry_refresh_at = now + REFRESH_RETRY_S
+
+    def _take_answer(self, dialog: Dialog, body: bytes) -> None:
+        """Take the answer to a refresh by re-INVITE; one that we cannot read leaves the media as it is."""
+        try:
+            self.change(dialog, sdp.agree(sdp.read(body)))
+        except sdp.UnacceptableSdpError:
+            return
+
+    def change(self, dialog: Dialog, agreed: sdp.Agreed) -> None:
+        """Tell the call when something of the media is different: address, codec or direction."""
+        if agreed != dialog.agreed:
+            dialog.agreed = agreed
+            self._state.put(MediaChanged(dialog.key, agreed))
 
     def _send(self, dialog: Dialog, request: Request, purpose: str, now: float) -> None:
         transaction = dialog.transaction(request, purpose, now)
@@ -188,7 +225,7 @@ class Calls:
             self.hang_up(dialog, now, cause='SIP;cause=408;text="ACK did not come"', reason="no-ack")
             return
         if acceptance is not None and now >= acceptance.next_at:
-            acceptance.repeat(now)
+            acceptance.repeat()
             self._state.put(Send(acceptance.data, acceptance.peer))
         if dialog.state is DialogState.RINGING:
             self._state.server.pending(dialog.invite, now)
@@ -198,19 +235,21 @@ class Calls:
         timer = dialog.timer
         if dialog.state is not DialogState.CONFIRMED or timer is None:
             return
-        if timer.we_refresh and not dialog.refreshing and now >= timer.refresh_at(dialog.refreshed_at):
-            self._refresh(dialog, now)
-        elif now >= timer.expires_at(dialog.refreshed_at):
+        refresh_at = max(timer.refresh_at(dialog.refreshed_at), dialog.retry_refresh_at)
+        if now >= timer.expires_at(dialog.refreshed_at):
             self.hang_up(dialog, now, cause='SIP;cause=408;text="Session expired"', reason="session-expired")
+        elif timer.we_refresh and not dialog.refreshing and now >= refresh_at:
+            self._refresh(dialog, now)
 
     def _refresh(self, dialog: Dialog, now: float) -> None:
         """Refresh by UPDATE without SDP where the far side allows it, else by a re-INVITE with our unchanged SDP."""
         assert dialog.timer is not None and dialog.local is not None
         dialog.refreshing = True
-        headers = (("Session-Expires", dialog.timer.header(we_are_uac=True)), ("Supported", "timer"))
+        headers: Headers = (("Session-Expires", dialog.timer.header(we_are_uac=True)), ("Supported", "timer"))
         if dialog.allows_update:
             request = dialog.request("UPDATE", headers=headers)
         else:
-            direction = dialog.agreed.direction if dialog.agreed else "sendrecv"
-            request = dialog.request("INVITE", headers=headers, body=sdp.write_offer(dialog.local, direction))
+            headers = (*headers, ("Allow", ALLOW))
+            body = sdp.write_again(dialog.local, dialog.agreed) if dialog.agreed else sdp.write_offer(dialog.local)
+            request = dialog.request("INVITE", headers=headers, body=body)
         self._send(dialog, request, "refresh", now)

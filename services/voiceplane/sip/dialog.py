@@ -12,6 +12,8 @@ from voiceplane.sip.message import (
     Headers,
     Peer,
     Request,
+    host_and_port,
+    is_ipv4,
     new_branch,
     new_tag,
     uri_of,
@@ -44,10 +46,10 @@ class Acceptance:
     interval: float = T1
     offered: bool = False  # the 2xx carries our offer; the ACK brings the answer
 
-    def repeat(self, now: float) -> None:
+    def repeat(self) -> None:
         """Schedule the next repetition."""
         self.interval = min(T2, self.interval * 2)
-        self.next_at = now + self.interval
+        self.next_at += self.interval
 
 
 @dataclass(slots=True)
@@ -68,23 +70,27 @@ class Dialog:
     timer: SessionTimer | None = None
     refreshed_at: float = 0.0
     refreshing: bool = False
+    retry_refresh_at: float = 0.0  # after a refresh that was refused
     remote_target: str = ""
     route_set: tuple[str, ...] = ()
     remote_cseq: int = 0
     local_cseq: int = 0
     allows_update: bool = False
     referring: float | None = None  # when the REFER gives up
-    refer_cseq: int = 0
+    leaving: tuple[str, str] | None = None  # cause and reason of a BYE that waits for the ACK of our 200
+    acknowledged: tuple[str, bytes] | None = None  # branch of our last INVITE and its ACK, for a repeated answer
+    key: str = ""
 
-    @property
-    def key(self) -> str:
+    def __post_init__(self) -> None:
         """Name the dialog: Call-ID, our tag, their tag."""
         request = self.invite.request
         sender = request.from_addr
-        return dialog_key(request.call_id or "", self.local_tag, (sender.tag if sender else "") or "")
+        self.key = dialog_key(request.call_id or "", self.local_tag, (sender.tag if sender else "") or "")
 
-    def learn(self, request: Request) -> None:
-        """Take from a request of the far side what changes: target, CSeq, methods, Session-ID."""
+    def learn(self, request: Request, peer: Peer) -> None:
+        """Take from a request of the far side what changes: target, connection, CSeq, methods, Session-ID."""
+        if peer.reliable:
+            self.peer = peer  # it may have opened a new connection
         cseq = request.cseq
         if cseq is not None and request.method != "ACK":
             self.remote_cseq = cseq.seq
@@ -105,12 +111,13 @@ class Dialog:
             self.local_cseq += 1
             cseq = self.local_cseq
         invite = self.invite.request
-        request = Request(method=method, uri=self.remote_target)
+        target, routes = self._routed()
+        request = Request(method=method, uri=target)
         add = request.headers.append
         via = "TCP" if self.peer.reliable else "UDP"
         add("Via", f"SIP/2.0/{via} {self.contact.split('@')[-1].split(';')[0].strip('<>')};branch={new_branch()};rport")
         add("Max-Forwards", "70")
-        for route in self.route_set:
+        for route in routes:
             add("Route", route)
         add("From", f"{invite.get_header('To')};tag={self.local_tag}")
         add("To", invite.get_header("From") or "")
@@ -125,6 +132,12 @@ class Dialog:
             add("Content-Type", "application/sdp")
         request.body = body
         return request
+
+    def _routed(self) -> tuple[str, tuple[str, ...]]:
+        """Return Request-URI and Route values; a first hop without `lr` is strict (RFC 3261 section 12.2.1.1)."""
+        if not self.route_set or ";lr" in uri_of(self.route_set[0]).lower():
+            return self.remote_target, self.route_set
+        return uri_of(self.route_set[0]), (*self.route_set[1:], f"<{self.remote_target}>")
 
     def transaction(self, request: Request, purpose: str, now: float) -> ClientTransaction:
         """Make the client transaction that repeats this request."""
@@ -141,7 +154,7 @@ class Dialog:
         if self.peer.reliable:
             return self.peer
         host, port = host_and_port(uri_of(self.route_set[0]) if self.route_set else self.remote_target)
-        return Peer(host, port) if _is_ipv4(host) and self.route_set else self.peer
+        return Peer(host, port) if is_ipv4(host) and self.route_set else self.peer
 
 
 def dialog_key(call_id: str, local_tag: str, remote_tag: str) -> str:
@@ -165,15 +178,3 @@ def remote_uuid(request: Request) -> str | None:
     uuid = header.split(";")[0].strip().lower()
     legal = len(uuid) == 32 and all(character in "0123456789abcdef" for character in uuid)
     return uuid if legal and uuid != NIL_UUID else None
-
-
-def host_and_port(uri: str) -> tuple[str, int]:
-    """Return host and port of a SIP URI; port 5060 when it has none."""
-    rest = uri.split(":", 1)[-1].split(";")[0].split("?")[0].split("@")[-1]
-    host, _, port = rest.partition(":")
-    return host, int(port) if port.isdecimal() and len(port) < 6 else 5060
-
-
-def _is_ipv4(host: str) -> bool:
-    parts = host.split(".")
-    return len(parts) == 4 and all(part.isdecimal() for part in parts)

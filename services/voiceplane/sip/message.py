@@ -1,20 +1,29 @@
 """SIP messages. Parsing and serializing are aiosipua's; the bounds, the errors and what a response copies are ours."""
 
+import hashlib
+import ipaddress
+import logging
 import re
 import secrets
 from dataclasses import dataclass
 
-from aiosipua.headers import Address, Via, parse_address, parse_via
+from aiosipua.headers import Address, parse_address, parse_via
 from aiosipua.message import SipMessage, SipRequest, SipResponse
 
+logging.getLogger("aiosipua.message").setLevel(logging.ERROR)  # it warns for each hostile packet
 MAX_MESSAGE_BYTES = 65_535
+MAX_HOPS = 64  # values of Via, Record-Route or Contact; each is copied or kept, so that they must be few
 T1 = 0.5  # s, round-trip estimate (RFC 3261 section 17.1.1.1)
 T2 = 4.0  # s, longest interval between retransmissions
 TIMEOUT = 64 * T1
 BRANCH_COOKIE = "z9hG4bK"
 NIL_UUID = "0" * 32
 
-METHOD = re.compile(r"^[A-Za-z0-9.!%*_+`'~-]{1,32}$")
+_REQUEST_LINE = re.compile(rb"([A-Za-z0-9.!%*_+`'~-]{1,32}) ([^\s\x00-\x1f\x7f]+) SIP/(\d{1,3}\.\d{1,3})[ \t]*\r?")
+_CSEQ = re.compile(r"(\d{1,10})\s+(\S+)")
+_LENGTH = re.compile(r"\d{1,6}")
+_URI = re.compile(r"(sips?|tel):[^\s<>\"]+", re.IGNORECASE | re.ASCII)
+_TAG_KEY = secrets.token_bytes(16)
 REASONS = {
     100: "Trying",
     180: "Ringing",
@@ -32,6 +41,7 @@ REASONS = {
     486: "Busy Here",
     487: "Request Terminated",
     488: "Not Acceptable Here",
+    489: "Bad Event",
     491: "Request Pending",
     500: "Server Internal Error",
     501: "Not Implemented",
@@ -46,12 +56,13 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class MalformedSipError(ValueError):
-    """Bytes that are no SIP message we can answer (`request` is None) or a request that deserves a 400."""
+    """Bytes that are no SIP message we can answer (`request` is None) or a request that deserves `status`."""
 
-    def __init__(self, problem: str, request: SipRequest | None = None) -> None:
+    def __init__(self, problem: str, request: SipRequest | None = None, *, status: int = 400) -> None:
         """Say what is wrong; give the request when its Via says where an answer goes."""
         super().__init__(problem)
         self.request = request
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +80,10 @@ class Peer:
 
 
 def parse(data: bytes) -> SipRequest | SipResponse:
-    """Read one message; MalformedSipError for anything that must be dropped or answered with 400."""
+    """Read one message; MalformedSipError for anything that must be dropped or answered with 400 or 505."""
     if len(data) > MAX_MESSAGE_BYTES:
         raise MalformedSipError("larger than 65535 bytes")
+    data = data.lstrip(b"\r\n")  # RFC 3261 section 7.5
     try:
         message = SipMessage.parse(data)
     except (ValueError, IndexError, RecursionError) as error:
@@ -79,6 +91,12 @@ def parse(data: bytes) -> SipRequest | SipResponse:
     if isinstance(message, SipResponse):
         _check_response(message)
         return message
+    _check_via(message)
+    line = _REQUEST_LINE.fullmatch(data.split(b"\n", 1)[0])
+    if line is None:
+        raise MalformedSipError("the request line cannot be read", message)
+    if line[3] != b"2.0":
+        raise MalformedSipError("this is SIP/2.0 only", message, status=505)
     _check_request(message)
     return message
 
@@ -92,29 +110,42 @@ def _check_response(message: SipResponse) -> None:
         raise MalformedSipError("a response without status, CSeq or Via")
 
 
-def _check_request(message: SipRequest) -> None:
-    """Check what RFC 3261 section 8.1.1 makes mandatory; without a Via there is nobody to answer."""
-    try:
-        top = parse_via(message.headers.get("via")[0])
-    except (ValueError, IndexError) as error:
-        raise MalformedSipError("a request without a usable Via") from error
-    if not top.host:
+def _check_via(message: SipRequest) -> None:
+    """Refuse to answer where nobody can be answered: no Via, or more than any path has."""
+    vias = message.headers.get("via")
+    if not 1 <= len(vias) <= MAX_HOPS or not parse_via(vias[0]).host:
         raise MalformedSipError("a request without a usable Via")
+
+
+def _check_request(message: SipRequest) -> None:
+    """Check what RFC 3261 section 8.1.1 makes mandatory."""
     for name in ("from", "to", "call-id", "cseq"):
-        if len(message.headers.get(name)) != 1:
+        values = message.headers.get(name)
+        if len(values) != 1 or not values[0]:
             raise MalformedSipError(f"{name} must stand once", message)
-    try:
-        cseq, sender, target = message.cseq, message.from_addr, message.to_addr
-        length = message.get_header("content-length")
-        contacts, routes = message.contact, [parse_address(r) for r in message.headers.get("record-route")]
-    except (ValueError, IndexError) as error:
-        raise MalformedSipError("a header cannot be read", message) from error
-    if cseq is None or sender is None or target is None or contacts is None or routes is None:
-        raise MalformedSipError("a header cannot be read", message)
-    if not 0 <= cseq.seq < 2**31 or cseq.method != message.method or not METHOD.match(message.method):
+    for name in ("contact", "record-route"):
+        if len(message.headers.get(name)) > MAX_HOPS:
+            raise MalformedSipError(f"too many values of {name}", message)
+    for header in ("from", "to"):
+        if not _is_uri(uri_of(message.headers.get(header)[0])):
+            raise MalformedSipError(f"{header} cannot be read", message)
+    cseq = _CSEQ.fullmatch(message.headers.get("cseq")[0])
+    if cseq is None or int(cseq[1]) >= 2**31 or cseq[2] != message.method:
         raise MalformedSipError("the CSeq does not fit the request", message)
-    if length is not None and (not length.isdecimal() or int(length) > len(message.body)):
-        raise MalformedSipError("the body is shorter than Content-Length", message)
+    lengths = set(message.headers.get("content-length"))
+    if lengths:
+        length = _LENGTH.fullmatch(lengths.pop())
+        if lengths or length is None or int(length[0]) > len(message.body):
+            raise MalformedSipError("Content-Length does not fit the body", message)
+    if message.method in ("INVITE", "UPDATE"):
+        hops = [*message.headers.get("contact"), *message.headers.get("record-route")]
+        if not all(_is_uri(uri_of(hop)) for hop in hops):
+            raise MalformedSipError("Contact or Record-Route cannot be read", message)
+
+
+def _is_uri(uri: str) -> bool:
+    """Say whether a URI can stand in a request line or name a person; other schemes are only looked at for From/To."""
+    return bool(_URI.fullmatch(uri)) or (":" in uri and " " not in uri and "<" not in uri)
 
 
 def branch_of(message: SipRequest | SipResponse) -> str:
@@ -158,15 +189,21 @@ def _clean(value: str) -> str:
 
 
 def stamp_received(request: SipRequest, source: Peer) -> None:
-    """Note where the request really came from in its top Via (RFC 3261 section 18.2.1, RFC 3581)."""
-    vias: list[Via] = request.via
-    top = vias[0]
-    wants_port = "rport" in top.params
-    if wants_port:
-        top.params["rport"] = str(source.port)
-    if wants_port or top.host != source.host:
-        top.params["received"] = source.host
-    request.via = vias
+    """Note where the request really came from in its top Via (RFC 3261 section 18.2.1, RFC 3581); the rest stays."""
+    top, *others = request.headers.get("via")
+    sent_by, *parameters = top.split(";")
+    names = [parameter.partition("=")[0].strip().lower() for parameter in parameters]
+    stamped = [sent_by]
+    for name, parameter in zip(names, parameters, strict=True):
+        if name == "rport":
+            stamped.append(f"rport={source.port}")
+        elif name != "received":  # only we may say it
+            stamped.append(parameter)
+    if "rport" in names or parse_via(top).host != source.host:
+        stamped.append(f"received={source.host}")
+    request.headers.remove("via")
+    for via in (";".join(stamped), *others):
+        request.headers.append("Via", via)
 
 
 def response_peer(request: SipRequest, source: Peer) -> Peer:
@@ -175,13 +212,19 @@ def response_peer(request: SipRequest, source: Peer) -> Peer:
         return source
     top = request.via[0]
     port = source.port if "rport" in top.params else (top.port or 5060)
-    return Peer(source.host, port)
+    return Peer(source.host, port if 0 < port < 65536 else source.port)
+
+
+def stateless_tag(request: SipRequest) -> str:
+    """Return a To tag that a repetition of the request gets again (RFC 3261 section 8.2.7)."""
+    seed = f"{request.call_id}|{request.headers.get('via')[0]}|{request.get_header('cseq')}"
+    return hashlib.blake2s(seed.encode("utf-8", "replace"), key=_TAG_KEY, digest_size=8).hexdigest()
 
 
 def add_to_tag(response: SipResponse, tag: str) -> None:
     """Give the To header our tag unless it has one (RFC 3261 section 8.2.6.2)."""
     target = response.get_header("To")
-    if target is not None and response.status_code > 100 and ";tag=" not in target.lower().replace(" ", ""):
+    if target is not None and response.status_code > 100 and parse_address(target).tag is None:
         response.set_header("To", f"{target};tag={tag}")
 
 
@@ -199,6 +242,22 @@ def uri_of(header: str) -> str:
     """Return the bare URI of a name-addr header."""
     match = re.search(r"<([^>]*)>", header)
     return match[1] if match else header.split(";")[0].strip()
+
+
+def host_and_port(uri: str) -> tuple[str, int]:
+    """Return host and port of a SIP URI; port 5060 when it has none."""
+    rest = uri.split(":", 1)[-1].split(";")[0].split("?")[0].split("@")[-1]
+    host, _, port = rest.partition(":")
+    return host, int(port) if re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536 else 5060
+
+
+def is_ipv4(host: str) -> bool:
+    """Say whether `host` is an IPv4 address: anything else would make the socket ask DNS, which blocks every call."""
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def user_of(address: Address | None) -> str:

@@ -2,18 +2,17 @@
 
 from dataclasses import replace
 
-from voiceplane.contract.ids import new_call_id
 from voiceplane.sip import sdp
 from voiceplane.sip.admission import admit
 from voiceplane.sip.calls import Calls
-from voiceplane.sip.dialog import ALLOW, Dialog, DialogState, key_of, remote_uuid
-from voiceplane.sip.events import CallOffered, CallRefused, Confirmed, MediaChanged, ReferProgress, Send
-from voiceplane.sip.message import NIL_UUID, Headers, Request, add_to_tag, new_tag, respond, user_of
+from voiceplane.sip.dialog import ALLOW, Dialog, DialogState, key_of
+from voiceplane.sip.events import Confirmed, ReferProgress
+from voiceplane.sip.message import Request
+from voiceplane.sip.opening import begin
+from voiceplane.sip.refusals import refuse, unusable_body
 from voiceplane.sip.session_timer import MIN_SE_S, IntervalTooSmallError, agree_timer
 from voiceplane.sip.state import AgentState
 from voiceplane.sip.transactions import ServerTransaction
-
-SUPPORTED = frozenset({"timer"})
 
 
 class Requests:
@@ -24,17 +23,6 @@ class Requests:
         self._state = state
         self._calls = calls
 
-    def refuse(self, transaction: ServerTransaction, status: int, now: float, headers: Headers = ()) -> None:
-        """Answer with a final refusal outside of any dialog's own answer."""
-        request = transaction.request
-        if status in (405, 501):
-            headers = (*headers, ("Allow", ALLOW))
-        remote = remote_uuid(request) or NIL_UUID
-        headers = (*headers, ("Session-ID", f"{self._state.stateless_id};remote={remote}"))
-        response = respond(request, status, (*headers, ("Server", self._state.settings.product)))
-        add_to_tag(response, new_tag())
-        self._state.put(Send(self._state.server.respond(transaction, response, now), transaction.peer))
-
     def invite(self, transaction: ServerTransaction, now: float) -> None:
         """Begin a call, or change one."""
         request = transaction.request
@@ -42,81 +30,11 @@ class Requests:
         if key is not None:
             dialog = self._state.dialogs.get(key)
             if dialog is None:
-                self.refuse(transaction, 481, now)
+                refuse(self._state, transaction, 481, now)
             else:
                 self._reinvite(dialog, transaction, now)
             return
-        status, headers = self._unacceptable(request)
-        if status:
-            self.refuse(transaction, status, now, headers)
-            return
-        self._begin(transaction, now)
-
-    def _begin(self, transaction: ServerTransaction, now: float) -> None:
-        request, state = transaction.request, self._state
-        try:
-            offer = sdp.read(request.body) if request.body else None
-            if offer is not None:
-                sdp.agree(offer)
-            timer = agree_timer(request, state.settings.session_expires_s)
-        except sdp.UnacceptableSdpError as error:
-            self.refuse(transaction, 488, now, (("Warning", f'399 voiceplane "{error}"'),))
-            return
-        except IntervalTooSmallError:
-            self.refuse(transaction, 422, now, (("Min-SE", str(MIN_SE_S)),))
-            return
-        state.bucket, refusal = admit(
-            state.limits, state.bucket, active=len(state.dialogs), draining=state.draining, now=now
-        )
-        if refusal is not None:
-            state.put(CallRefused(refusal.status, refusal.reason))
-            self.refuse(transaction, refusal.status, now, (("Retry-After", str(refusal.retry_after_s)),))
-            return
-        contact = state.settings.contact(reliable=transaction.peer.reliable)
-        dialog = Dialog(new_call_id(), transaction, transaction.peer, contact, offer)
-        dialog.timer, dialog.route_set = timer, tuple(request.headers.get("record-route"))
-        dialog.learn(request)
-        state.dialogs[dialog.key] = dialog
-        self._calls.provisional(dialog, 100, now)
-        target = request.to_addr
-        state.put(
-            CallOffered(
-                dialog.key,
-                dialog.call_id,
-                request.call_id or "",
-                dialog.remote_session_id,
-                user_of(request.from_addr),
-                user_of(target),
-                offer,
-            )
-        )
-
-    def _unacceptable(self, request: Request) -> tuple[int, Headers]:
-        """Check a new INVITE in the order of RFC 3261 section 8.2."""
-        if not request.uri.lower().startswith(("sip:", "sips:", "tel:")):
-            return 416, ()
-        if self._is_merged(request):
-            return 482, ()
-        required = {t.strip().lower() for line in request.headers.get("require") for t in line.split(",") if t.strip()}
-        unknown = sorted(required - SUPPORTED)
-        if unknown:
-            return 420, (("Unsupported", ", ".join(unknown)),)
-        kind = (request.content_type or "").split(";")[0].strip().lower()
-        encoding = (request.get_header("content-encoding") or "identity").lower()
-        if request.body and (kind != "application/sdp" or encoding != "identity"):
-            return 415, (("Accept", "application/sdp"), ("Accept-Encoding", "identity"))
-        if not request.headers.get("contact"):
-            return 400, ()
-        return 0, ()
-
-    def _is_merged(self, request: Request) -> bool:
-        """Find the same INVITE come by another path (RFC 3261 section 8.2.2.2)."""
-        sender, cseq = request.from_addr, request.cseq
-        for dialog in self._state.dialogs.values():
-            other = dialog.invite.request
-            if other.call_id == request.call_id and other.from_addr == sender and other.cseq == cseq:
-                return True
-        return False
+        begin(self._state, self._calls, transaction, now)
 
     def _reinvite(self, dialog: Dialog, transaction: ServerTransaction, now: float) -> None:
         request = transaction.request
@@ -129,13 +47,10 @@ class Requests:
         if self._is_old(dialog, request):
             self._calls.answer(dialog, transaction, 500, now)
             return
-        body, agreed = self._negotiate(dialog, request)
+        body, agreed = self._changed(dialog, transaction, now)
         if body is None:
-            self._calls.answer(dialog, transaction, 488, now)
             return
-        if not self._restart_timer(dialog, transaction, now):
-            return
-        dialog.learn(request)
+        dialog.learn(request, transaction.peer)
         self._calls.accept_invite(dialog, transaction, body, now, offered=not request.body)
         self._change(dialog, agreed)
 
@@ -145,41 +60,54 @@ class Requests:
         dialog = self._dialog(transaction, now)
         if dialog is None:
             return
-        if request.body and (dialog.refreshing or dialog.state is DialogState.RINGING):
+        unanswered = dialog.refreshing or (dialog.acceptance is not None and dialog.acceptance.offered)
+        if request.body and (unanswered or dialog.state is DialogState.RINGING):
             self._calls.answer(dialog, transaction, 491, now)
             return
+        body, agreed = self._changed(dialog, transaction, now)
+        if body is None:
+            return
+        dialog.learn(request, transaction.peer)
+        headers = self._calls.timer_headers(dialog)
+        self._calls.answer(dialog, transaction, 200, now, headers=headers, body=body)
+        self._change(dialog, agreed)
+
+    def _changed(
+        self, dialog: Dialog, transaction: ServerTransaction, now: float
+    ) -> tuple[bytes | None, sdp.Agreed | None]:
+        """Return the SDP of our answer (empty for an UPDATE without) and what it agrees on; None after a refusal."""
+        request = transaction.request
+        accept = unusable_body(request)
+        if accept:
+            self._calls.answer(dialog, transaction, 415, now, headers=accept)
+            return None, None
         body: bytes | None = b""
         agreed = None
-        if request.body:
+        if request.body or request.method == "INVITE":
             body, agreed = self._negotiate(dialog, request)
             if body is None:
                 self._calls.answer(dialog, transaction, 488, now)
-                return
-        if not self._restart_timer(dialog, transaction, now):
-            return
-        dialog.learn(request)
-        headers = self._calls.timer_headers(dialog)
-        self._calls.answer(dialog, transaction, 200, now, headers=headers, body=body or b"")
-        self._change(dialog, agreed)
+                return None, None
+        return (body, agreed) if self._restart_timer(dialog, transaction, now) else (None, None)
 
     def _negotiate(self, dialog: Dialog, request: Request) -> tuple[bytes | None, sdp.Agreed | None]:
         """Answer an offer inside a call, or make one for a re-INVITE without; (None, None) for 488."""
         if dialog.local is None:
             return None, None
-        dialog.local = dialog.local.next()
         if not request.body:
+            dialog.local = dialog.local.next()
             return sdp.write_offer(dialog.local), None
         try:
             offer = sdp.read(request.body)
             agreed = sdp.agree(offer, wanted=dialog.agreed.codec if dialog.agreed else None)
         except sdp.UnacceptableSdpError:
             return None, None
+        dialog.local = dialog.local.next()
         return sdp.write_answer(offer, agreed, dialog.local), agreed
 
     def _change(self, dialog: Dialog, agreed: sdp.Agreed | None) -> None:
-        if agreed is not None and agreed != dialog.agreed:
-            dialog.agreed = agreed
-            self._state.put(MediaChanged(dialog.key, agreed))
+        if agreed is not None:
+            self._calls.change(dialog, agreed)
 
     def _restart_timer(self, dialog: Dialog, transaction: ServerTransaction, now: float) -> bool:
         try:
@@ -203,6 +131,10 @@ class Requests:
         first = dialog.state is DialogState.ACCEPTED
         dialog.state = DialogState.CONFIRMED
         dialog.refreshed_at = now
+        if dialog.leaving is not None:  # we wanted to hang up before the ACK came
+            cause, reason = dialog.leaving
+            self._calls.hang_up(dialog, now, cause=cause, reason=reason)
+            return
         if acceptance.offered:
             try:
                 agreed = sdp.agree(sdp.read(request.body))
@@ -220,11 +152,11 @@ class Requests:
         """Take back an INVITE that has no final answer (RFC 3261 section 9.2); after a final one it changes nothing."""
         invite = self._state.server.find_invite(transaction.request)
         if invite is None:
-            self.refuse(transaction, 481, now)
+            refuse(self._state, transaction, 481, now)
             return
         dialog = next((d for d in self._state.dialogs.values() if d.invite is invite), None)
         if dialog is None:
-            self.refuse(transaction, 200, now)
+            refuse(self._state, transaction, 200, now)
             return
         self._calls.answer(dialog, transaction, 200, now)
         if dialog.state is DialogState.RINGING:
@@ -244,13 +176,17 @@ class Requests:
     def options(self, transaction: ServerTransaction, now: float) -> None:
         """Say what we can, and whether a call could come in now: 503 with Retry-After when not."""
         state = self._state
+        inside = key_of(transaction.request)
+        if inside is not None and inside not in state.dialogs:
+            refuse(state, transaction, 481, now)
+            return
         probe = replace(state.bucket, tokens=max(1.0, state.bucket.tokens))
         _, refusal = admit(state.limits, probe, active=len(state.dialogs), draining=state.draining, now=now)
-        if refusal is not None:
-            self.refuse(transaction, 503, now, (("Retry-After", str(refusal.retry_after_s)),))
+        if refusal is not None and inside is None:  # a live call's keep-alive is no question about new calls
+            refuse(state, transaction, 503, now, headers=(("Retry-After", str(refusal.retry_after_s)),))
             return
         headers = (("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "timer"))
-        self.refuse(transaction, 200, now, headers)
+        refuse(state, transaction, 200, now, headers=headers)
 
     def notify(self, transaction: ServerTransaction, now: float) -> None:
         """Follow our REFER to its end (RFC 3515 section 2.4.5): message/sipfrag with a status line."""
@@ -260,7 +196,7 @@ class Requests:
         request = transaction.request
         event = (request.get_header("event") or request.get_header("o") or "").split(";")[0].strip().lower()
         if event != "refer" or dialog.referring is None:
-            self._calls.answer(dialog, transaction, 481, now)
+            self._calls.answer(dialog, transaction, 481 if event == "refer" else 489, now)
             return
         self._calls.answer(dialog, transaction, 200, now)
         words = request.body[:64].decode("ascii", "replace").split()
@@ -278,12 +214,12 @@ class Requests:
         request = transaction.request
         dialog = self._state.dialogs.get(key_of(request) or "")
         if dialog is None:
-            self.refuse(transaction, 481, now)
+            refuse(self._state, transaction, 481, now)
             return None
         if self._is_old(dialog, request):
             self._calls.answer(dialog, transaction, 500, now)
             return None
-        dialog.learn(request)
+        dialog.learn(request, transaction.peer)
         return dialog
 
     @staticmethod

@@ -1,13 +1,17 @@
 """Offer and answer for one audio stream (RFC 3264). Reading is aiosipua's, the choice and the directions are ours."""
 
+import ipaddress
 from dataclasses import dataclass, replace
 
 from aiosipua.sdp import MediaDescription, SdpMessage, parse_sdp
+
+from voiceplane.sip.message import is_ipv4
 
 CODECS = {"G722": (9, 8000), "PCMU": (0, 8000), "PCMA": (8, 8000)}  # payload type and RTP clock (RFC 3551)
 PREFERENCE = ("PCMU", "PCMA", "G722")  # used for our own offers; for an answer the caller's order counts
 OUR_EVENT_TYPE = 101
 MAX_SDP_BYTES = 16_384
+MAX_SECTIONS = 16
 _MIRRORED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 
 
@@ -70,14 +74,17 @@ def read(body: bytes) -> MediaOffer:
     connection = (audio.connection or sdp.connection) if audio else None
     if audio is None or connection is None or audio.proto != "RTP/AVP" or not 0 < audio.port < 65536:
         raise UnacceptableSdpError("no audio stream over RTP/AVP")
-    if not all(character.isdigit() or character == "." for character in connection.address):
-        raise UnacceptableSdpError("the connection address is not IPv4")
+    if not is_ipv4(connection.address) or ipaddress.IPv4Address(connection.address).is_multicast:
+        raise UnacceptableSdpError("the connection address is not one IPv4 host")
+    if len(sdp.media) > MAX_SECTIONS or not all(section.media and section.proto for section in sdp.media):
+        raise UnacceptableSdpError("a media section cannot be read, or there are too many")
     codecs = tuple(
         (codec.encoding_name.upper(), codec.payload_type)
         for codec in audio.codecs
         if codec.encoding_name.upper() in CODECS and codec.clock_rate in (0, 8000) and 0 <= codec.payload_type < 128
     )
-    events = [c.payload_type for c in audio.codecs if c.encoding_name.lower() == "telephone-event"]
+    named = [codec for codec in audio.codecs if codec.encoding_name.lower() == "telephone-event"]
+    events = [codec.payload_type for codec in named if codec.clock_rate == 8000]  # Opus brings one of 48000 too
     held = connection.address == "0.0.0.0"  # RFC 2543's way to say hold
     return MediaOffer(
         connection.address,
@@ -119,10 +126,16 @@ def write_answer(offer: MediaOffer, agreed: Agreed, local: LocalMedia) -> bytes:
     return _body(lines)
 
 
-def write_offer(local: LocalMedia, direction: str = "sendrecv") -> bytes:
-    """Write our own offer: for an INVITE without one, or a refresh."""
+def write_offer(local: LocalMedia) -> bytes:
+    """Write our own offer, for an INVITE without one."""
     codecs = [(name, CODECS[name][0]) for name in PREFERENCE]
-    return _body([*_head(local), *_audio(local, codecs, OUR_EVENT_TYPE, direction)])
+    return _body([*_head(local), *_audio(local, codecs, OUR_EVENT_TYPE, "sendrecv")])
+
+
+def write_again(local: LocalMedia, agreed: Agreed) -> bytes:
+    """Offer what is agreed already, unchanged: for a refresh (RFC 4028 section 7.4)."""
+    codecs = [(agreed.codec, agreed.payload_type)]
+    return _body([*_head(local), *_audio(local, codecs, agreed.event_payload_type, agreed.direction)])
 
 
 def _head(local: LocalMedia) -> list[str]:

@@ -3,99 +3,25 @@
 import asyncio
 import contextlib
 import logging
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
-from voiceplane.contract.ids import CallId
 from voiceplane.runtime.clock import Clock
-from voiceplane.sip import sdp
 from voiceplane.sip.agent import UserAgent
-from voiceplane.sip.dialog import Dialog
-from voiceplane.sip.events import (
-    CallEnded,
-    CallOffered,
-    CallRefused,
-    Confirmed,
-    MediaChanged,
-    Output,
-    ReferProgress,
-    Send,
-)
+from voiceplane.sip.events import CallEnded, CallOffered, CallRefused, Output, Send
 from voiceplane.sip.framing import BrokenStreamError, Framer
+from voiceplane.sip.incoming import IncomingCall, Timings
 from voiceplane.sip.message import Peer
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.05  # a tenth of T1
-EVENT_QUEUE = 32  # events of one call that wait; a peer that causes more is cut off
+BIND_TRIES = 20  # port 0 only: the number TCP gets may be taken for UDP
 MAX_CONNECTIONS = 500
+MAX_CONNECTIONS_OF_HOST = 100  # a proxy opens a few; one host does not keep the others out
+IDLE_S = 60.0  # a connection that carries no call and says nothing is closed
 MAX_OUT_BYTES = 262_144  # queued for one slow TCP peer; then it is cut off
-CallEvent = Confirmed | MediaChanged | CallEnded | ReferProgress
-
-
-@dataclass(slots=True)
-class IncomingCall:
-    """An admitted INVITE. The call layer rings, accepts or rejects it, then follows its events."""
-
-    offered: CallOffered
-    _server: "SipServer"
-    _dialog: Dialog
-    received_ns: int
-    _events: asyncio.Queue[CallEvent] = field(default_factory=lambda: asyncio.Queue(EVENT_QUEUE))
-
-    @property
-    def call_id(self) -> CallId:
-        """Return our Session-ID UUID, which is the trace id."""
-        return self.offered.call_id
-
-    @property
-    def remote_session_id(self) -> str:
-        """Return the far side's Session-ID UUID, nil when it has none."""
-        return self._dialog.remote_session_id
-
-    def ring(self) -> None:
-        """Send 180."""
-        self._server.carry_out(lambda agent, now: agent.calls.ring(self._dialog, now))
-
-    def accept(self, host: str, port: int) -> sdp.Agreed | None:
-        """Send 200 with our RTP address. Returns what was agreed; None when that comes with the ACK (our offer)."""
-        local = sdp.LocalMedia(host, port, random.getrandbits(31))
-        self._server.carry_out(lambda agent, now: agent.calls.accept(self._dialog, local, now))
-        return self._dialog.agreed
-
-    def reject(self, status: int, *, retry_after_s: int | None = None) -> None:
-        """Refuse the call."""
-        self._server.carry_out(
-            lambda agent, now: agent.calls.reject(self._dialog, status, now, retry_after_s=retry_after_s)
-        )
-
-    def hang_up(self) -> None:
-        """Send BYE; nothing when the call is over."""
-        self._server.carry_out(lambda agent, now: agent.calls.hang_up(self._dialog, now))
-
-    def refer(self, target: str, summary: str) -> None:
-        """Send REFER; ReferProgress events tell what becomes of it."""
-        self._server.carry_out(lambda agent, now: agent.calls.refer(self._dialog, target, summary, now))
-
-    async def events(self) -> AsyncIterator[CallEvent]:
-        """Yield what happens until the call has ended."""
-        while True:
-            event = await self._events.get()
-            yield event
-            if isinstance(event, CallEnded):
-                return
-
-    def put(self, event: CallEvent) -> None:
-        """Queue an event; a peer that floods is cut off."""
-        if not self._events.full():
-            self._events.put_nowait(event)
-        elif isinstance(event, CallEnded):
-            self._events.get_nowait()
-            self._events.put_nowait(event)
-
-
-Answer = Callable[[IncomingCall], Awaitable[None]]
 
 
 class SipServer:
@@ -107,20 +33,22 @@ class SipServer:
         self._clock = clock
         self._refused = refused
         self._calls: dict[str, IncomingCall] = {}
-        self._new: asyncio.Queue[IncomingCall] = asyncio.Queue()  # bounded by admission: limits.max_calls
+        # Admission bounds the live ones; as many again may have been cancelled before the call layer took them.
+        self._new: asyncio.Queue[IncomingCall] = asyncio.Queue(2 * agent.state.limits.max_calls)
         self._udp: asyncio.DatagramTransport | None = None
         self._writers: dict[int, asyncio.StreamWriter] = {}
+        self._hosts: Counter[str] = Counter()
         self._connections = 0
         self.port = 0
 
     @contextlib.asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncIterator["SipServer"]:
         """Listen until the block ends; OSError when the port is taken."""
-        loop = asyncio.get_running_loop()
-        tcp = await asyncio.start_server(self._connected, host, port, limit=65_536)
-        self.port = tcp.sockets[0].getsockname()[1]
-        transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), (host, self.port))
+        tcp, transport = await self._bind(host, port)
         self._udp = transport
+        settings = self._agent.state.settings
+        if settings.port == 0:  # known only now; Contact and Via say it
+            self._agent.state.settings = replace(settings, port=self.port)
         ticking = asyncio.create_task(self._tick(), name="sip-tick")
         try:
             yield self
@@ -132,6 +60,21 @@ class SipServer:
             for writer in list(self._writers.values()):
                 writer.close()
             await tcp.wait_closed()
+
+    async def _bind(self, host: str, port: int) -> tuple[asyncio.Server, asyncio.DatagramTransport]:
+        loop = asyncio.get_running_loop()
+        for attempt in range(BIND_TRIES):
+            tcp = await asyncio.start_server(self._connected, host, port, limit=65_536)
+            self.port = tcp.sockets[0].getsockname()[1]
+            try:
+                transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), (host, self.port))
+            except OSError:
+                tcp.close()
+                if port or attempt == BIND_TRIES - 1:
+                    raise
+            else:
+                return tcp, transport
+        raise AssertionError("the last try returns or raises")
 
     async def calls(self) -> AsyncIterator[IncomingCall]:
         """Yield admitted calls."""
@@ -173,9 +116,8 @@ class SipServer:
                     self._send(data, peer)
                 case CallOffered():
                     dialog = self._agent.state.dialogs[output.key]
-                    call = IncomingCall(output, self, dialog, self._clock.wall_ns())
-                    self._calls[output.key] = call
-                    self._new.put_nowait(call)
+                    call = IncomingCall(output, self, dialog, self._clock, Timings(self._clock.wall_ns()))
+                    self._offer(call)
                 case CallRefused():
                     self._refused(output)
                 case CallEnded(key=key):
@@ -186,6 +128,13 @@ class SipServer:
                     live = self._calls.get(output.key)
                     if live is not None:
                         live.put(output)
+
+    def _offer(self, call: IncomingCall) -> None:
+        self._calls[call.offered.key] = call
+        try:
+            self._new.put_nowait(call)
+        except asyncio.QueueFull:
+            call.reject(503, retry_after_s=5)
 
     def _send(self, data: bytes, peer: Peer) -> None:
         if not peer.reliable:
@@ -200,28 +149,48 @@ class SipServer:
             writer.transport.abort()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._writers) >= MAX_CONNECTIONS:
+        host, port = writer.get_extra_info("peername")[:2]
+        if len(self._writers) >= MAX_CONNECTIONS or self._hosts[host] >= MAX_CONNECTIONS_OF_HOST:
             writer.close()
             return
         self._connections += 1
         number = self._connections
         self._writers[number] = writer
-        host, port = writer.get_extra_info("peername")[:2]
-        framer = Framer()
+        self._hosts[host] += 1
         try:
-            while data := await reader.read(65_536):
-                for message in framer.push(data):
-                    self.received(message, Peer(host, port, number))
-        except (BrokenStreamError, ConnectionError):
+            await self._read(reader, Peer(host, port, number))
+        except (BrokenStreamError, OSError):
             log.info("a SIP connection was closed", extra={"connection": number})
         finally:
             del self._writers[number]
+            self._hosts -= Counter([host])  # drops the name at zero
             writer.close()
+
+    async def _read(self, reader: asyncio.StreamReader, peer: Peer) -> None:
+        """Take messages until the far side closes, or is silent without a call. Raises BrokenStreamError, OSError."""
+        framer = Framer()
+        while True:
+            try:
+                async with asyncio.timeout(IDLE_S):
+                    data = await reader.read(65_536)
+            except TimeoutError:
+                if self._agent.carries_call(peer):
+                    continue
+                return
+            if not data:
+                return
+            for message in framer.push(data):
+                self.received(message, peer)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self._put_out(self._agent.tick(self._clock.monotonic()))
+            try:
+                outputs = self._agent.tick(self._clock.monotonic())
+            except Exception:  # the outermost edge of the timers: one call's fault does not stop the others'
+                log.exception("a SIP timer failed")
+                outputs = self._agent.take()
+            self._put_out(outputs)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -230,3 +199,6 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self._server.received(data, Peer(addr[0], addr[1]))
+
+
+__all__ = ["IncomingCall", "SipServer"]

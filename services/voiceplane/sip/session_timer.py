@@ -1,10 +1,12 @@
 """Session timers (RFC 4028): whether a dialog has one, who refreshes, and when it is over. Pure."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from voiceplane.sip.message import Request
 
 MIN_SE_S = 90  # RFC 4028 section 4: nothing below
+MAX_SE_S = 86_400  # a day; a longer wish is cut
 
 
 class IntervalTooSmallError(ValueError):
@@ -23,6 +25,11 @@ class SessionTimer:
         ours = "uac" if we_are_uac else "uas"
         theirs = "uas" if we_are_uac else "uac"
         return f"{self.interval_s};refresher={ours if self.we_refresh else theirs}"
+
+    def longer(self, min_se: str) -> "SessionTimer":
+        """Return it with the interval that a 422 asks for (RFC 4028 section 7.3)."""
+        wanted = min_se.split(";")[0].strip()
+        return replace(self, interval_s=max(self.interval_s, min(_seconds(wanted) or 0, MAX_SE_S)))
 
     def refresh_at(self, since: float) -> float:
         """Return when to refresh: half of the interval (RFC 4028 section 10)."""
@@ -43,16 +50,19 @@ def agree_timer(request: Request, wanted_s: int) -> SessionTimer | None:
     """Answer a request's Session-Expires; IntervalTooSmallError below Min-SE; None when there is no timer."""
     header = request.get_header("session-expires") or request.get_header("x")
     known = supports_timer(request)
+    floor = min(_seconds((request.get_header("min-se") or "").split(";")[0].strip()) or 0, MAX_SE_S)
     if header is None:
-        return SessionTimer(wanted_s, we_refresh=True) if known else None
+        return SessionTimer(max(wanted_s, floor, MIN_SE_S), we_refresh=True) if known else None
     value, *parameters = (part.strip().lower() for part in header.split(";"))
-    if not value.isdecimal() or len(value) > 9:
+    interval_s = _seconds(value)
+    if interval_s is None:
         return None
-    interval_s = int(value)
     if interval_s < MIN_SE_S:
         raise IntervalTooSmallError(value)
-    minimum = (request.get_header("min-se") or "0").split(";")[0].strip()
-    floor = int(minimum) if minimum.isdecimal() and len(minimum) < 9 else 0
     agreed_s = max(min(interval_s, wanted_s), floor, MIN_SE_S)
     refresher_is_uac = "refresher=uac" in parameters and known
     return SessionTimer(agreed_s, we_refresh=not refresher_is_uac)
+
+
+def _seconds(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None

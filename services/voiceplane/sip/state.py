@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from voiceplane.contract.ids import CallId, new_call_id
 from voiceplane.sip.admission import Bucket, Limits
 from voiceplane.sip.dialog import Dialog
 from voiceplane.sip.events import Output
@@ -35,7 +34,6 @@ class AgentState:
     dialogs: dict[str, Dialog] = field(default_factory=dict)
     server: ServerTransactions = field(default_factory=ServerTransactions)
     client: ClientTransactions = field(default_factory=ClientTransactions)
-    stateless_id: CallId = field(default_factory=new_call_id)  # Session-ID of answers outside of any call
     _out: list[Output] = field(default_factory=list)
 
     def put(self, output: Output) -> None:

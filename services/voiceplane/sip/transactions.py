@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from voiceplane.sip.message import T1, T2, TIMEOUT, Peer, Request, Response, branch_of, transaction_key
 
-MAX_TRANSACTIONS = 20_000  # 32 s at 600 requests a second; above that new requests are dropped, old ones live
+MAX_TRANSACTIONS = 20_000  # 32 s at 600 requests a second; above that only requests of live calls are taken
+MAX_OF_CALLS = 10_000  # more, for those: a flood does not keep a caller from hanging up
 Key = tuple[str, str, str]
 
 
@@ -26,18 +27,28 @@ class ServerTransactions:
     """All requests of the last 32 s."""
 
     _open: dict[Key, ServerTransaction] = field(default_factory=dict)
+    _invites: dict[str, Key] = field(default_factory=dict)  # new calls by what a merged copy has in common
 
-    def receive(self, request: Request, peer: Peer, now: float) -> tuple[ServerTransaction | None, bytes]:
+    def receive(
+        self, request: Request, peer: Peer, now: float, *, inside: bool
+    ) -> tuple[ServerTransaction | None, bytes]:
         """Take a request: a new transaction, or None with what to send again for a repeated one."""
         key = transaction_key(request)
         known = self._open.get(key)
         if known is not None:
             return None, known.last
-        if len(self._open) >= MAX_TRANSACTIONS:
+        if len(self._open) >= MAX_TRANSACTIONS + (MAX_OF_CALLS if inside else 0):
             return None, b""
         opened = ServerTransaction(request, peer, now + TIMEOUT)
         self._open[key] = opened
+        if request.method == "INVITE":
+            self._invites.setdefault(_merge_key(request), key)
         return opened, b""
+
+    def is_merged(self, transaction: ServerTransaction) -> bool:
+        """Say whether this INVITE is another's copy that came by another path (RFC 3261 section 8.2.2.2)."""
+        first = self._invites.get(_merge_key(transaction.request))
+        return first is not None and self._open.get(first) is not transaction
 
     def find_invite(self, request: Request) -> ServerTransaction | None:
         """Find the INVITE transaction that a CANCEL or an ACK belongs to (same branch and sent-by)."""
@@ -67,10 +78,12 @@ class ServerTransactions:
         for key, transaction in list(self._open.items()):
             if transaction.ends_at <= now:
                 del self._open[key]
+                if transaction.request.method == "INVITE" and self._invites.get(_merge_key(transaction.request)) == key:
+                    del self._invites[_merge_key(transaction.request)]
             elif transaction.next_at is not None and transaction.next_at <= now:
                 sends.append((transaction.last, transaction.peer))
                 transaction.interval = min(T2, transaction.interval * 2)
-                transaction.next_at = now + transaction.interval
+                transaction.next_at += transaction.interval
         return sends
 
     def pending(self, transaction: ServerTransaction, now: float) -> None:
@@ -126,5 +139,10 @@ class ClientTransactions:
                 if not (transaction.method == "INVITE" and transaction.proceeding):
                     sends.append((transaction.data, transaction.peer))
                 transaction.interval = min(T2, transaction.interval * 2)
-                transaction.next_at = now + transaction.interval
+                transaction.next_at += transaction.interval
         return sends, over
+
+
+def _merge_key(request: Request) -> str:
+    sender, cseq = request.from_addr, request.cseq
+    return f"{request.call_id}|{sender.tag if sender else None}|{cseq.seq if cseq else 0}"
