@@ -1,0 +1,96 @@
+"""The whole stack as real processes, once for all tests here: what `voiceplane dev` runs, on free ports."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest_asyncio
+
+from voiceplane.cli.conversation import CallResult, Line, Script, hold
+from voiceplane.cli.parts import StackOptions, plan
+from voiceplane.cli.stack import Stack
+from voiceplane.cli.state import Endpoints
+from voiceplane.cli.voices import FliteVoice, transcribe
+from voiceplane.contract.audio import Pcm
+from voiceplane.contract.load import load_bundle
+from voiceplane.records.client import read_call
+from voiceplane.records.errors import NoSuchCallError
+from voiceplane.records.rows import AuditRow, CallRow
+from voiceplane.speech.client import TritonSpeech
+from voiceplane.testing.phone import PhoneSettings
+
+AGENT = Path(__file__).parents[2] / "docs/examples/parcel-desk.yaml"
+IMPATIENT = "  silence: {askAfter: 2s, asks: 1}\n  escalation:"
+
+
+@dataclass(slots=True)
+class Running:
+    """A running stack and what tests do with it."""
+
+    stack: Stack
+    endpoints: Endpoints
+    speech: TritonSpeech
+
+    async def call(self, *lines: str, settings: PhoneSettings | None = None) -> "Outcome":
+        """Place a call with these lines and return what was heard; the record is read when the call is over."""
+        heard: list[str] = []
+
+        async def listen(who: str, what: str | Pcm) -> None:
+            if isinstance(what, Pcm):
+                heard.append(await transcribe(self.speech, what))
+
+        script = Script(
+            self.endpoints.sip,
+            tuple(Line(say=line) for line in lines),
+            settings or PhoneSettings(),
+            agent_timeout_s=45.0,
+        )
+        result = await hold(script, FliteVoice(), listen)
+        record, audits = await self.record(result.call_id)
+        return Outcome(result, heard, record, audits)
+
+    async def record(self, call_id: str) -> tuple[CallRow, tuple[AuditRow, ...]]:
+        """Read a call's record; it is written just after the call has ended."""
+        for _ in range(100):
+            try:
+                return await read_call(self.endpoints.records, call_id)
+            except NoSuchCallError:
+                await asyncio.sleep(0.1)
+        raise AssertionError(f"no record of call {call_id}")
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to a part; the supervisor starts it again."""
+        pid = self.stack.pid(name)
+        assert pid is not None, f"{name} does not run"
+        os.kill(pid, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a call: the caller's side, the agent's words as recognized, and the record."""
+
+    result: CallResult
+    heard: list[str]
+    record: CallRow
+    audits: tuple[AuditRow, ...]
+
+    @property
+    def words(self) -> str:
+        """All that the agent said, as recognized from the recording."""
+        return " ".join(self.heard).lower()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def running(tmp_path_factory: object) -> AsyncIterator[Running]:
+    folder = tmp_path_factory.mktemp("stack")  # type: ignore[attr-defined]
+    agent = folder / "agent.yaml"
+    agent.write_text(AGENT.read_text().replace("  escalation:", IMPATIENT))
+    bundle = load_bundle(agent.read_text())
+    parts, endpoints = plan(bundle, StackOptions(agent, folder, sip_port=None, rtp_ports="24000-24999", parcels=True))
+    stack = Stack(parts, folder / "logs", lambda line: print(line, file=sys.stderr))
+    async with stack, TritonSpeech((endpoints.speech,)) as speech:
+        yield Running(stack, endpoints, speech)

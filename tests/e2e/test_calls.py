@@ -1,0 +1,204 @@
+"""Real calls through every real process: phone, gateway, Triton, Ray Serve, tool gateway, records."""
+
+import asyncio
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from voiceplane.cli.voices import FliteVoice
+from voiceplane.records.client import read_calls, read_trace
+from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
+from voiceplane.runtime import grpc_server
+from voiceplane.testing.phone import Phone, PhoneSettings, TransferPolicy
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+ASKS = "Hi, could you find out what happened to my package?"
+NUMBER = "It is four five six, seven two one."
+SIPP = Path(__file__).parents[1] / "sip/sipp/uac_rtp.xml"
+
+
+async def test_a_caller_hears_the_true_status_of_a_parcel(running: Any) -> None:
+    outcome = await running.call(ASKS, NUMBER)
+    assert "out for delivery" in outcome.words
+    assert outcome.result.faults == ()
+    record = outcome.record
+    assert (record.outcome, record.end_reason) == ("completed", "caller-hung-up")
+    assert [turn.intent for turn in record.turns if turn.speaker == "caller"] == ["track-parcel", "track-parcel"]
+    (audit,) = outcome.audits
+    assert (audit.tool, audit.decision, audit.outcome) == ("parcel-status", "allowed", "ok")
+    assert "456721" not in audit.arguments_redacted_json
+
+
+async def test_one_trace_follows_the_call_through_every_process_without_orphans(running: Any) -> None:
+    outcome = await running.call(ASKS, NUMBER)
+    spans: tuple[Any, ...] = ()
+    for _ in range(80):  # Triton sends its spans in batches of a few seconds
+        spans = await read_trace(running.endpoints.records, outcome.record.call_id)
+        if {"gateway", "planner", "tools"} <= {span.service for span in spans} and any(
+            span.service.startswith("triton") for span in spans
+        ):
+            break
+        await asyncio.sleep(0.25)
+    assert {span.trace_id for span in spans} == {outcome.record.call_id}
+    services = {span.service for span in spans}
+    assert {"gateway", "planner", "tools"} <= services and any(s.startswith("triton") for s in services)
+    asr = next(span for span in spans if span.name == "speech_to_text")
+    assert float(asr.attributes["triton.compute_ms"]) > 0
+    assert not any("pii" in key for span in spans for key in span.attributes)
+
+
+@pytest.mark.parametrize("codec", ["PCMA", "G722"])
+async def test_every_codec_carries_the_conversation(running: Any, codec: str) -> None:
+    outcome = await running.call(ASKS, settings=PhoneSettings(codecs=(codec,)))
+    assert outcome.record.quality.codec == codec
+    assert "parcel number" in outcome.words
+
+
+async def test_an_invite_without_an_offer_is_answered_and_understood(running: Any) -> None:
+    outcome = await running.call(ASKS, settings=PhoneSettings(offer=False))
+    assert "parcel number" in outcome.words
+
+
+async def test_digits_may_be_typed(running: Any) -> None:
+    async with Phone(running.endpoints.sip) as call:
+        await call.wait_for_agent_silence(timeout_s=20)
+        await call.say(await FliteVoice().speak(ASKS))
+        await call.wait_for_agent_silence(timeout_s=20)
+        await call.dtmf("456721#")
+        await call.wait_for_agent_silence(timeout_s=20)
+        call_id = call.leg.dialog.remote_session_id
+    _, audits = await running.record(call_id)
+    assert [audit.outcome for audit in audits] == ["ok"]
+
+
+async def test_a_caller_who_asks_for_a_person_is_referred_with_a_summary(running: Any) -> None:
+    outcome = await running.call(
+        "I want to talk to a person.", settings=PhoneSettings(transfers=TransferPolicy(result=200))
+    )
+    assert outcome.result.refer_to is not None and "sip:queue@pbx.example" in outcome.result.refer_to
+    assert outcome.record.outcome == "transferred"
+
+
+async def test_a_failed_transfer_is_told_and_the_call_goes_on(running: Any) -> None:
+    settings = PhoneSettings(transfers=TransferPolicy(result=486, hang_up=False))
+    outcome = await running.call("I want to talk to a person.", settings=settings)
+    assert "nobody could be reached" in outcome.words
+    assert outcome.record.outcome != "transferred"
+
+
+async def test_a_silent_caller_is_asked_again_and_then_let_go(running: Any) -> None:
+    async with Phone(running.endpoints.sip) as call:
+        await call.wait_ended(timeout_s=40)
+        call_id = call.leg.dialog.remote_session_id
+        assert call.facts.ended_by == "them"
+    record, _ = await running.record(call_id)
+    assert (record.outcome, record.end_reason) == ("abandoned", "caller-silent")
+    said = " ".join(turn.text_pii for turn in record.turns)
+    assert "Are you still there?" in said and "Goodbye" in said
+
+
+async def test_hold_stops_the_agent_and_resume_brings_it_back(running: Any) -> None:
+    async with Phone(running.endpoints.sip) as call:
+        await call.wait_for_agent_speech()
+        await call.hold()
+        await asyncio.sleep(0.3)
+        before = call.media.received
+        await asyncio.sleep(0.6)
+        assert call.media.received - before <= 2
+        await call.unhold()
+        await call.wait_for_agent_silence(timeout_s=20)
+        assert call.media.received > before + 50
+
+
+async def test_speech_that_dies_in_a_call_is_bridged_and_the_call_goes_on(running: Any) -> None:
+    async with Phone(running.endpoints.sip) as call:
+        voice = FliteVoice()
+        await call.wait_for_agent_silence(timeout_s=20)
+        running.kill("speech")
+        await call.say(await voice.speak(ASKS))
+        await call.wait_for_agent_silence(timeout_s=60, quiet_ms=12_000)
+        call_id = call.leg.dialog.remote_session_id
+    record, _ = await running.record(call_id)
+    said = [turn.text_pii for turn in record.turns if turn.speaker == "agent"]
+    assert any("One moment" in text for text in said), said
+    assert any("parcel number" in text for text in said), said
+
+
+async def test_a_tool_gateway_that_dies_in_a_call_is_waited_for(running: Any) -> None:
+    async with Phone(running.endpoints.sip) as call:
+        voice = FliteVoice()
+        await call.wait_for_agent_silence(timeout_s=20)
+        await call.say(await voice.speak(ASKS))
+        await call.wait_for_agent_silence(timeout_s=20)
+        running.kill("tools")
+        await call.say(await voice.speak(NUMBER))
+        await call.wait_for_agent_silence(timeout_s=60, quiet_ms=6000)
+        call_id = call.leg.dialog.remote_session_id
+    record, _ = await running.record(call_id)
+    assert any("out for delivery" in turn.text_pii for turn in record.turns)
+
+
+async def test_a_planner_replica_that_dies_in_a_call_is_replaced(running: Any) -> None:
+    async with Phone(running.endpoints.sip) as call:
+        voice = FliteVoice()
+        await call.wait_for_agent_silence(timeout_s=20)
+        await asyncio.to_thread(_kill_replica, running)
+        await call.say(await voice.speak(ASKS))
+        await call.wait_for_agent_silence(timeout_s=60, quiet_ms=12_000)
+        call_id = call.leg.dialog.remote_session_id
+    record, _ = await running.record(call_id)
+    assert any("parcel number" in turn.text_pii for turn in record.turns), record.turns
+
+
+def _kill_replica(running: Any) -> None:
+    """Kill the planner's replica: a child of this stack's raylet."""
+    pid = str(running.stack.pid("planner"))
+    found = subprocess.run(["pgrep", "-P", pid, "-f", "raylet"], capture_output=True, text=True, check=True)
+    raylet = found.stdout.split()[0]
+    subprocess.run(["pkill", "-9", "-P", raylet, "-f", "ServeReplica"], check=True)
+
+
+async def test_two_hundred_calls_at_twenty_a_second_with_rtp_and_none_fails(running: Any, tmp_path: Path) -> None:
+    sipp = shutil.which("sipp")
+    assert sipp is not None, "apt-get install sip-tester"
+    address = running.endpoints.sip.split("@")[1]
+    process = await asyncio.create_subprocess_exec(
+        sipp,
+        address,
+        *("-sf", str(SIPP), "-s", "parcel-desk", "-i", "127.0.0.1", "-r", "20", "-m", "200", "-l", "200"),
+        *("-nostdin", "-trace_stat", "-stf", str(tmp_path / "stat.csv"), "-fd", "1", "-timeout", "120s"),
+        *("-min_rtp_port", "26000", "-max_rtp_port", "28000"),
+        cwd=SIPP.parent,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    async with asyncio.timeout(150):
+        status = await process.wait()
+    lines = (tmp_path / "stat.csv").read_text().splitlines()
+    last = dict(zip(lines[0].split(";"), lines[-1].split(";"), strict=False))
+    assert (status, last["SuccessfulCall(C)"], last["FailedCall(C)"]) == (0, "200", "0")
+
+
+async def test_a_gateway_that_is_told_to_stop_finishes_its_calls_first(running: Any) -> None:
+    async with Phone(running.endpoints.sip) as call:
+        await call.wait_for_agent_speech()
+        running.kill("gateway", signal.SIGTERM)
+        await asyncio.sleep(0.3)
+        async with grpc_server.channel(running.endpoints.gateway) as channel:
+            stub: Any = calls_pb2_grpc.CallsStub(channel)
+            reply = await stub.List(calls_pb2.ListCallsRequest(), timeout=5)
+        assert reply.draining and len(reply.calls) == 1
+        await call.wait_for_agent_silence(timeout_s=20)
+        call_id = call.leg.dialog.remote_session_id
+        assert not call.ended
+    record, _ = await running.record(call_id)
+    assert record.end_reason == "caller-hung-up"
+
+
+async def test_records_list_the_calls_newest_first(running: Any) -> None:
+    calls = await read_calls(running.endpoints.records, 5)
+    assert [call.started_unix_ns for call in calls] == sorted((c.started_unix_ns for c in calls), reverse=True)
