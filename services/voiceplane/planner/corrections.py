@@ -21,7 +21,8 @@ _PLACE = re.compile(
 _SWAPS = (
     re.compile(r"\bnot (?:an? )?(?P<old>[^,;.]+?)[,;.]? (?:but |it'?s )?(?:an? )?(?P<new>[\w-]+)[.!]?$"),
     re.compile(r"(?P<new>[\w-]+)[,;.]? (?:and )?not (?:an? )?(?P<old>[\w -]+)[.!]?$"),
-    re.compile(r"\b(?:change|replace|swap) (?:the |that )?(?P<old>[\w -]+?) (?:to|with|for|into) (?:an? )?(?P<new>[\w -]+)[.!]?$"),
+    re.compile(r"\b(?:change|replace|swap) (?:the |that )?(?P<old>[\w -]+?) (?:to|with|for|into) (?:an? "
+    r")?(?P<new>[\w -]+)[.!]?$"),
 )  # fmt: skip
 # Digits that a telephone line makes sound alike: the likelier place for "no, I said five" is where 9 was heard.
 _ALIKE = frozenset({frozenset("59"), frozenset("19"), frozenset("45"), frozenset("67"), frozenset("23")})

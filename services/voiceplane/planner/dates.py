@@ -57,7 +57,8 @@ _WEEKDAY = re.compile(
 )
 _TENS = re.compile(rf"\b(twenty|thirty)[ -]({_any(_UNITS)}|{_any(list(_ORDINALS)[:9])})\b")
 _NEGATED = re.compile(
-    rf"\b(?:not|isn'?t|can'?t do|except|but not) (?:on |the |next |this )*(?:{_any(_WEEKDAYS)}|{_NUMBER}|today|tomorrow)\b"
+    rf"\b(?:not|isn'?t|can'?t do|except|but not) (?:on |the |next |this )*(?:{_any(_WEEKDAYS)}|{_NUMBER}|today"
+    rf"|tomorrow)\b"
 )
 
 

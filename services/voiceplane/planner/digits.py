@@ -30,7 +30,8 @@ JOINERS = frozenset("and then dash uh um er hyphen space comma hmm ah followed b
 _PLURALS = {f"{word}{'es' if word == 'six' else 's'}": digit for word, digit in UNITS.items()} | {"zeroes": "0"}
 _SCALES = {"hundred": 2, "thousand": 3}
 _MEASURED = frozenset(
-    "moment moments second seconds sec secs minute minutes hour hours day days week weeks month months year years thing "
+    "moment moments second seconds sec secs minute minutes hour hours day days week weeks month months year "
+    "years thing "
     "things time times more of way last".split()
 )
 _POINTING = frozenset(

@@ -10,20 +10,24 @@ from voiceplane.planner import corrections, dates
 
 _YES = re.compile(
     r"^\W*(?:(?:oh|um|uh|well|and|hmm)\W+)*(?:yes|yeah|yea|yep|yup|ya|sure|correct|right|exactly|precisely|please do"
-    r"|please go ahead|of course|absolutely|definitely|certainly|okay|ok|alright|all right|go ahead|sounds (?:good|right)"
+    r"|please go ahead|of course|absolutely|definitely|certainly|okay|ok|alright|all right|go ahead|sounds "
+    r"(?:good|right)"
     r"|uh[ -]?huh|mm[ -]?hm+|indeed|affirmative|do it|perfect|fine|great|good|please|you got it|true|you bet"
-    r"|that(?:'?s| is| would be| sounds| will be| works)?\W+(?:right|correct|it|fine|good|great|perfect|okay|ok|for me|works)"
+    r"|that(?:'?s| is| would be| sounds| will be| works)?\W+(?:right|correct|it|fine|good|great|perfect|okay|ok"
+    r"|for me|works)"
     r"|(?:it|that) (?:is|does|works)|i (?:do|am|would|think so|guess so|confirm)|it'?s (?:correct|right|fine))\b",
     re.I,
 )
 _NO = re.compile(
     r"^\W*(?:(?:oh|um|uh|well|and|hmm|actually|sorry)\W+)*(?:no|nope|nah|naw|not|don'?t|negative|wrong|incorrect|never"
-    r"|cancel|nothing|false|forget it|stop|neither|none|i'?m (?:good|fine|done|okay)|i (?:do not|don'?t|would not|wouldn'?t)"
+    r"|cancel|nothing|false|forget it|stop|neither|none|i'?m (?:good|fine|done|okay)|i (?:do not|don'?t|would "
+    r"not|wouldn'?t)"
     r"|(?:that|it)(?:'?s| is|s)? ?(?:not|isn'?t|wrong|incorrect|all)|(?:that|it) isn'?t)\b",
     re.I,
 )
 _NAME = re.compile(
-    r"\b(?:my (?:full |first |last )?name is|my (?:full |first |last )?name'?s|this is|i am|i'?m|it'?s|it is|the name is"
+    r"\b(?:my (?:full |first |last )?name is|my (?:full |first |last )?name'?s|this is|i am|i'?m|it'?s|it is"
+    r"|the name is"
     r"|name'?s|name is|call me|you'?re speaking with|speaking with|you'?re talking to|under)\s+(?P<name>.+)",
     re.I,
 )
