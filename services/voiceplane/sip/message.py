@@ -22,7 +22,9 @@ NIL_UUID = "0" * 32
 _REQUEST_LINE = re.compile(rb"([A-Za-z0-9.!%*_+`'~-]{1,32}) ([^\s\x00-\x1f\x7f]+) SIP/(\d{1,3}\.\d{1,3})[ \t]*\r?")
 _CSEQ = re.compile(r"(\d{1,10})\s+(\S+)")
 _LENGTH = re.compile(r"\d{1,6}")
-_URI = re.compile(r"(sips?|tel):[^\s<>\"]+", re.IGNORECASE | re.ASCII)
+_REST = r":[^\s<>\"\x00-\x1f\x7f]+"
+_URI = re.compile("[a-z][a-z0-9+.-]*" + _REST, re.IGNORECASE)  # names a person
+_TARGET = re.compile("(sips?|tel)" + _REST, re.IGNORECASE)  # can stand in a request line of ours
 _TAG_KEY = secrets.token_bytes(16)
 REASONS = {
     100: "Trying",
@@ -127,7 +129,7 @@ def _check_request(message: SipRequest) -> None:
         if len(message.headers.get(name)) > MAX_HOPS:
             raise MalformedSipError(f"too many values of {name}", message)
     for header in ("from", "to"):
-        if not _is_uri(uri_of(message.headers.get(header)[0])):
+        if _URI.fullmatch(uri_of(message.headers.get(header)[0])) is None:
             raise MalformedSipError(f"{header} cannot be read", message)
     cseq = _CSEQ.fullmatch(message.headers.get("cseq")[0])
     if cseq is None or int(cseq[1]) >= 2**31 or cseq[2] != message.method:
@@ -139,13 +141,8 @@ def _check_request(message: SipRequest) -> None:
             raise MalformedSipError("Content-Length does not fit the body", message)
     if message.method in ("INVITE", "UPDATE"):
         hops = [*message.headers.get("contact"), *message.headers.get("record-route")]
-        if not all(_is_uri(uri_of(hop)) for hop in hops):
+        if not all(_TARGET.fullmatch(uri_of(hop)) for hop in hops):
             raise MalformedSipError("Contact or Record-Route cannot be read", message)
-
-
-def _is_uri(uri: str) -> bool:
-    """Say whether a URI can stand in a request line or name a person; other schemes are only looked at for From/To."""
-    return bool(_URI.fullmatch(uri)) or (":" in uri and " " not in uri and "<" not in uri)
 
 
 def branch_of(message: SipRequest | SipResponse) -> str:
