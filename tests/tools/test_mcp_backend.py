@@ -2,11 +2,12 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.tools.processes import started
 
 from voiceplane.contract.agent import McpBackend
 from voiceplane.tools import mcp_backend
@@ -23,10 +24,17 @@ HOST = "mcp.support.svc"
 ATTEMPT = Attempt({"parcel_number": "452219"}, 5.0, "key-7", 4096)
 
 
-@pytest.fixture
-async def aliases() -> AsyncIterator[dict[str, str]]:
-    async with started(str(Path(__file__).parent / "mcp_server.py")) as server:
-        yield {HOST: f"127.0.0.1:{server.ports['http']}"}
+@pytest.fixture(scope="module")
+def aliases() -> Iterator[dict[str, str]]:
+    server = subprocess.Popen([sys.executable, Path(__file__).parent / "mcp_server.py"], stdout=subprocess.PIPE)
+    with server:
+        try:
+            assert server.stdout is not None
+            name, _, port = server.stdout.readline().decode().strip().partition("=")
+            assert name == "ready http"
+            yield {HOST: f"127.0.0.1:{port}"}
+        finally:
+            server.kill()
 
 
 def backend(tool: str) -> McpBackend:

@@ -162,9 +162,7 @@ async def test_no_gateway_at_all_is_a_clear_error() -> None:
         ("kind: VoiceAgent", "kind: VoiceAgentt", "kind"),
     ],
 )
-async def test_an_agent_that_no_tool_may_use_stops_the_start(
-    tmp_path: Path, replaced: str, by: str, says: str
-) -> None:
+async def test_an_agent_that_no_tool_may_use_stops_the_start(tmp_path: Path, replaced: str, by: str, says: str) -> None:
     agent = tmp_path / "agent.yaml"
     agent.write_text(processes.PARCEL_DESK.read_text().replace(replaced, by, 1))
 
