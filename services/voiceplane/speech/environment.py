@@ -48,8 +48,11 @@ class TritonEnvironment:
     def variables(self, threads: int) -> dict[str, str]:
         """Return the environment variables for the server process."""
         libraries = [libpython_folder(), self.packages / "nvidia_pytriton.libs"]
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
         return {
-            **os.environ,
+            **inherited,
+            # The stub's interpreter finds its packages by the first python3 on the PATH: it must not be ours (numpy 2).
+            "PATH": f"{self.root / 'bin'}:/usr/bin:/bin",
             "LD_LIBRARY_PATH": ":".join(str(folder) for folder in libraries),
             "VOICEPLANE_TRITON_SITE": str(self.packages),
             "VOICEPLANE_SPEECH_LIB": str(INSIDE),
