@@ -1,0 +1,219 @@
+"""Session timers (RFC 4028) and transfers (RFC 3515), in virtual time."""
+
+import pytest
+
+from voiceplane.sip.events import CallEnded, MediaChanged, ReferProgress
+from voiceplane.sip.message import Request, Response
+from voiceplane.sip.state import AgentSettings
+from voiceplane.testing.caller import SDP, Caller, statuses
+
+TIMER = "Supported: timer\r\nAllow: INVITE, ACK, BYE, UPDATE\r\n"
+
+
+def header(message: Request | Response, name: str) -> str:
+    return message.get_header(name) or ""
+
+
+def answer(request: Request | Response, status: str = "200 OK", *, headers: str = "", body: str = "") -> bytes:
+    copied = "".join(f"{name}: {header(request, name)}\r\n" for name in ("Via", "From", "To", "Call-ID", "CSeq"))
+    return f"SIP/2.0 {status}\r\n{copied}{headers}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def ended(caller: Caller) -> list[str]:
+    return [event.reason for event in caller.events if isinstance(event, CallEnded)]
+
+
+def timed(headers: str) -> tuple[Caller, Response]:
+    caller = Caller(settings=AgentSettings(session_expires_s=600))
+    return caller, caller.call(headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("asked", "agreed", "require"),
+    [
+        (TIMER, "600;refresher=uas", ""),
+        (TIMER + "Session-Expires: 300\r\n", "300;refresher=uas", ""),
+        (TIMER + "Session-Expires: 300;refresher=uac\r\n", "300;refresher=uac", "timer"),
+        (TIMER + "Session-Expires: 3600;refresher=uac\r\nMin-SE: 900\r\n", "900;refresher=uac", "timer"),
+        (TIMER + "x: 300;refresher=uas\r\n", "300;refresher=uas", ""),
+        ("Session-Expires: 300;refresher=uac\r\n", "300;refresher=uas", ""),  # a caller that cannot refresh
+        (TIMER + "Session-Expires: soon\r\n", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_interval_and_the_refresher_are_agreed(asked: str, agreed: str, require: str) -> None:
+    _, ok = timed(asked)
+    assert header(ok, "Session-Expires") == agreed
+    assert header(ok, "Require") == require
+
+
+def test_an_interval_below_90_s_is_422_with_min_se() -> None:
+    caller = Caller()
+    (refused,) = caller.send(caller.invite(headers=TIMER + "Session-Expires: 60\r\n"))
+    assert statuses([refused]) == [422] and header(refused, "Min-SE") == "90"
+
+
+def test_we_refresh_by_update_at_half_of_the_interval_and_go_on() -> None:
+    caller, _ = timed(TIMER + "Session-Expires: 200;refresher=uas\r\n")
+    assert caller.wait(99) == []
+    (update,) = caller.wait(1.2)
+    assert statuses([update]) == ["UPDATE"] and header(update, "Session-Expires") == "200;refresher=uac"
+    caller.send(answer(update, headers="Session-Expires: 200;refresher=uac\r\n"))
+    assert caller.wait(98) == []
+    assert statuses(caller.wait(3))[:1] == ["UPDATE"]
+    assert ended(caller) == []
+
+
+def test_a_far_side_without_update_is_refreshed_by_a_reinvite_with_the_same_media() -> None:
+    caller, _ = timed("Supported: timer\r\nSession-Expires: 200\r\n")
+    (invite,) = caller.wait(100.2)
+    assert statuses([invite]) == ["INVITE"]
+    assert "m=audio 20000 RTP/AVP 9 101" in invite.text
+    (ack,) = caller.send(answer(invite, body=SDP.format(direction="sendrecv")))
+    assert statuses([ack]) == ["ACK"] and header(ack, "CSeq") == header(invite, "CSeq").replace("INVITE", "ACK")
+    assert [e for e in caller.events if isinstance(e, MediaChanged)] == []
+    (again,) = caller.send(answer(invite, body=SDP.format(direction="sendrecv")))  # our ACK was lost
+    assert bytes(again) == bytes(ack)
+    assert caller.wait(50) == []
+
+
+def test_the_answer_to_our_reinvite_may_move_the_media() -> None:
+    caller, _ = timed("Supported: timer\r\nSession-Expires: 200\r\n")
+    (invite,) = caller.wait(100.2)
+    caller.send(answer(invite, body=SDP.format(direction="sendrecv").replace("4000", "7000")))
+    (moved,) = [event for event in caller.events if isinstance(event, MediaChanged)]
+    assert moved.agreed.port == 7000
+
+
+def test_a_refused_update_is_tried_as_a_reinvite() -> None:
+    caller, _ = timed(TIMER + "Session-Expires: 200\r\n")
+    (update,) = caller.wait(100.2)
+    caller.send(answer(update, "405 Method Not Allowed"))
+    assert statuses(caller.wait(0.1)) == ["INVITE"]
+
+
+def test_a_refresh_that_crossed_another_is_tried_again_a_little_later_not_at_once() -> None:
+    caller, _ = timed(TIMER + "Session-Expires: 200\r\n")
+    (update,) = caller.wait(100.2)
+    caller.send(answer(update, "491 Request Pending"))
+    assert caller.wait(1.5) == []
+    assert statuses(caller.wait(1.0))[:1] == ["UPDATE"]
+
+
+def test_a_422_to_our_refresh_makes_the_interval_longer() -> None:
+    caller, _ = timed(TIMER + "Session-Expires: 200\r\n")
+    (update,) = caller.wait(100.2)
+    caller.send(answer(update, "422 Session Interval Too Small", headers="Min-SE: 1800\r\n"))
+    (longer, *_) = caller.wait(900)
+    assert header(longer, "Session-Expires") == "1800;refresher=uac"
+
+
+def test_a_session_whose_refresh_never_comes_ends_with_a_bye() -> None:
+    caller, _ = timed(TIMER + "Session-Expires: 90;refresher=uac\r\n")
+    assert caller.wait(59.5) == []
+    (bye,) = caller.wait(0.7)  # 90 s less a third (RFC 4028 section 10)
+    assert statuses([bye]) == ["BYE"] and 'text="Session expired"' in header(bye, "Reason")
+    assert ended(caller) == ["session-expired"]
+
+
+def test_a_refresh_of_the_far_side_keeps_the_session() -> None:
+    caller, _ = timed(TIMER + "Session-Expires: 90;refresher=uac\r\n")
+    for _ in range(4):
+        caller.wait(50)
+        (ok,) = caller.send(caller.text("UPDATE", headers=TIMER + "Session-Expires: 90;refresher=uac\r\n"))
+        assert statuses([ok]) == [200] and header(ok, "Session-Expires") == "90;refresher=uac"
+    assert ended(caller) == []
+
+
+@pytest.mark.parametrize("status", ["481 Call/Transaction Does Not Exist", "408 Request Timeout"])
+def test_a_far_side_that_lost_the_call_ends_it_at_the_refresh(status: str) -> None:
+    caller, _ = timed(TIMER + "Session-Expires: 200\r\n")
+    (update,) = caller.wait(100.2)
+    (bye,) = caller.send(answer(update, status))
+    assert statuses([bye]) == ["BYE"]
+    assert ended(caller) == ["session-expired"]
+
+
+def test_a_refresh_without_any_answer_ends_the_call() -> None:
+    caller, _ = timed(TIMER + "Session-Expires: 400\r\n")
+    caller.wait(200.2)
+    assert statuses(caller.wait(33))[-1] == "BYE"
+    assert ended(caller) == ["session-expired"]
+
+
+def referring() -> tuple[Caller, Request | Response]:
+    caller = Caller()
+    caller.call()
+    caller.agent.calls.refer(caller.dialog, "sip:queue@pbx.example", "Wants a\r\nrefund.", caller.now)
+    (refer,) = caller.take(caller.agent.take())
+    return caller, refer
+
+
+def progress(caller: Caller) -> list[tuple[int, bool]]:
+    return [(event.status, event.final) for event in caller.events if isinstance(event, ReferProgress)]
+
+
+def notify(caller: Caller, fragment: str, state: str = "active;expires=60", *, event: str = "refer") -> bytes:
+    headers = f"Event: {event}\r\nSubscription-State: {state}\r\nContent-Type: message/sipfrag;version=2.0\r\n"
+    return caller.text("NOTIFY", headers=headers, body=fragment).replace(b"Content-Type: application/sdp\r\n", b"")
+
+
+def test_a_transfer_is_followed_to_its_final_result() -> None:
+    caller, refer = referring()
+    assert header(refer, "Refer-To") == "<sip:queue@pbx.example>"
+    assert header(refer, "X-Transfer-Summary") == "Wants a refund."
+    caller.send(answer(refer, "202 Accepted"))
+    for fragment in ("SIP/2.0 100 Trying\r\n", "SIP/2.0 180 Ringing\r\n"):
+        assert statuses(caller.send(notify(caller, fragment))) == [200]
+    caller.send(notify(caller, "SIP/2.0 200 OK\r\n", "terminated;reason=noresource"))
+    assert progress(caller) == [(100, False), (180, False), (200, True)]
+
+
+def test_a_notify_may_come_before_the_202() -> None:
+    caller, refer = referring()
+    assert statuses(caller.send(notify(caller, "SIP/2.0 100 Trying\r\n"))) == [200]
+    assert caller.send(answer(refer, "202 Accepted")) == []
+    assert progress(caller) == [(100, False)]
+
+
+def test_a_transfer_that_is_refused_or_fails_says_how() -> None:
+    caller, refer = referring()
+    caller.send(answer(refer, "603 Decline"))
+    assert progress(caller) == [(603, True)]
+    caller, refer = referring()
+    caller.send(answer(refer, "202 Accepted"))
+    caller.send(notify(caller, "SIP/2.0 486 Busy Here\r\n", "terminated;reason=noresource"))
+    assert progress(caller) == [(486, True)]
+
+
+def test_a_transfer_nobody_answers_times_out_as_408() -> None:
+    caller, _ = referring()
+    assert set(statuses(caller.wait(31))) == {"REFER"}
+    caller.wait(2)
+    assert progress(caller) == [(408, True)]
+    caller, refer = referring()
+    caller.send(answer(refer, "202 Accepted"))
+    caller.wait(61)
+    assert progress(caller) == [(408, True)]
+
+
+def test_a_notify_that_we_did_not_ask_for_is_refused() -> None:
+    caller = Caller()
+    caller.call()
+    assert statuses(caller.send(notify(caller, "SIP/2.0 200 OK\r\n"))) == [481]
+    assert statuses(caller.send(notify(caller, "", event="presence"))) == [489]
+    assert progress(caller) == []
+
+
+def test_an_unreadable_fragment_is_answered_and_ignored() -> None:
+    caller, _ = referring()
+    assert statuses(caller.send(notify(caller, "HTTP/1.1 200 OK\r\n"))) == [200]
+    assert progress(caller) == []
+
+
+def test_a_transfer_target_cannot_bring_a_header_of_its_own() -> None:
+    caller = Caller()
+    caller.call()
+    with pytest.raises(ValueError, match="line breaks"):
+        caller.agent.calls.refer(caller.dialog, "sip:x@y\r\nEvil: 1", "", caller.now)
+    assert caller.agent.take() == []
