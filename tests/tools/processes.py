@@ -73,12 +73,14 @@ def parcels(*options: str) -> contextlib.AbstractAsyncContextManager[Running]:
 
 
 def tools(
-    folder: Path, *, agent: Path = PARCEL_DESK, records_port: int, backend_port: int, port: int = 0
+    folder: Path, records_port: int, backend_port: int, *, agent: Path = PARCEL_DESK, port: int = 0, mcp_port: int = 1
 ) -> contextlib.AbstractAsyncContextManager[Running]:
     return started(
         *("-W", "error::ResourceWarning", "-m", "voiceplane.tools", "serve", "--agent", str(agent)),
         *("--records", f"127.0.0.1:{records_port}", "--spool", str(folder / "spool"), "--grpc-port", str(port)),
         *("--host-alias", f"parcels.support.svc=127.0.0.1:{backend_port}"),
+        *("--host-alias", f"mcp.support.svc=127.0.0.1:{mcp_port}"),
+        *("--otlp-endpoint", f"127.0.0.1:{records_port}"),
     )
 
 

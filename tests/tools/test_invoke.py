@@ -43,7 +43,7 @@ spec:
       idempotent: true
       retries: 2
       result: {type: object, required: [status]}
-    - {name: pay-bill, http: {method: POST, url: "http://a.svc/pay"}, timeout: 200ms, retries: 5}
+    - {name: pay-bill, http: {method: POST, url: "http://a.svc/pay"}, timeout: 1s, retries: 5}
   policyRef: {name: rules}
 ---
 apiVersion: voiceplane.dev/v1alpha1
@@ -289,16 +289,16 @@ async def test_one_key_for_two_wishes_is_refused(desk: Desk) -> None:
 
 async def test_who_asked_may_go_away_and_the_attempt_is_still_on_record(desk: Desk) -> None:
     invoker, backend, ledger = desk
-    going = asyncio.Event()
+    going, running = asyncio.Event(), asyncio.Event()
 
     async def until_gone() -> str:
+        running.set()
         await going.wait()
         return '{"paid": 1}'
 
     backend.steps = [until_gone]
     asking = asyncio.create_task(invoker.invoke(PAY))
-    while not backend.attempts:
-        await asyncio.sleep(0)
+    await running.wait()
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking

@@ -8,30 +8,34 @@ from pathlib import Path
 
 import pytest
 from tests.tools import processes
-from tests.tools.processes import audits, launch, wish
+from tests.tools.processes import audits, launch, started, wish
 
 from voiceplane.contract.dialogue import ToolOutcome, ToolsUnavailableError
-from voiceplane.runtime import grpc_server
+from voiceplane.records.client import read_trace
+from voiceplane.runtime import grpc_server, telemetry
 from voiceplane.tools.client import open_client
 
 
+def page(port: int, path: str = "") -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as response:
+        return bytes(response.read())
+
+
 def counters(port: int) -> dict[str, int]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as response:
-        found = json.load(response)
-    return {str(name): int(value) for name, value in found.items()}
+    return {str(name): int(value) for name, value in json.loads(page(port)).items()}
 
 
 async def until_asked(port: int, count: int = 1) -> None:
     async with asyncio.timeout(10):
-        while (await asyncio.to_thread(counters, port))["requests"] < count:
+        while (await asyncio.to_thread(counters, port))["requests"] < count:  # noqa: ASYNC110 - another process counts
             await asyncio.sleep(0.02)
 
 
 async def test_a_parcel_is_found_and_the_attempt_is_on_record(tmp_path: Path) -> None:
     async with processes.records(tmp_path) as records, processes.parcels() as parcels:
-        ports = {"records_port": records.ports["grpc"], "backend_port": parcels.ports["http"]}
+        ports = (records.ports["grpc"], parcels.ports["http"])
         async with (
-            processes.tools(tmp_path, **ports) as tools,
+            processes.tools(tmp_path, *ports) as tools,
             open_client(f"127.0.0.1:{tools.ports['grpc']}") as client,
         ):
             assert await grpc_server.healthy(f"127.0.0.1:{tools.ports['grpc']}")
@@ -42,8 +46,7 @@ async def test_a_parcel_is_found_and_the_attempt_is_on_record(tmp_path: Path) ->
             replies = [await client.invoke(request) for request in (found, unknown, refused)]
 
             kept = [(await audits(tmp_path, request.call_id, 1))[0] for request in (found, unknown, refused)]
-            with urllib.request.urlopen(f"http://127.0.0.1:{tools.ports['metrics']}/metrics", timeout=5) as response:
-                metrics = response.read().decode()
+            metrics = (await asyncio.to_thread(page, tools.ports["metrics"], "metrics")).decode()
             status, logged = await tools.terminate()
 
     assert [reply.outcome.value for reply in replies] == ["ok", "failed", "refused"], replies
@@ -64,15 +67,15 @@ async def test_a_parcel_is_found_and_the_attempt_is_on_record(tmp_path: Path) ->
 async def test_a_gateway_killed_in_the_middle_is_asked_again_and_the_change_happens_once(tmp_path: Path) -> None:
     async with processes.records(tmp_path) as records, processes.parcels("--delay-ms", "1500") as parcels:
         backend = parcels.ports["http"]
-        ports = {"records_port": records.ports["grpc"], "backend_port": backend}
-        async with processes.tools(tmp_path, **ports) as first:
+        ports = (records.ports["grpc"], backend)
+        async with processes.tools(tmp_path, *ports) as first:
             port = first.ports["grpc"]
             async with open_client(f"127.0.0.1:{port}") as client:
                 request = wish("reschedule", '{"parcel_number": "456721", "day": "2026-11-30"}')
                 asking = asyncio.create_task(client.invoke(request))
                 await until_asked(backend)
                 await first.kill()
-                async with processes.tools(tmp_path, port=port, **ports):
+                async with processes.tools(tmp_path, *ports, port=port):
                     reply = await asking
                     kept = await audits(tmp_path, request.call_id, 2)
         done = counters(backend)
@@ -92,18 +95,15 @@ async def test_a_tool_that_must_run_once_is_not_repeated_after_a_kill(tmp_path: 
     agent.write_text(before + "- name: reschedule\n" + after.replace("idempotent: true", "idempotent: false", 1))
     async with processes.records(tmp_path) as records, processes.parcels("--delay-ms", "1000") as parcels:
         backend = parcels.ports["http"]
-        async with processes.tools(
-            tmp_path, agent=agent, records_port=records.ports["grpc"], backend_port=backend
-        ) as first:
+        ports = (records.ports["grpc"], backend)
+        async with processes.tools(tmp_path, *ports, agent=agent) as first:
             port = first.ports["grpc"]
             async with open_client(f"127.0.0.1:{port}") as client:
                 request = wish("reschedule", '{"parcel_number": "456721", "day": "2026-11-30"}', agent=agent)
                 asking = asyncio.create_task(client.invoke(request))
                 await until_asked(backend)
                 await first.kill()
-                async with processes.tools(
-                    tmp_path, agent=agent, records_port=records.ports["grpc"], backend_port=backend, port=port
-                ):
+                async with processes.tools(tmp_path, *ports, agent=agent, port=port):
                     reply = await asking
                     kept = await audits(tmp_path, request.call_id, 2)
         done = counters(backend)
@@ -115,8 +115,8 @@ async def test_a_tool_that_must_run_once_is_not_repeated_after_a_kill(tmp_path: 
 
 async def test_sigterm_lets_an_attempt_in_flight_finish(tmp_path: Path) -> None:
     async with processes.records(tmp_path) as records, processes.parcels("--delay-ms", "1000") as parcels:
-        ports = {"records_port": records.ports["grpc"], "backend_port": parcels.ports["http"]}
-        async with processes.tools(tmp_path, **ports) as tools:
+        ports = (records.ports["grpc"], parcels.ports["http"])
+        async with processes.tools(tmp_path, *ports) as tools:
             async with open_client(f"127.0.0.1:{tools.ports['grpc']}") as client:
                 request = wish("parcel-status", '{"parcel_number": "731004"}')
                 asking = asyncio.create_task(client.invoke(request))
@@ -134,17 +134,49 @@ async def test_audit_records_wait_on_disk_while_records_is_away(tmp_path: Path) 
     async with processes.records(tmp_path) as records:
         records_port = records.ports["grpc"]
     async with processes.parcels("--fail-first", "1") as parcels:
-        ports = {"records_port": records_port, "backend_port": parcels.ports["http"]}
-        async with processes.tools(tmp_path, **ports) as tools:
+        ports = (records_port, parcels.ports["http"])
+        async with processes.tools(tmp_path, *ports) as tools:
             async with open_client(f"127.0.0.1:{tools.ports['grpc']}") as client:
                 request = wish("parcel-status", '{"parcel_number": "900127"}')
                 reply = await client.invoke(request)
             await tools.kill()
-        async with processes.records(tmp_path, records_port), processes.tools(tmp_path, **ports):
+        async with processes.records(tmp_path, records_port), processes.tools(tmp_path, *ports):
             kept = await audits(tmp_path, request.call_id, 2)
 
     assert reply.outcome is ToolOutcome.OK and reply.attempts == 2
     assert [(row.attempt, row.outcome, row.reason) for row in kept] == [(1, "failed", "HTTP status 503"), (2, "ok", "")]
+
+
+async def test_a_tool_behind_mcp_is_one_trace_with_its_call(tmp_path: Path) -> None:
+    agent = tmp_path / "mcp.yaml"
+    text = processes.PARCEL_DESK.read_text()
+    agent.write_text(
+        re.sub(
+            r"http: \{method: GET, .*\}\n",
+            "mcp: {url: http://mcp.support.svc/mcp, tool: track}\n",
+            text.replace("result: {type: object, required: [status, eta],", "result: {type: object,"),
+        )
+    )
+    mcp_server = str(Path(__file__).parent / "mcp_server.py")
+    telemetry.configure("test", otlp_endpoint=None)
+    async with processes.records(tmp_path) as records, started(mcp_server) as mcp:
+        async with processes.tools(
+            tmp_path, records.ports["grpc"], 1, agent=agent, mcp_port=mcp.ports["http"]
+        ) as tools:
+            async with open_client(f"127.0.0.1:{tools.ports['grpc']}") as client:
+                request = wish("parcel-status", '{"parcel_number": "456721"}', agent=agent)
+                with telemetry.start_call_span(request.call_id, "call", {}):
+                    reply = await client.invoke(request)
+            await tools.terminate()
+        spans = await read_trace(f"127.0.0.1:{records.ports['grpc']}", request.call_id)
+
+    result = json.loads(reply.result_json)
+    assert (reply.outcome, result["number"]) == (ToolOutcome.OK, "456721"), reply
+    assert result["traceparent"].split("-")[1] == request.call_id
+    (span,) = [span for span in spans if span.name == "execute_tool parcel-status"]
+    assert span.attributes["gen_ai.tool.name"] == "parcel-status" and span.service == "tools"
+    assert span.attributes["gen_ai.operation.name"] == "execute_tool"
+    assert "456721" not in str([dict(span.attributes) for span in spans])
 
 
 async def test_no_gateway_at_all_is_a_clear_error() -> None:
