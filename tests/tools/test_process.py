@@ -189,8 +189,6 @@ async def test_no_gateway_at_all_is_a_clear_error() -> None:
     ("replaced", "by", "says"),
     [
         ("result: {type: object,", 'result: {$ref: "http://evil.example/schema",', "may only point into the schema"),
-        ("status: {type: string}", 'status: {type: string, pattern: "(a+)+$"}', "no repeated group"),
-        ("status: {type: string}", "status: {type: strung}", "not a JSON Schema"),
         ("kind: VoiceAgent", "kind: VoiceAgentt", "kind"),
     ],
 )

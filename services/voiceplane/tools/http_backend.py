@@ -1,7 +1,9 @@
 """A tool behind HTTP. No argument can change host or path: values are percent-encoded whole, redirects not followed."""
 
 import contextlib
+import functools
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
@@ -27,8 +29,14 @@ LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepali
 async def open_http(aliases: Mapping[str, str]) -> AsyncIterator["HttpTool"]:
     """Share one client, and so its connections, among all calls; nothing of one call's answers reaches another."""
     no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-    async with httpx.AsyncClient(limits=LIMITS, cookies=no_cookies, follow_redirects=False, trust_env=False) as client:
+    async with httpx.AsyncClient(limits=LIMITS, cookies=no_cookies, verify=trust(), trust_env=False) as client:
         yield HttpTool(client, aliases)
+
+
+@functools.cache
+def trust() -> ssl.SSLContext:
+    """Return the system's certificate authorities, or those of SSL_CERT_FILE; loading them takes tens of ms, once."""
+    return ssl.create_default_context()
 
 
 class HttpTool:

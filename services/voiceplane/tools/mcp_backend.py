@@ -20,6 +20,7 @@ from voiceplane.tools.errors import (
     ResultRefusedError,
     ToolAttemptError,
 )
+from voiceplane.tools.http_backend import trust
 from voiceplane.tools.ports import Attempt
 
 ENVELOPE_BYTES = 65_536  # what the protocol itself may add to a result: handshake, ids, schemas
@@ -33,7 +34,7 @@ async def run(backend: McpBackend, attempt: Attempt, aliases: Mapping[str, str])
     meta: Any = {KEY_META: attempt.idempotency_key}
     try:
         async with httpx2.AsyncClient(
-            transport=wire, headers=headers, timeout=attempt.timeout_s, trust_env=False
+            transport=wire, headers=headers, timeout=attempt.timeout_s, trust_env=False, verify=trust()
         ) as http:
             transport = streamable_http_client(backend.url, http_client=http, max_sse_event_size=wire.max_bytes)
             async with Client(transport, read_timeout_seconds=attempt.timeout_s) as client:
@@ -55,7 +56,7 @@ class _Wire(httpx2.AsyncBaseTransport):
     """HTTP under MCP: applies host aliases, bounds what comes back, and remembers what the MCP client hides."""
 
     def __init__(self, aliases: Mapping[str, str], max_bytes: int) -> None:
-        self._inner = httpx2.AsyncHTTPTransport(trust_env=False)
+        self._inner = httpx2.AsyncHTTPTransport(verify=trust(), trust_env=False)
         self._aliases = aliases
         self.max_bytes = max_bytes
         self.problem: ToolAttemptError | None = None
