@@ -9,7 +9,11 @@ from pathlib import Path
 
 from voiceplane.contract.load import InvalidAgentError, load_bundle
 from voiceplane.runtime import logs
-from voiceplane.runtime.models import ModelUnavailableError, catalogue, fetch
+from voiceplane.runtime.models import ModelUnavailableError, catalogue, fetch, model
+
+
+class PlannerStartError(Exception):
+    """The planner cannot start; the message says what to change."""
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -28,31 +32,52 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    from voiceplane.planner import deployment  # ray takes seconds to import: not for `install` and `--help`
-
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    _on_signals(stop)
     agents = tuple(path.read_text() for path in options.agent)
     for text in agents:
-        load_bundle(text)
-    settings = deployment.PlannerSettings(
-        agents,
-        host=options.host,
-        grpc_port=options.grpc_port,
-        http_port=_free_port(),
-        replicas=options.replicas,
-        otlp_endpoint=options.otlp_endpoint,
+        bundle = load_bundle(text)
+        if bundle.agent.spec.planner.flow is None:
+            raise PlannerStartError(
+                f"{bundle.agent.metadata.name}: this process serves planner.flow, not planner.model"
+            )
+    model("minilm-l6-v2")  # missing: said now, not by a replica that cannot start
+    _check_free(options.host, options.grpc_port)
+    from voiceplane.planner.deployment import LocalRay, PlannerSettings  # ray takes seconds: not for --help, install
+
+    running = LocalRay(
+        PlannerSettings(
+            agents,
+            host=options.host,
+            grpc_port=options.grpc_port,
+            http_port=_free_port(),
+            metrics_port=options.metrics_port,
+            replicas=options.replicas,
+            otlp_endpoint=options.otlp_endpoint,
+        )
     )
-    deployment.start(settings)
-    for number in (signal.SIGTERM, signal.SIGINT):  # Ray sets its own
-        signal.signal(number, lambda *_: stop.set())
     try:
+        running.start()
+        _on_signals(stop)  # Ray sets its own
         sys.stdout.write(f"ready grpc={options.grpc_port}\n")
         sys.stdout.flush()
         stop.wait()
     finally:
-        deployment.stop()
+        running.stop()
+
+
+def _on_signals(stop: threading.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+
+def _check_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PlannerStartError(f"cannot listen on {host}:{port}: is the port taken?") from error
 
 
 def _free_port() -> int:
@@ -70,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
             fetch(iter([catalogue()["minilm-l6-v2"]]), lambda line: print(line, file=sys.stderr))  # noqa: T201
         else:
             _serve(options)
-    except (OSError, InvalidAgentError, ModelUnavailableError) as error:
+    except (OSError, InvalidAgentError, ModelUnavailableError, PlannerStartError) as error:
         sys.stderr.write(f"the planner cannot start: {error}\n")
         return 1
     return 0

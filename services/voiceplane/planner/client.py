@@ -13,43 +13,64 @@ from voiceplane.rpc.v1 import planner_pb2_grpc
 from voiceplane.runtime import grpc_server, telemetry
 
 REPLY_S = 10.0
-RETRY_S = 0.1
+FIRST_BACKOFF_S = 0.05
+MAX_BACKOFF_S = 0.8
 APPLICATION = "planner"
-_FINAL = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT)
+# Another try would end the same way: an unknown revision, a broken request, a planner without this method.
+_FINAL = frozenset(
+    {
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.UNAUTHENTICATED,
+    }
+)
+# A dying replica and an error in the planner look alike (INTERNAL, UNKNOWN): a few tries tell them apart.
+_DOUBTFUL = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
+DOUBTFUL_TRIES = 4
 
 
 class PlannerClient:
-    """One channel to the planners' proxy."""
+    """One channel to each of the planners' proxies; the next one is asked when one fails."""
 
-    def __init__(self, stub: Any) -> None:
-        """Use this stub."""
-        self._stub = stub
+    def __init__(self, *stubs: Any, reply_s: float = REPLY_S) -> None:
+        """Use these stubs, in this order; `reply_s` is the whole deadline of a reply in seconds."""
+        self._stubs = stubs
+        self._reply_s = reply_s
 
     async def reply(self, request: ReplyRequest) -> AsyncIterator[ReplyEvent]:
-        """Yield the reply; PlannerUnavailableError when none could be had in REPLY_S, or it broke off."""
+        """Yield the reply; PlannerUnavailableError when none could be had in time, or it broke off."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + REPLY_S
+        deadline = loop.time() + self._reply_s
         wire = convert.request_to_wire(request)
         metadata = (*telemetry.inject(), ("application", APPLICATION))
+        backoff, tries = FIRST_BACKOFF_S, 0
         while True:
+            stub = self._stubs[tries % len(self._stubs)]
+            tries += 1
             begun = False
-            stream = self._stub.Reply(wire, timeout=max(0.1, deadline - loop.time()), metadata=metadata)
+            stream = stub.Reply(wire, timeout=max(0.05, deadline - loop.time()), metadata=metadata)
             try:
                 async for event in stream:
                     begun = True
                     yield convert.event_from_wire(event)
                 return
             except grpc.aio.AioRpcError as error:
-                if begun or error.code() in _FINAL or loop.time() + RETRY_S > deadline:
-                    details = error.details() if error.code() in _FINAL else error.code().name
+                code = error.code()
+                hopeless = code in _FINAL or (code in _DOUBTFUL and tries >= DOUBTFUL_TRIES)
+                if begun or hopeless or loop.time() + backoff >= deadline:
+                    details = error.details() if code in _FINAL else code.name
                     raise PlannerUnavailableError(f"the planner: {details}") from error
             finally:
-                stream.cancel()
-            await asyncio.sleep(RETRY_S)
+                stream.cancel()  # the reply is not wanted any more: the replica stops
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, MAX_BACKOFF_S)
 
 
 @contextlib.asynccontextmanager
-async def open_client(target: str) -> AsyncIterator[PlannerClient]:
-    """Connect until the block ends."""
-    async with grpc_server.channel(target) as channel:
-        yield PlannerClient(planner_pb2_grpc.PlannerStub(channel))
+async def open_client(*targets: str, reply_s: float = REPLY_S) -> AsyncIterator[PlannerClient]:
+    """Connect to the proxies of one or more nodes until the block ends."""
+    async with contextlib.AsyncExitStack() as stack:
+        channels = [await stack.enter_async_context(grpc_server.channel(target)) for target in targets]
+        yield PlannerClient(*(planner_pb2_grpc.PlannerStub(channel) for channel in channels), reply_s=reply_s)

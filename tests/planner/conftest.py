@@ -1,0 +1,150 @@
+"""What the planner's tests share: the model, the example agent, and a planner process that really runs."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from voiceplane.contract.load import Bundle, load_bundle
+from voiceplane.planner.embed import Embedder
+from voiceplane.planner.flow import FlowPlanner
+from voiceplane.planner.intents import Understanding
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "docs/examples/parcel-desk.yaml"
+START_S = 90.0
+STOP_S = 30.0
+
+
+@pytest.fixture(scope="session")
+def embedder() -> Embedder:
+    return Embedder()
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Bundle:
+    return load_bundle(EXAMPLE.read_text())
+
+
+@pytest.fixture(scope="session")
+def planner(bundle: Bundle, embedder: Embedder) -> FlowPlanner:
+    return FlowPlanner(bundle.agent.spec, Understanding(bundle.agent.spec, embedder))
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerProcess:
+    """A running `python -m voiceplane.planner serve`."""
+
+    process: subprocess.Popen[bytes]
+    target: str
+    metrics_port: int
+    log: Path
+
+    def pids(self) -> dict[int, str]:
+        """Return every process below it, with its command line."""
+        return descendants(self.process.pid)
+
+    def replicas(self) -> list[int]:
+        return sorted(pid for pid, line in self.pids().items() if line.startswith("ray::ServeReplica:planner"))
+
+    def terminate(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_S)
+
+
+def descendants(root: int) -> dict[int, str]:
+    """Read the process tree from /proc."""
+    parents: dict[int, list[int]] = {}
+    lines: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            stat = (entry / "stat").read_text()
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:  # it ended while we looked
+            continue
+        fields = stat.rpartition(")")[2].split()
+        if fields[0] != "Z":
+            parents.setdefault(int(fields[1]), []).append(int(entry.name))
+            lines[int(entry.name)] = command
+    found: dict[int, str] = {}
+    waiting = [root]
+    while waiting:
+        for child in parents.get(waiting.pop(), []):
+            found[child] = lines[child]
+            waiting.append(child)
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_planner(folder: Path, *, replicas: int) -> PlannerProcess:
+    port, metrics = free_port(), free_port()
+    log = folder / "planner.log"
+    command = [sys.executable, "-m", "voiceplane.planner", "serve", "--agent", str(EXAMPLE), "--grpc-port", str(port)]
+    command += ["--metrics-port", str(metrics), "--replicas", str(replicas)]
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=sink,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "services")},
+            start_new_session=True,
+        )
+    assert process.stdout is not None
+    ready = process.stdout.readline()  # a planner that cannot start closes it; pytest's timeout ends one that hangs
+    process.stdout.close()
+    assert ready.startswith(b"ready grpc="), log.read_text()[-3000:]
+    return PlannerProcess(process, f"127.0.0.1:{port}", metrics, log)
+
+
+def stop_hard(running: PlannerProcess) -> None:
+    """End what a failed test left."""
+    for pid in [*running.pids(), running.process.pid]:
+        if alive(pid):
+            os.kill(pid, signal.SIGKILL)
+    if running.process.poll() is None:
+        running.process.wait(STOP_S)
+
+
+def gone(pids: list[int], within_s: float) -> list[int]:
+    """Wait for processes to end; return those that did not."""
+    deadline = time.monotonic() + within_s
+    left = [pid for pid in pids if alive(pid)]
+    while left and time.monotonic() < deadline:
+        time.sleep(0.05)
+        left = [pid for pid in left if alive(pid)]
+    return left
+
+
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlannerProcess]:
+    running = start_planner(tmp_path_factory.mktemp("planner"), replicas=2)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.send_signal(signal.SIGTERM)
+            try:
+                running.process.wait(STOP_S)
+            finally:
+                stop_hard(running)
