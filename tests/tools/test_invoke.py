@@ -233,13 +233,13 @@ async def test_the_whole_wish_ends_with_the_time_of_who_asked(desk: Desk) -> Non
 async def test_attempts_of_a_call_are_limited_with_retries_counted(desk: Desk) -> None:
     invoker, backend, ledger = desk
     backend.steps = [AttemptUnreachableError("HTTP status 500")]
-    wishes = [dataclasses.replace(LOOK, idempotency_key=f"key-{number}") for number in range(3)]
+    wishes = [PAY, *(dataclasses.replace(LOOK, idempotency_key=f"look-{number}") for number in range(3))]
 
     replies = [await invoker.invoke(wish) for wish in wishes]
     other_call = await invoker.invoke(dataclasses.replace(LOOK, call_id=CallId("a" * 32)))
 
-    assert [reply.attempts for reply in replies] == [3, 3, 0]
-    assert replies[2].reason == "too-many-attempts" and other_call.attempts == 3
+    assert [reply.attempts for reply in replies] == [1, 3, 2, 0]  # six in all, as the policy says
+    assert replies[3].reason == "too-many-attempts" and other_call.attempts == 3
     assert ledger.told[6] == ("refused", "refused", 0)
 
 
@@ -375,3 +375,26 @@ async def test_old_results_are_forgotten_and_running_ones_never(desk: Desk, monk
         await invoker.invoke(dataclasses.replace(PAY, call_id=call))
 
     assert 8 <= len(backend.attempts) <= 10  # the newest were remembered, the oldest ran again
+
+
+async def test_a_wish_that_runs_is_not_forgotten_for_newer_ones(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    invoker, backend, _ = desk
+    monkeypatch.setattr("voiceplane.tools.memory.MAX_WISHES", 2)
+    running, going = asyncio.Event(), asyncio.Event()
+
+    async def until_told() -> str:
+        running.set()
+        await going.wait()
+        return '{"paid": 1}'
+
+    backend.steps = [until_told, GOOD]
+    first = asyncio.create_task(invoker.invoke(PAY))
+    await running.wait()
+    for number in range(5):
+        await invoker.invoke(dataclasses.replace(PAY, call_id=CallId(f"{number:032x}")))
+    again = asyncio.create_task(invoker.invoke(PAY))
+    await asyncio.sleep(0)
+    going.set()
+
+    assert (await first).result_json == (await again).result_json == '{"paid": 1}'
+    assert len(backend.attempts) == 6

@@ -1,6 +1,8 @@
 """Arguments and results against their schemas."""
 
 import json
+import re
+import socket
 from typing import Any
 
 import pytest
@@ -144,8 +146,24 @@ def test_a_plain_schema_is_fine() -> None:
 def test_a_schema_that_never_ends_is_a_refusal_and_no_crash() -> None:
     with pytest.raises(InvalidArgumentsError, match="broken"):
         read_arguments("{}", {"$ref": "#"})
-    with pytest.raises(ResultRefusedError, match="broken"):
-        read_result("{}", {"$ref": "http://127.0.0.1:9/never-fetched"})
+
+
+def test_a_schema_elsewhere_is_never_fetched() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        elsewhere.settimeout(0.2)
+        url = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/schema"
+
+        with pytest.raises(ResultRefusedError, match="broken"):
+            read_result("{}", {"$ref": url})
+
+        with pytest.raises(TimeoutError):
+            elsewhere.accept()
+
+
+def test_a_derived_pattern_ends_at_the_very_end() -> None:
+    for name in ("number", "account", "day"):
+        pattern = FROM_SLOTS["properties"][name]["pattern"]
+        assert re.search(pattern, GOOD[name]) and not re.search(pattern, GOOD[name] + "\n")
 
 
 def test_a_result_is_data_without_control_characters_and_of_bounded_length() -> None:

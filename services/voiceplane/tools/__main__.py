@@ -63,10 +63,17 @@ def _load(paths: list[Path]) -> Bundles:
     return bundles
 
 
+def _own_spool(port: int) -> Path:
+    """Name a folder that no other process here uses: by the port, which is ours alone, or a fresh one."""
+    if port == 0:
+        return Path(tempfile.mkdtemp(prefix="voiceplane-tools-"))
+    return Path(tempfile.gettempdir()) / f"voiceplane-tools-{port}"
+
+
 async def _serve(options: argparse.Namespace, bundles: Bundles) -> None:
     stop = shutdown.stop_event()
     aliases, clock = dict(options.host_alias), SystemClock()
-    spool = options.spool or Path(tempfile.gettempdir()) / f"voiceplane-tools-{options.grpc_port}"
+    spool = options.spool or _own_spool(options.grpc_port)
     names = frozenset(tool.name for bundle in bundles.values() for tool in bundle.agent.spec.tools)
     async with contextlib.AsyncExitStack() as stack:
         sink = await stack.enter_async_context(open_sink(options.records, spool))
