@@ -24,7 +24,7 @@ from voiceplane.speech.client import TritonSpeech
 from voiceplane.testing.phone import PhoneSettings
 
 AGENT = Path(__file__).parents[2] / "docs/examples/parcel-desk.yaml"
-IMPATIENT = "  silence: {askAfter: 2s, asks: 1}\n  escalation:"
+IMPATIENT = "  silence: {askAfter: 10s, asks: 1}\n  escalation:"
 
 
 @dataclass(slots=True)

@@ -92,7 +92,7 @@ async def test_a_failed_transfer_is_told_and_the_call_goes_on(running: Any) -> N
 
 async def test_a_silent_caller_is_asked_again_and_then_let_go(running: Any) -> None:
     async with Phone(running.endpoints.sip) as call:
-        await call.wait_ended(timeout_s=40)
+        await call.wait_ended(timeout_s=60)
         call_id = call.leg.dialog.remote_session_id
         assert call.facts.ended_by == "them"
     record, _ = await running.record(call_id)
@@ -110,7 +110,7 @@ async def test_hold_stops_the_agent_and_resume_brings_it_back(running: Any) -> N
         await asyncio.sleep(0.6)
         assert call.media.received - before <= 2
         await call.unhold()
-        await call.wait_for_agent_silence(timeout_s=20)
+        await asyncio.sleep(2.0)
         assert call.media.received > before + 50
 
 
@@ -120,7 +120,7 @@ async def test_speech_that_dies_in_a_call_is_bridged_and_the_call_goes_on(runnin
         await call.wait_for_agent_silence(timeout_s=20)
         running.kill("speech")
         await call.say(await voice.speak(ASKS))
-        await call.wait_for_agent_silence(timeout_s=60, quiet_ms=12_000)
+        await call.wait_for_agent_silence(timeout_s=60, quiet_ms=8000)
         call_id = call.leg.dialog.remote_session_id
     record, _ = await running.record(call_id)
     said = [turn.text_pii for turn in record.turns if turn.speaker == "agent"]
@@ -148,7 +148,7 @@ async def test_a_planner_replica_that_dies_in_a_call_is_replaced(running: Any) -
         await call.wait_for_agent_silence(timeout_s=20)
         await asyncio.to_thread(_kill_replica, running)
         await call.say(await voice.speak(ASKS))
-        await call.wait_for_agent_silence(timeout_s=60, quiet_ms=12_000)
+        await call.wait_for_agent_silence(timeout_s=60, quiet_ms=8000)
         call_id = call.leg.dialog.remote_session_id
     record, _ = await running.record(call_id)
     assert any("parcel number" in turn.text_pii for turn in record.turns), record.turns

@@ -104,6 +104,7 @@ class Talk:
                 await self._answer_words(turn)
             case KeysPressed(keys, at):
                 timings = TurnTimings(at, at)
+                self._begin_turn()
                 await self._answer(CallerSaid(keys, keys=True), timings)
             case AskAgain():
                 await self._speak_turn([Say(self._spec.silence.ask, constant=True)])
@@ -126,6 +127,7 @@ class Talk:
         timings = TurnTimings(turn.spoken_until, turn.at)
         with SPANS.start_as_current_span(f"invoke_agent {self._spec_name}") as span:
             self._describe(span)
+            self._begin_turn()
             try:
                 transcript = await self._patiently(self._listening.words(turn))
             except (OutOfPatienceError, SpeechError):
@@ -133,7 +135,7 @@ class Talk:
                 return
             timings.marks["recognized"] = self._now()
             if not transcript.text:
-                self._listening.floor.feed(AgentFinished(self._now()))  # a noise: the floor is open again
+                await self._nothing_was_said()
                 return
             await self._answer(said(transcript), timings, span)
 
@@ -144,8 +146,6 @@ class Talk:
         self._index += 1
         caller_turn = self._caller_turn(given, timings)
         steps = Steps()
-        self._mouth.begin()
-        self._listening.first_packet.clear()
         try:
             await self._rounds(given, steps, timings)
         except (OutOfPatienceError, SpeechError):
@@ -275,8 +275,7 @@ class Talk:
     async def _speak_turn(self, sentences: list[Say]) -> None:
         """Speak constant sentences as a turn of their own."""
         self._site.hub.state(self._recorder.facts.call_id, "speaking")
-        self._mouth.begin()
-        self._listening.first_packet.clear()
+        self._begin_turn()
         for sentence in sentences:
             await self._mouth.phrase(sentence.text, constant=sentence.constant)
         await self._finish()
@@ -291,11 +290,21 @@ class Talk:
         )
 
     async def _bridge(self, sentence: str) -> None:
-        """Say a cached sentence while something is slow, unless the agent is speaking anyway."""
-        if not self._listening.first_packet.is_set():
-            self._site.hub.tell(self._recorder.facts.call_id, "bridge", {})
-            self._mouth.begin()
+        """Say a cached sentence while something is slow; it belongs to the turn that is being made."""
+        self._site.hub.tell(self._recorder.facts.call_id, "bridge", {})
         await self._mouth.interject(sentence)
+
+    def _begin_turn(self) -> None:
+        """Begin a turn of the agent: what is heard from now on belongs to it."""
+        self._mouth.begin()
+        self._listening.first_packet.clear()
+
+    async def _nothing_was_said(self) -> None:
+        """Open the floor after a noise; a bridge that was begun is heard out first."""
+        if self._listening.first_packet.is_set():
+            await self._finish()
+        else:
+            self._listening.floor.feed(AgentFinished(self._now()))
 
     async def _give_up(self) -> None:
         """Say that it does not work and give the caller to a person, or let go."""
