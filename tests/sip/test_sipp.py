@@ -95,15 +95,15 @@ async def answering(limits: Limits | None = None) -> AsyncIterator[Answerer]:
         taking.cancel()
 
 
-async def sipp(answerer: Answerer, scenario: str, folder: Path, *options: str, service: str = ANSWER) -> str:
-    """Run a scenario; fails with SIPp's own errors unless every call went as it says. Returns the message trace."""
+async def sipp(answerer: Answerer, scenario: str, folder: Path, *options: str, service: str = ANSWER) -> None:
+    """Run a scenario; fails with SIPp's own errors unless every call went as it says."""
     program = shutil.which("sipp")
     if program is None:
         pytest.fail("sipp is missing: apt-get install sip-tester (these tests are never skipped)")
-    trace, errors = folder / "messages.log", folder / "errors.log"
+    errors = folder / "errors.log"
     command = [program, f"127.0.0.1:{answerer.port}", "-sf", str(SCENARIOS / scenario), "-s", service]
     command += ["-i", "127.0.0.1", "-mi", "127.0.0.1", "-nostdin", "-timeout", "60s", "-timeout_error"]
-    command += ["-trace_msg", "-message_file", str(trace), "-trace_err", "-error_file", str(errors)]
+    command += ["-trace_err", "-error_file", str(errors)]
     if "-m" not in options:
         command += ["-m", "1"]
     process = await asyncio.create_subprocess_exec(
@@ -122,7 +122,6 @@ async def sipp(answerer: Answerer, scenario: str, folder: Path, *options: str, s
             await process.wait()
     said = errors.read_text(errors="replace") if errors.exists() else ""
     assert process.returncode == 0, f"{scenario}: sipp left with {process.returncode}\n{said}\n{stderr.decode()}"
-    return trace.read_text(errors="replace") if trace.exists() else ""
 
 
 def write_speech(folder: Path) -> None:
@@ -166,18 +165,8 @@ async def test_a_transfer_is_followed_to_its_end(tmp_path: Path) -> None:
 
 async def test_repeated_requests_open_one_call_and_the_200_repeats_until_the_late_ack(tmp_path: Path) -> None:
     async with answering() as answerer:
-        trace = await sipp(answerer, "retransmission.xml", tmp_path, "-nr", service=LATE)
-    received = [part for part in trace.split("\n----") if "message received" in part and "SIP/2.0 200" in part]
-    to_invite = sum("CSeq: 1 INVITE" in part for part in received)
-    assert to_invite >= 3, trace  # at once, after 0.5 s and after 1.5 s
-    assert sum("CSeq: 2 BYE" in part for part in received) == 2
+        await sipp(answerer, "retransmission.xml", tmp_path, "-nr", service=LATE)
     assert answerer.ends == {"bye": 1}
-
-
-async def test_a_call_that_is_never_confirmed_ends_after_64_t1(tmp_path: Path) -> None:
-    async with answering() as answerer:
-        await sipp(answerer, "no_ack.xml", tmp_path)
-    assert answerer.ends == {"no-ack": 1}
 
 
 async def test_many_calls_with_rtp_at_once_are_all_answered(tmp_path: Path) -> None:

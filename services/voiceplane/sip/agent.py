@@ -21,6 +21,7 @@ from voiceplane.sip.message import (
     parse,
     respond,
     response_peer,
+    serialize,
     stamp_received,
     stateless_tag,
 )
@@ -110,7 +111,7 @@ class UserAgent:
         )
         response = respond(request, error.status, headers)
         add_to_tag(response, stateless_tag(request))
-        self.state.put(Send(bytes(response), response_peer(request, source)))
+        self.state.put(Send(serialize(response), response_peer(request, source)))
 
 
 __all__ = ["AgentSettings", "Event", "Limits", "UserAgent"]

@@ -12,6 +12,7 @@ from voiceplane.sip.message import (
     add_to_tag,
     branch_of,
     respond,
+    serialize,
 )
 from voiceplane.sip.state import AgentState
 from voiceplane.sip.transactions import ClientTransaction, ServerTransaction
@@ -161,7 +162,7 @@ class Calls:
         if response.status_code >= 300:  # RFC 3261 section 17.1.1.3: same branch, same transaction
             vias = response.headers.get("via")
             ack.set_header("Via", vias[0])
-        dialog.acknowledged = (branch_of(response), bytes(ack))
+        dialog.acknowledged = (branch_of(response), serialize(ack))
         self._state.put(Send(dialog.acknowledged[1], transaction.peer))
 
     def _refreshed(self, dialog: Dialog, status: int, now: float, *, response: Response | None = None) -> None:

@@ -16,6 +16,7 @@ from voiceplane.sip.message import (
     is_ipv4,
     new_branch,
     new_tag,
+    serialize,
     uri_of,
 )
 from voiceplane.sip.sdp import Agreed, LocalMedia, MediaOffer
@@ -143,7 +144,7 @@ class Dialog:
         """Make the client transaction that repeats this request."""
         next_at = None if self.peer.reliable else now + T1
         return ClientTransaction(
-            self.key, request.method, purpose, bytes(request), self.next_hop(), now + TIMEOUT, next_at
+            self.key, request.method, purpose, serialize(request), self.next_hop(), now + TIMEOUT, next_at
         )
 
     def next_hop(self) -> Peer:

@@ -145,6 +145,18 @@ def _check_request(message: SipRequest) -> None:
             raise MalformedSipError("Contact or Record-Route cannot be read", message)
 
 
+def serialize(message: SipRequest | SipResponse) -> bytes:
+    """Return the bytes to send, header names as we wrote them: some tools want `Session-ID`, not `Session-Id`."""
+    message.headers.remove("content-length")
+    if isinstance(message, SipRequest):
+        lines = [f"{message.method} {message.uri} SIP/2.0"]
+    else:
+        lines = [f"SIP/2.0 {message.status_code} {message.reason_phrase}"]
+    lines += [f"{name}: {value}" for name, values in message.headers.items() for value in values]
+    lines += [f"Content-Length: {len(message.body)}", "", ""]
+    return "\r\n".join(lines).encode("utf-8", "replace") + message.body
+
+
 def branch_of(message: SipRequest | SipResponse) -> str:
     """Return the branch of the top Via, empty for none."""
     return message.via[0].branch or ""

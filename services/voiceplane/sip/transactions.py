@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from voiceplane.sip.message import T1, T2, TIMEOUT, Peer, Request, Response, branch_of, transaction_key
+from voiceplane.sip.message import T1, T2, TIMEOUT, Peer, Request, Response, branch_of, serialize, transaction_key
 
 MAX_TRANSACTIONS = 20_000  # 32 s at 600 requests a second; above that only requests of live calls are taken
 MAX_OF_CALLS = 10_000  # more, for those: a flood does not keep a caller from hanging up
@@ -57,7 +57,7 @@ class ServerTransactions:
 
     def respond(self, transaction: ServerTransaction, response: Response, now: float) -> bytes:
         """Note the answer for repetitions; INVITE's refusals repeat until ACK (timer G), 2xx are the dialog's care."""
-        transaction.last = bytes(response)
+        transaction.last = serialize(response)
         transaction.status = response.status_code
         transaction.ends_at = now + TIMEOUT
         if transaction.request.method == "INVITE" and response.status_code >= 300 and not transaction.peer.reliable:
