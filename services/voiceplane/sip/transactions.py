@@ -45,6 +45,11 @@ class ServerTransactions:
             self._invites.setdefault(_merge_key(request), key)
         return opened, b""
 
+    @property
+    def waiting(self) -> int:
+        """Count what is still remembered."""
+        return len(self._open) + len(self._invites)
+
     def is_merged(self, transaction: ServerTransaction) -> bool:
         """Say whether this INVITE is another's copy that came by another path (RFC 3261 section 8.2.2.2)."""
         first = self._invites.get(_merge_key(transaction.request))
@@ -111,6 +116,11 @@ class ClientTransactions:
     """Our requests that wait for a final answer."""
 
     _open: dict[str, ClientTransaction] = field(default_factory=dict)
+
+    @property
+    def waiting(self) -> int:
+        """Count the requests without a final answer."""
+        return len(self._open)
 
     def send(self, branch: str, transaction: ClientTransaction) -> None:
         """Register a request that was just sent."""
