@@ -72,6 +72,15 @@ def parcels(*options: str) -> contextlib.AbstractAsyncContextManager[Running]:
     return started("-m", "voiceplane.testing.parcels", *options)
 
 
+@contextlib.asynccontextmanager
+async def backends(folder: Path, *options: str) -> AsyncIterator[tuple[Running, Running]]:
+    """Start records and the parcel system at once."""
+    async with contextlib.AsyncExitStack() as stack:
+        both = (records(folder), parcels(*options))
+        kept, found = await asyncio.gather(*(stack.enter_async_context(part) for part in both))
+        yield kept, found
+
+
 def tools(
     folder: Path, records_port: int, backend_port: int, *, agent: Path = PARCEL_DESK, port: int = 0, mcp_port: int = 1
 ) -> contextlib.AbstractAsyncContextManager[Running]:

@@ -32,7 +32,7 @@ async def until_asked(port: int, count: int = 1) -> None:
 
 
 async def test_a_parcel_is_found_and_the_attempt_is_on_record(tmp_path: Path) -> None:
-    async with processes.records(tmp_path) as records, processes.parcels() as parcels:
+    async with processes.backends(tmp_path) as (records, parcels):
         ports = (records.ports["grpc"], parcels.ports["http"])
         async with (
             processes.tools(tmp_path, *ports) as tools,
@@ -65,7 +65,7 @@ async def test_a_parcel_is_found_and_the_attempt_is_on_record(tmp_path: Path) ->
 
 
 async def test_a_gateway_killed_in_the_middle_is_asked_again_and_the_change_happens_once(tmp_path: Path) -> None:
-    async with processes.records(tmp_path) as records, processes.parcels("--delay-ms", "1500") as parcels:
+    async with processes.backends(tmp_path, "--delay-ms", "1500") as (records, parcels):
         backend = parcels.ports["http"]
         ports = (records.ports["grpc"], backend)
         async with processes.tools(tmp_path, *ports) as first:
@@ -93,7 +93,7 @@ async def test_a_tool_that_must_run_once_is_not_repeated_after_a_kill(tmp_path: 
     text = processes.PARCEL_DESK.read_text()
     before, _, after = text.partition("- name: reschedule\n")
     agent.write_text(before + "- name: reschedule\n" + after.replace("idempotent: true", "idempotent: false", 1))
-    async with processes.records(tmp_path) as records, processes.parcels("--delay-ms", "1000") as parcels:
+    async with processes.backends(tmp_path, "--delay-ms", "1000") as (records, parcels):
         backend = parcels.ports["http"]
         ports = (records.ports["grpc"], backend)
         async with processes.tools(tmp_path, *ports, agent=agent) as first:
@@ -114,7 +114,7 @@ async def test_a_tool_that_must_run_once_is_not_repeated_after_a_kill(tmp_path: 
 
 
 async def test_sigterm_lets_an_attempt_in_flight_finish(tmp_path: Path) -> None:
-    async with processes.records(tmp_path) as records, processes.parcels("--delay-ms", "1000") as parcels:
+    async with processes.backends(tmp_path, "--delay-ms", "1000") as (records, parcels):
         ports = (records.ports["grpc"], parcels.ports["http"])
         async with processes.tools(tmp_path, *ports) as tools:
             async with open_client(f"127.0.0.1:{tools.ports['grpc']}") as client:
