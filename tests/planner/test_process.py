@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,8 +13,8 @@ from pathlib import Path
 
 import grpc
 import pytest
+from tests.planner.conftest import EXAMPLE, ROOT, PlannerProcess, descendants, free_port, gone
 
-from tests.planner.conftest import EXAMPLE, ROOT, PlannerProcess, descendants, free_port, gone, start_planner, stop_hard
 from voiceplane.contract.dialogue import (
     CallerSaid,
     DialogueState,
@@ -159,15 +160,12 @@ def test_a_taken_port_is_said_before_ray_starts(serving: PlannerProcess) -> None
     assert "is the port taken?" in ended.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_no_process_is_left_after(number: signal.Signals, tmp_path: Path) -> None:
-    running = start_planner(tmp_path, replicas=1)
-    try:
-        pids = list(descendants(running.process.pid))
-        assert len(pids) > 3
-        running.process.send_signal(number)
-        code = running.process.wait(30)
-        assert code == (0 if number is signal.SIGTERM else -number)
-        assert gone(pids, 15) == []
-    finally:
-        stop_hard(running)
+def test_sigterm_leaves_no_process_and_no_folder(serving: PlannerProcess) -> None:
+    """The last test of this file: it ends the planner that the others used."""
+    pids = list(descendants(serving.process.pid))
+    folders = {word for line in serving.pids().values() for word in re.findall(r"/tmp/vp-ray-[^/ ]+", line)}
+    assert len(pids) > 5
+    assert len(folders) == 1
+    assert serving.terminate() == 0
+    assert gone(pids, 15) == []
+    assert not any(Path(folder).exists() for folder in folders)

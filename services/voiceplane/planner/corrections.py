@@ -40,13 +40,13 @@ def said_digits(text: str, length: int | None) -> str:
 
 
 def _amended(kept: str, value: str, length: int | None) -> str:
-    if len(value) >= len(kept) or len(value) == length:
+    if len(value) == length:
         return value
-    overlap = len(kept) + len(value) - (length or len(kept))
-    if length is not None and 1 <= overlap < len(kept):
-        return kept[:-overlap] + value  # "four five two two, no, three one nine" of six: 452 319
     restarts = len(value) > 1 and value[0] == kept[0]
-    return value if restarts else kept[: -len(value)] + value
+    overlap = len(kept) + len(value) - (length or len(kept))
+    if length is not None and 1 <= overlap < len(kept) and not restarts:
+        return kept[:-overlap] + value  # "four five two two, no, three one nine" of six: 452 319
+    return value if restarts or len(value) >= len(kept) else kept[: -len(value)] + value
 
 
 def corrected(known: str, text: str, length: int | None) -> str | None:

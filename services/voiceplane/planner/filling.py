@@ -13,6 +13,7 @@ from voiceplane.planner import corrections, slots
 
 PARTIAL = ".partial"
 CONFIRMED = ".confirmed"
+MAX_UNSURE = 1000  # where counting stops: the wire holds no more than 32 bits
 Known = dict[str, str]
 Nearest = Callable[[str, Sequence[str]], str | None]  # a choice by meaning; None when unsure
 
@@ -123,7 +124,7 @@ def sound(spec: VoiceAgentSpec, state: DialogueState) -> DialogueState:
         for slot in each.slots:
             every.setdefault(slot.name, []).append(slot)
     known = {key: value for key, value in state.slots if _belongs(key, value, every)}
-    state = replace(state, slots=tuple(sorted(known.items())), done_intents=done, unsure=min(state.unsure, 1000))
+    state = replace(state, slots=tuple(sorted(known.items())), done_intents=done, unsure=min(state.unsure, MAX_UNSURE))
     intent = intents.get(state.intent)
     if intent is None:
         return replace(state, intent="", asking="", confirming=False, confirming_slot="")

@@ -18,7 +18,7 @@ from voiceplane.contract.dialogue import (
     Transfer,
 )
 from voiceplane.planner import slots
-from voiceplane.planner.filling import CONFIRMED, PARTIAL, Answer, Known, Reading
+from voiceplane.planner.filling import CONFIRMED, MAX_UNSURE, PARTIAL, Answer, Known, Reading
 from voiceplane.planner.phrases import NOT_HEARD, RIGHT, constant_phrases, phrases
 from voiceplane.planner.render import fill, read_result, summary
 
@@ -128,7 +128,7 @@ class Steps:
 
     def unsure(self, turn: Turn, words: str = "") -> Iterator[ReplyEvent]:
         """Ask again, or fetch a person after as many turns in a row as the agent allows."""
-        state = replace(turn.state, unsure=turn.state.unsure + 1)
+        state = replace(turn.state, unsure=min(turn.state.unsure + 1, MAX_UNSURE))
         escalation = self._spec.escalation
         if escalation is not None and state.unsure >= escalation.on_unsure:
             yield from self.transfer(turn, state, "unsure")
