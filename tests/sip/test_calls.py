@@ -341,3 +341,22 @@ def test_a_call_over_tcp_follows_the_caller_to_a_new_connection() -> None:
     caller.agent.calls.hang_up(caller.dialog, caller.now)
     (output,) = [o for o in caller.agent.take() if hasattr(o, "peer")]
     assert output.peer.connection == 2
+
+
+def test_a_call_ends_once_whoever_asks_again() -> None:
+    caller = Caller()
+    caller.call()
+    dialog = caller.dialog
+    for _ in range(2):
+        caller.agent.calls.hang_up(dialog, caller.now)
+    assert statuses(caller.take(caller.agent.take())) == ["BYE"]
+    caller.agent.calls.forget(dialog, "local")
+    caller.take(caller.agent.take())
+    assert ended(caller) == ["local"]
+
+
+def test_the_caller_cannot_say_where_its_request_came_from() -> None:
+    caller = Caller()
+    (ok,) = caller.send(caller.text("OPTIONS").replace(b";rport", b";received=203.0.113.1;rport=1"))
+    assert "203.0.113.1" not in header(ok, "Via")
+    assert header(ok, "Via").endswith("rport=5062;received=192.0.2.1")
