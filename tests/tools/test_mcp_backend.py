@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mcp import MCPError
+from mcp.types import CONNECTION_CLOSED, INVALID_PARAMS, REQUEST_TIMEOUT
 
 from voiceplane.contract.agent import McpBackend
 from voiceplane.tools import mcp_backend
@@ -79,3 +81,17 @@ async def test_a_server_that_is_away_may_be_asked_again() -> None:
             await mcp_backend.run(backend("track"), ATTEMPT, nobody)
 
     assert caught.value.repeatable
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (REQUEST_TIMEOUT, AttemptTimedOutError),
+        (CONNECTION_CLOSED, AttemptUnreachableError),
+        (INVALID_PARAMS, AttemptFailedError),
+    ],
+)
+def test_an_error_of_the_protocol_keeps_its_kind(code: int, kind: type[ToolAttemptError]) -> None:
+    judged = mcp_backend._judged(ExceptionGroup("tasks", [MCPError(code, "452219 is secret")]))
+
+    assert type(judged) is kind and "452219" not in str(judged)

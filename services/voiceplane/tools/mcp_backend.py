@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
+from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT
 
 from voiceplane.contract.agent import McpBackend
 from voiceplane.runtime import telemetry
@@ -100,12 +101,16 @@ class _Bounded(httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the body's pieces."""
         size = 0
-        async for chunk in self._inner:
-            size += len(chunk)
-            if size > self._wire.max_bytes:
-                self._wire.problem = ResultRefusedError(f"the answer is larger than {self._wire.max_bytes} bytes")
-                raise httpx2.ReadError("too large")
-            yield chunk
+        try:
+            async for chunk in self._inner:
+                size += len(chunk)
+                if size > self._wire.max_bytes:
+                    self._wire.problem = ResultRefusedError(f"the answer is larger than {self._wire.max_bytes} bytes")
+                    raise httpx2.ReadError("too large")
+                yield chunk
+        except httpx2.TimeoutException:
+            self._wire.problem = AttemptTimedOutError("no answer in time")
+            raise
 
     async def aclose(self) -> None:
         """Close the body."""
@@ -118,6 +123,8 @@ def _judged(error: BaseException) -> ToolAttemptError:
         error = error.exceptions[0]
     if isinstance(error, (TimeoutError, httpx2.TimeoutException)):
         return AttemptTimedOutError("no answer in time")
-    if isinstance(error, MCPError):
+    if isinstance(error, MCPError) and error.code == REQUEST_TIMEOUT:
+        return AttemptTimedOutError("no answer in time")
+    if isinstance(error, MCPError) and error.code != CONNECTION_CLOSED:
         return AttemptFailedError("the MCP server refused the call")
     return AttemptUnreachableError(f"no connection: {type(error).__name__}")
