@@ -44,9 +44,7 @@ class Conversation:
     def put(self, given: CallerSaid | ToolResult) -> str:
         """Give one input; return what is said, and the other events in brackets."""
         history = (HeardTurn("caller", given.text),) if isinstance(given, CallerSaid) else ()
-        request = ReplyRequest(
-            CallId("0" * 32), "support/parcel-desk", "r", 0, "q", self.state, given, MONDAY, history
-        )
+        request = ReplyRequest(CallId("0" * 32), "support/parcel-desk", "r", 0, "q", self.state, given, MONDAY, history)
         self.events = list(self.planner.reply(request))
         assert isinstance(self.events[-1], Done)
         assert not any(isinstance(event, Done) for event in self.events[:-1])
@@ -79,11 +77,14 @@ def _written(event: ReplyEvent) -> str:
 
 TRANSFER = "I will connect you with a colleague. One moment, please."
 GOODBYE = "Thank you for calling. Goodbye. [hang up goodbye]"
+HOURS = f"Our parcel shops are open from eight in the morning until eight in the evening, Monday to Saturday. {MORE}"
 CALL = '[parcel-status {"parcel_number": "452210"}]'
 FOUND = {"status": "in transit", "eta": "2026-12-04"}
 ANSWER = f"Parcel 4 5 2 2 1 0 is in transit and should arrive Friday, December fourth. {MORE}"
 
-SCRIPTS = {
+FRIDAY = "Shall I move parcel 4 5 2 2 1 0 to Friday, November twenty-seventh?"
+
+SCRIPTS: dict[str, list[tuple[str | dict[str, str], str]]] = {
     "a number in pieces": [
         ("has my package shipped yet", ASK_NUMBER),
         ("four five two", "I have 4 5 2. What are the other 3 digits?"),
@@ -121,12 +122,12 @@ SCRIPTS = {
         ("yes please", '[reschedule {"day": "2026-11-28", "parcel_number": "452210"}]'),
     ],
     "refused": [
-        ("reschedule my delivery of parcel 452210 to Friday", "Shall I move parcel 4 5 2 2 1 0 to Friday, November twenty-seventh?"),
+        ("reschedule my delivery of parcel 452210 to Friday", FRIDAY),
         ("no", f"All right, I will not do that. {MORE}"),
         ("no", UNSURE),
     ],
     "a slot in doubt": [
-        ("reschedule my delivery of parcel 452210 to Friday", "Shall I move parcel 4 5 2 2 1 0 to Friday, November twenty-seventh?"),
+        ("reschedule my delivery of parcel 452210 to Friday", FRIDAY),
         ("no, the number is wrong", f"Sorry, what should it be? {ASK_NUMBER}"),
         ("452211", "Shall I move parcel 4 5 2 2 1 1 to Friday, November twenty-seventh?"),
     ],
@@ -134,39 +135,45 @@ SCRIPTS = {
         ("reschedule my delivery", ASK_NUMBER),
         ("452219", ASK_DAY),
         ("sorry, the last digit is zero", ASK_DAY),
-        ("Friday", "Shall I move parcel 4 5 2 2 1 0 to Friday, November twenty-seventh?"),
+        ("Friday", FRIDAY),
     ],
     "another wish in the middle": [
         ("where is my package", ASK_NUMBER),
-        ("actually what are your opening hours", f"Our parcel shops are open from eight in the morning until eight in the evening, Monday to Saturday. {MORE}"),
+        ("actually what are your opening hours", HOURS),
         ("where is my package then", ASK_NUMBER),
     ],
     "another wish instead of yes": [
-        ("reschedule my delivery of parcel 452210 to Friday", "Shall I move parcel 4 5 2 2 1 0 to Friday, November twenty-seventh?"),
-        ("are you open on Sunday", f"Our parcel shops are open from eight in the morning until eight in the evening, Monday to Saturday. {MORE}"),
+        ("reschedule my delivery of parcel 452210 to Friday", FRIDAY),
+        ("are you open on Sunday", HOURS),
     ],
     "the number stays for the next wish": [
         ("where is parcel 452210", CALL),
         (FOUND, ANSWER),
         ("could you deliver it on another day", ASK_DAY),
     ],
-    "repeat": [("where is my package", ASK_NUMBER), ("what was that", ASK_NUMBER), ("sorry?", ASK_NUMBER), ("452210", CALL)],
-    "never mind": [("where is my package", ASK_NUMBER), ("never mind", f"All right, I will not do that. {MORE}"), ("bye", GOODBYE)],
+    "repeat": [("where is my package", ASK_NUMBER), ("what was that", ASK_NUMBER), ("sorry?", ASK_NUMBER),
+    ("452210", CALL)],
+    "never mind": [("where is my package", ASK_NUMBER), ("never mind", f"All right, I will not do that. {MORE}"),
+    ("bye", GOODBYE)],
     "thanks twice": [
         ("where is parcel 452210", CALL),
         (FOUND, ANSWER),
         ("thank you", f"You are welcome. {MORE}"),
         ("thanks", GOODBYE),
     ],
-    "yes to anything else": [("where is parcel 452210", CALL), (FOUND, ANSWER), ("yes", "Sure. What can I do for you?")],
+    "yes to anything else": [("where is parcel 452210", CALL), (FOUND, ANSWER),
+    ("yes", "Sure. What can I do for you?")],
     "hello": [("hello", "Hello. How can I help you?"), ("where is my package", ASK_NUMBER), ("hello?", ASK_NUMBER)],
     "a person": [("can I speak to a person", f"{TRANSFER} [transfer requested]")],
-    "a person in the middle": [("where is my package", ASK_NUMBER), ("just give me a human", f"{TRANSFER} [transfer requested]")],
-    "not understood twice": [("I like turtles", UNSURE), ("the moon is made of cheese", f"{TRANSFER} [transfer unsure]")],
-    "understood in between": [("I like turtles", UNSURE), ("where is my package", ASK_NUMBER), ("purple", f"Sorry, I did not get that. {ASK_NUMBER}"), ("452210", CALL)],
+    "a person in the middle": [("where is my package", ASK_NUMBER),
+    ("just give me a human", f"{TRANSFER} [transfer requested]")],
+    "not understood twice": [("I like turtles", UNSURE),
+    ("the moon is made of cheese", f"{TRANSFER} [transfer unsure]")],
+    "understood in between": [("I like turtles", UNSURE), ("where is my package", ASK_NUMBER),
+    ("purple", f"Sorry, I did not get that. {ASK_NUMBER}"), ("452210", CALL)],
     "nothing heard": [("", UNSURE), ("[BLANK_AUDIO]", f"{TRANSFER} [transfer unsure]")],
     "goodbye": [("goodbye", GOODBYE)],
-}  # fmt: skip  # noqa: E501
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -181,7 +188,7 @@ def test_keys_are_an_answer(planner: FlowPlanner) -> None:
     talk = Conversation(planner)
     assert talk.say("reschedule my delivery to Friday") == ASK_NUMBER
     assert talk.press("452") == "I have 4 5 2. What are the other 3 digits?"
-    assert talk.press("210#") == "Shall I move parcel 4 5 2 2 1 0 to Friday, November twenty-seventh?"
+    assert talk.press("210#") == FRIDAY
     assert talk.press("1") == '[reschedule {"day": "2026-11-27", "parcel_number": "452210"}]'
 
 
@@ -263,8 +270,12 @@ def clinic(embedder: Embedder, bundle: Bundle) -> FlowPlanner:
         Slot(name="insured", type=SlotType.YES_NO, ask="Are you insured?"),
         Slot(name="code", type=SlotType.DIGITS, length=4, ask="What is your code?", confirm=True),
     )
-    book = Intent(name="book", examples=("I need an appointment", "book a visit"), slots=slots, reply="Booked for {caller}.")
-    person = Intent(name="billing", examples=("I have a question about my bill",), reply="I will find someone.", then="transfer")
+    book = Intent(
+        name="book", examples=("I need an appointment", "book a visit"), slots=slots, reply="Booked for {caller}."
+    )
+    person = Intent(
+        name="billing", examples=("I have a question about my bill",), reply="I will find someone.", then="transfer"
+    )
     close = Intent(name="close", examples=("close my file",), reply="Your file is closed.", then="hang-up")
     update = {"intents": (book, person, close), "tools": (), "escalation": Escalation(target="sip:x@y.example")}
     return _planner(bundle.agent.spec.model_copy(update=update), embedder)

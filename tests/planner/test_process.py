@@ -97,8 +97,11 @@ async def test_health_checks_and_metrics_answer(serving: PlannerProcess) -> None
         with urllib.request.urlopen(f"http://127.0.0.1:{serving.metrics_port}/metrics", timeout=5) as response:
             return str(response.read().decode())
 
-    deadline = time.monotonic() + 30  # Ray's agent collects every few seconds
-    while "ray_serve" not in (text := await asyncio.to_thread(metrics)) and time.monotonic() < deadline:
+    text = ""
+    for _ in range(60):  # Ray's agent collects every few seconds
+        text = await asyncio.to_thread(metrics)
+        if "ray_serve_deployment" in text:
+            break
         await asyncio.sleep(0.5)
     assert "ray_serve_deployment" in text
 
@@ -107,7 +110,7 @@ async def test_a_client_that_goes_away_leaves_the_planner_answering(serving: Pla
     async with open_client(serving.target) as client:
         for number in range(20):
             stream = client.reply(asked(bundle, f"where is my package {number}"))
-            waiting = asyncio.create_task(anext(aiter(stream)))
+            waiting = asyncio.ensure_future(anext(stream))
             await asyncio.sleep(0.002 * (number % 5))
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)

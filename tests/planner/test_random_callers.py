@@ -25,8 +25,8 @@ from voiceplane.planner.phrases import phrases
 from voiceplane.rpc import convert
 
 WORDS = st.sampled_from(
-    "no yes not four five double triple two hundred thousand oh to for the first last digit is next friday december 3rd "
-    "in days 12/05 2026-02-30 parcel number where my package what again bye person cancel another day and sorry "
+    "no yes not four five double triple two hundred thousand oh to for the first last digit is next friday december "
+    "3rd in days 12/05 2026-02-30 parcel number where my package what again bye person cancel another day and sorry "
     "thanks 452210 4 99999999999999999999 1e9 , . - ' ½ ٣ é {x} %s [noise] never mind a of zeros change open".split()
 )
 TEXT = st.one_of(st.text(max_size=80), st.lists(WORDS, max_size=12).map(" ".join))

@@ -9,21 +9,30 @@ SIX = [
     "four five two two one zero", "four five two two one oh", "four five double two one zero", "4 5 2 2 1 0", "452210",
     "4-5-2-2-1-0", "45-22-10", "45 22 10", "452,210", "452 210", "4, 5, 2, 2, 1, 0", "4. 5. 2. 2. 1. 0.", "452-210",
     "forty-five twenty-two ten", "forty five twenty two ten", "fourty five twenty two one zero", "45 double 2 1 0",
-    "for five two two one zero", "for five to to one oh", "four five too too won oh", "4 5 to 2 1 0", "four fife two two one zero",
-    "it's four five two two one zero", "the number is 452210", "number is four five two, two one zero", "my parcel number is 452210.",
-    "it is for 452210", "that would be four five two two one zero please", "yes, it's 4 5 2 2 1 0", "um four five uh two two one zero",
+    "for five two two one zero", "for five to to one oh", "four five too too won oh", "4 5 to 2 1 0",
+    "four fife two two one zero",
+    "it's four five two two one zero", "the number is 452210", "number is four five two, two one zero",
+    "my parcel number is 452210.",
+    "it is for 452210", "that would be four five two two one zero please", "yes, it's 4 5 2 2 1 0",
+    "um four five uh two two one zero",
     "four five two and then two one zero", "four five two dash two one zero", "four hundred fifty two two hundred ten",
     "four hundred and fifty two, two hundred and ten", "four hundred fifty-two thousand two hundred ten",
     "452 thousand 210", "four fifty two two ten", "four five two two hundred ten", "four, five, two, two, one, nought",
-    "Four Five Two Two One Zero", "FOUR FIVE TWO TWO ONE ZERO", "four five two... two one zero", "oh, four five two two one zero",
-    "oh it's four five two two one zero", "okay so 452 then 210", "sure, 45 22 10", "45 2 2 10", "4 52 210", "four fifty-two two one zero",
-    "I think it's four five two two one zero", "four five two two ten", "I have it here, it's 452210, thanks", "hash 452210", "#452210",
+    "Four Five Two Two One Zero", "FOUR FIVE TWO TWO ONE ZERO", "four five two... two one zero",
+    "oh, four five two two one zero",
+    "oh it's four five two two one zero", "okay so 452 then 210", "sure, 45 22 10", "45 2 2 10", "4 52 210",
+    "four fifty-two two one zero",
+    "I think it's four five two two one zero", "four five two two ten", "I have it here, it's 452210, thanks",
+    "hash 452210", "#452210",
     "four five a double two one zero", "four five two two one zero zero, no, four five two two one zero",
-    "four five three, sorry, four five two two one zero", "four five two two one nine, no wait, zero", "no, I said 452210",
+    "four five three, sorry, four five two two one zero", "four five two two one nine, no wait, zero",
+    "no, I said 452210",
     "four five six no four five two two one zero", "452219 no 452210", "four five two two, no, two two one zero",
-    "parcel 452210 to Friday", "one moment please, four five two two one zero", "the first one is four five two two one zero",
-    "for the other one it's 452210", "no, it's four five two two one zero", "45221 0", "4522 10", "four five twenty-two ten",
-]  # fmt: skip  # noqa: E501
+    "parcel 452210 to Friday", "one moment please, four five two two one zero",
+    "the first one is four five two two one zero",
+    "for the other one it's 452210", "no, it's four five two two one zero", "45221 0", "4522 10",
+    "four five twenty-two ten",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", SIX)
@@ -147,5 +156,11 @@ def test_runs_are_ended_by_other_words() -> None:
 
 
 def test_a_hostile_text_is_read_in_bounded_time_and_size() -> None:
-    for text in ("for to " * 3000, "23456789 zeros " * 50, "nine thousand " * 2000, "twenty five " * 3000, "9" * 100_000):
+    for text in (
+        "for to " * 3000,
+        "23456789 zeros " * 50,
+        "nine thousand " * 2000,
+        "twenty five " * 3000,
+        "9" * 100_000,
+    ):
         said_digits(text[:600], 6)

@@ -15,25 +15,35 @@ LOCALE = slots.Locale(MONDAY)
 @pytest.mark.parametrize(
     ("text", "iso"),
     [
-        ("today", "2026-11-23"), ("tonight", "2026-11-23"), ("this afternoon", "2026-11-23"), ("tomorrow please", "2026-11-24"),
+        ("today", "2026-11-23"), ("tonight", "2026-11-23"), ("this afternoon", "2026-11-23"),
+        ("tomorrow please", "2026-11-24"),
         ("tomorrow morning", "2026-11-24"), ("the day after tomorrow", "2026-11-25"), ("next Friday", "2026-12-04"),
         ("this Friday", "2026-11-27"), ("on Friday", "2026-11-27"), ("Friday would be good", "2026-11-27"),
         ("this coming Saturday", "2026-11-28"), ("how about Wednesday?", "2026-11-25"), ("next Monday", "2026-11-30"),
-        ("monday", "2026-11-30"), ("Thurs", "2026-11-26"), ("Friday week", "2026-12-04"), ("a week from Friday", "2026-12-04"),
+        ("monday", "2026-11-30"), ("Thurs", "2026-11-26"), ("Friday week", "2026-12-04"),
+        ("a week from Friday", "2026-12-04"),
         ("December third", "2026-12-03"), ("December the 3rd", "2026-12-03"), ("the third of December", "2026-12-03"),
-        ("3 December", "2026-12-03"), ("December 3", "2026-12-03"), ("Dec. 4", "2026-12-04"), ("Sept 1st", "2027-09-01"),
-        ("December 4th, 2027", "2027-12-04"), ("December twenty first", "2026-12-21"), ("december twenty one", "2026-12-21"),
-        ("the twenty-third", "2026-11-23"), ("the 5th", "2026-12-05"), ("the fifth", "2026-12-05"), ("fifth", "2026-12-05"),
-        ("on the 30th please", "2026-11-30"), ("the thirty first", "2026-12-31"), ("12/05", "2026-12-05"), ("12/5/2026", "2026-12-05"),
-        ("12.05.26", "2026-12-05"), ("31/12", "2026-12-31"), ("2026-12-05", "2026-12-05"), ("in three days", "2026-11-26"),
-        ("in 2 weeks", "2026-12-07"), ("in a week", "2026-11-30"), ("a week from today", "2026-11-30"), ("two weeks from now", "2026-12-07"),
-        ("in a couple of days", "2026-11-25"), ("three days after tomorrow", "2026-11-27"), ("the third of next month", "2026-12-03"),
+        ("3 December", "2026-12-03"), ("December 3", "2026-12-03"), ("Dec. 4", "2026-12-04"),
+        ("Sept 1st", "2027-09-01"),
+        ("December 4th, 2027", "2027-12-04"), ("December twenty first", "2026-12-21"),
+        ("december twenty one", "2026-12-21"),
+        ("the twenty-third", "2026-11-23"), ("the 5th", "2026-12-05"), ("the fifth", "2026-12-05"),
+        ("fifth", "2026-12-05"),
+        ("on the 30th please", "2026-11-30"), ("the thirty first", "2026-12-31"), ("12/05", "2026-12-05"),
+        ("12/5/2026", "2026-12-05"),
+        ("12.05.26", "2026-12-05"), ("31/12", "2026-12-31"), ("2026-12-05", "2026-12-05"),
+        ("in three days", "2026-11-26"),
+        ("in 2 weeks", "2026-12-07"), ("in a week", "2026-11-30"), ("a week from today", "2026-11-30"),
+        ("two weeks from now", "2026-12-07"),
+        ("in a couple of days", "2026-11-25"), ("three days after tomorrow", "2026-11-27"),
+        ("the third of next month", "2026-12-03"),
         ("January 2nd", "2027-01-02"), ("February 29", "2028-02-29"), ("not Friday, Saturday", "2026-11-28"),
-        ("Friday, no, Saturday", "2026-11-28"), ("no, on Thursday", "2026-11-26"), ("tomorrow, sorry, Wednesday", "2026-11-25"),
+        ("Friday, no, Saturday", "2026-11-28"), ("no, on Thursday", "2026-11-26"),
+        ("tomorrow, sorry, Wednesday", "2026-11-25"),
         ("any day but not on Friday, say Tuesday", "2026-11-24"), ("let's say December tenth", "2026-12-10"),
         ("I would like the 1st of December", "2026-12-01"), ("in thirty days", "2026-12-23"),
     ],
-)  # fmt: skip  # noqa: E501
+)  # fmt: skip
 def test_a_date_is_read_however_it_is_said(text: str, iso: str) -> None:
     found = find_date(text, MONDAY)
     assert found is not None
@@ -72,14 +82,17 @@ NAME = Slot(name="caller", type=SlotType.NAME, ask="What is your name?")
     ("text", "name"),
     [
         ("my name is John Smith", "John Smith"), ("My name's Ann.", "Ann"), ("it's John Smith", "John Smith"),
-        ("this is Mary Jones speaking", "Mary Jones"), ("I am Peter", "Peter"), ("I'm Anna-Lena Weber", "Anna-Lena Weber"),
+        ("this is Mary Jones speaking", "Mary Jones"), ("I am Peter", "Peter"),
+        ("I'm Anna-Lena Weber", "Anna-Lena Weber"),
         ("John", "John"), ("John Smith", "John Smith"), ("Smith, John", "Smith John"), ("yes, it's Bob", "Bob"),
         ("J O H N", "John"), ("J-O-H-N", "John"), ("it's spelled", None), ("S M I T H", "Smith"), ("um, Mary", "Mary"),
-        ("sorry, my name is O'Neill", "O'Neill"), ("the name is Bond", "Bond"), ("call me Al", "Al"), ("Maria please", "Maria"),
-        ("my last name is Garcia", "Garcia"), ("José", "José"), ("what", None), ("I don't know", None), ("where is my parcel", None),
+        ("sorry, my name is O'Neill", "O'Neill"), ("the name is Bond", "Bond"), ("call me Al", "Al"),
+        ("Maria please", "Maria"),
+        ("my last name is Garcia", "Garcia"), ("José", "José"), ("what", None), ("I don't know", None),
+        ("where is my parcel", None),
         ("123", None), ("", None), ("yes", None), ("my name is John Smith and I want my parcel", "John Smith"),
     ],
-)  # fmt: skip  # noqa: E501
+)  # fmt: skip
 def test_a_name_is_read_from_how_people_introduce_themselves(text: str, name: str | None) -> None:
     assert slots.read(NAME, text, LOCALE) == name
 
@@ -90,23 +103,31 @@ SIZE = Slot(name="size", type=SlotType.CHOICE, ask="Which?", choices=("standard"
 @pytest.mark.parametrize(
     ("text", "choice"),
     [
-        ("express", "express"), ("Express please.", "express"), ("I'd like the standard one", "standard"), ("exspress", "express"),
-        ("standart", "standard"), ("the second one", "express"), ("the first", "standard"), ("the last one", "next day air"),
+        ("express", "express"), ("Express please.", "express"), ("I'd like the standard one", "standard"),
+        ("exspress", "express"),
+        ("standart", "standard"), ("the second one", "express"), ("the first", "standard"),
+        ("the last one", "next day air"),
         ("next day", "next day air"), ("next-day air", "next day air"), ("standard, no, express", "express"),
-        ("not standard, express", "express"), ("next day air", "next day air"), ("purple", None), ("", None), ("I don't care", None),
+        ("not standard, express", "express"), ("next day air", "next day air"), ("purple", None), ("", None),
+        ("I don't care", None),
     ],
-)  # fmt: skip  # noqa: E501
+)  # fmt: skip
 def test_a_choice_is_read_by_name_place_and_likeness(text: str, choice: str | None) -> None:
     assert slots.read(SIZE, text, LOCALE) == choice
 
 
-YES = ["yes", "Yes.", "yeah", "yep", "yup", "sure", "correct", "that's right", "that is correct", "right", "exactly", "okay",
-       "ok", "of course", "go ahead", "please do", "absolutely", "uh-huh", "mm-hmm", "sounds good", "fine", "that's fine",
-       "that works", "perfect", "do it", "yes please", "oh yes", "um, yes", "well yeah", "it is", "yes that's it", "why not",
+YES = ["yes", "Yes.", "yeah", "yep", "yup", "sure", "correct", "that's right", "that is correct", "right", "exactly",
+"okay",
+       "ok", "of course", "go ahead", "please do", "absolutely", "uh-huh", "mm-hmm", "sounds good", "fine",
+       "that's fine",
+       "that works", "perfect", "do it", "yes please", "oh yes", "um, yes", "well yeah", "it is", "yes that's it",
+       "why not",
        "no problem", "I do", "definitely", "you bet", "alright", "that's it", "great"]  # fmt: skip
 NO = ["no", "No.", "nope", "nah", "no thanks", "no thank you", "not really", "wrong", "that's wrong", "incorrect",
-      "that's not right", "it isn't", "that isn't right", "don't", "don't do that", "never", "no, that's all", "I'm good", "negative",
-      "not quite", "oh no", "actually no", "cancel", "nothing", "it's wrong", "I don't think so", "neither"]  # fmt: skip
+      "that's not right", "it isn't", "that isn't right", "don't", "don't do that", "never", "no, that's all",
+      "I'm good", "negative",
+      "not quite", "oh no", "actually no", "cancel", "nothing", "it's wrong", "I don't think so",
+      "neither"]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "answer"), [*((t, True) for t in YES), *((t, False) for t in NO)])

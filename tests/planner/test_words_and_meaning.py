@@ -51,16 +51,21 @@ def test_agents_that_took_no_part_are_understood_and_rarely_mistaken(parts: dict
 @pytest.mark.parametrize(
     ("text", "wish"),
     [
-        ("can I speak to a person", PERSON), ("agent", PERSON), ("Representative please.", PERSON), ("get me a human", PERSON),
-        ("I want to talk to someone", PERSON), ("transfer me to an operator", PERSON), ("I need customer service", PERSON),
+        ("can I speak to a person", PERSON), ("agent", PERSON), ("Representative please.", PERSON),
+        ("get me a human", PERSON),
+        ("I want to talk to someone", PERSON), ("transfer me to an operator", PERSON),
+        ("I need customer service", PERSON),
         ("what did you say", REPEAT), ("could you repeat that please", REPEAT), ("sorry?", REPEAT), ("pardon", REPEAT),
-        ("I didn't catch that", REPEAT), ("say that again", REPEAT), ("bye", GOODBYE), ("no that's all", GOODBYE), ("Goodbye!", GOODBYE),
-        ("nothing else", GOODBYE), ("thank you, bye", GOODBYE), ("thanks", THANKS), ("okay great thank you very much", THANKS),
-        ("hello", GREETING), ("hi there", GREETING), ("good morning", GREETING), ("never mind", CANCEL), ("forget it", CANCEL),
+        ("I didn't catch that", REPEAT), ("say that again", REPEAT), ("bye", GOODBYE), ("no that's all", GOODBYE),
+        ("Goodbye!", GOODBYE),
+        ("nothing else", GOODBYE), ("thank you, bye", GOODBYE), ("thanks", THANKS),
+        ("okay great thank you very much", THANKS),
+        ("hello", GREETING), ("hi there", GREETING), ("good morning", GREETING), ("never mind", CANCEL),
+        ("forget it", CANCEL),
         ("hello where is my parcel", None), ("I want to transfer money", None), ("thanks but where is it", None),
         ("cancel my appointment", None), ("is the shop open", None), ("I want to talk about my bill", None),
     ],
-)  # fmt: skip  # noqa: E501
+)  # fmt: skip
 def test_what_every_agent_understands_is_told_from_wishes(text: str, wish: str | None) -> None:
     assert built_in(text) == wish
 
@@ -91,7 +96,10 @@ def test_a_long_sentence_is_cut_at_a_comma_so_that_it_can_begin() -> None:
 def test_constant_phrases_are_those_that_no_caller_changes(bundle: Bundle) -> None:
     constant = constant_phrases(bundle.agent.spec)
     assert "What is the six digit parcel number?" in constant
-    assert "Our parcel shops are open from eight in the morning until eight in the evening, Monday to Saturday." in constant
+    assert (
+        "Our parcel shops are open from eight in the morning until eight in the evening, Monday to Saturday."
+        in constant
+    )
     assert "Done." in constant
     assert "How can I help you?" in constant
     assert not any("{" in phrase for phrase in constant)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import grpc
@@ -39,7 +39,7 @@ class PlannerClient:
         self._stubs = stubs
         self._reply_s = reply_s
 
-    async def reply(self, request: ReplyRequest) -> AsyncIterator[ReplyEvent]:
+    async def reply(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
         """Yield the reply; PlannerUnavailableError when none could be had in time, or it broke off."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._reply_s
