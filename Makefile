@@ -2,12 +2,11 @@
 PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PATH
 
-.PHONY: help setup demo test check bench protos
+.PHONY: help setup demo test check protos
 help:
 	@echo "make demo    place a real call to the example agent and show what happened"
 	@echo "make test    install what is missing and run every test"
 	@echo "make check   formatting, lint, types, layers, generated code"
-	@echo "make bench   measure on real models; figures go to docs/benchmarks.md"
 	@echo "make protos  generate services/voiceplane/rpc/v1 from protos/"
 
 setup:
@@ -26,10 +25,6 @@ check: setup
 	mypy
 	lint-imports
 	@.ci/check-lengths
-
-bench: setup
-	@voiceplane install
-	@python -m bench
 
 protos: setup
 	python -m grpc_tools.protoc -I protos --python_out=services --grpc_python_out=services --mypy_out=services --mypy_grpc_out=services $$(find protos -name '*.proto')

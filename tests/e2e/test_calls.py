@@ -175,7 +175,7 @@ async def test_two_hundred_calls_at_twenty_a_second_with_rtp_and_none_fails(runn
         sipp,
         address,
         *("-sf", str(SIPP), "-s", "parcel-desk", "-i", "127.0.0.1", "-mi", "127.0.0.1"),
-        *("-r", "20", "-m", "200", "-l", "200", "-d", "2000", "-nostdin", "-timeout", "120s", "-timeout_error"),
+        *("-r", "20", "-m", "200", "-l", "200", "-d", "1000", "-nostdin", "-timeout", "120s", "-timeout_error"),
         *("-trace_err", "-error_file", str(errors)),
         cwd=tmp_path,
         stdout=asyncio.subprocess.DEVNULL,
@@ -184,7 +184,7 @@ async def test_two_hundred_calls_at_twenty_a_second_with_rtp_and_none_fails(runn
     async with asyncio.timeout(150):
         _, stderr = await process.communicate()
     said = errors.read_text(errors="replace")[:2000] if errors.exists() else ""
-    assert process.returncode == 0, f"{said}\n{stderr.decode()}"
+    assert process.returncode == 0, f"sipp left with {process.returncode}\n{stderr.decode()}\n{said}"
 
 
 async def test_a_gateway_that_is_told_to_stop_finishes_its_calls_first(running: Any) -> None:

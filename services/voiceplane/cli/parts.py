@@ -49,6 +49,9 @@ def plan(bundle: Bundle, options: StackOptions) -> tuple[tuple[Part, ...], Endpo
         python = (sys.executable, "-m", f"voiceplane.{module or name}", "serve")
         return (*python, "--grpc-port", grpc[name].rpartition(":")[2], "--metrics-port", str(next(free)), *arguments)
 
+    def spool(name: str) -> tuple[str, str]:
+        return ("--spool", str((options.folder / "spool" / name).resolve()))  # a folder for each process
+
     otlp = ("--otlp-endpoint", grpc["records"])
     database = ("--database-url", f"sqlite:///{(options.folder / 'records.db').resolve()}")
     aliases = ("--host-alias", f"{PARCELS_HOST}={parcels}") if parcels else ()
@@ -61,12 +64,12 @@ def plan(bundle: Bundle, options: StackOptions) -> tuple[tuple[Part, ...], Endpo
         "records": process("records", "--http-port", str(otlp_http), *database, *otlp),
         "speech": process("speech", "--profile", profile, "--http-port", str(next(free)), "--traces-url", traces),
         "planner": process("planner", *agent, *otlp),
-        "tools": process("tools", *agent, "--records", grpc["records"], *aliases, *otlp),
+        "tools": process("tools", *agent, "--records", grpc["records"], *aliases, *spool("tools"), *otlp),
         "gateway": process(
             "gateway",
             *agent,
             *("--sip", f"{options.host}:{sip}", "--rtp-ports", options.rtp_ports),
-            *(*back_ends, *otlp),
+            *(*back_ends, *spool("gateway"), *otlp),
             module="call",
         ),
     }
