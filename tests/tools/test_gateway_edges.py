@@ -160,7 +160,9 @@ async def test_digits_that_are_none_never_reach_the_backend(site: Site, argument
     assert requests(site.good) == before
 
 
-@pytest.mark.parametrize("who", ["../admin", "%2e%2e", "1\r\nHost: evil", "@evil", "x?y=z", "x#y", "//evil/x", "456721/delivery"])
+@pytest.mark.parametrize(
+    "who", ["../admin", "%2e%2e", "1\r\nHost: evil", "@evil", "x?y=z", "x#y", "//evil/x", "456721/delivery"]
+)
 async def test_free_text_stays_one_piece_of_the_path(site: Site, who: str) -> None:
     reply, kept = await site.asked(site.wish("free", {"who": who}))
 
