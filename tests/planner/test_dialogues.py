@@ -124,7 +124,7 @@ SCRIPTS: dict[str, list[tuple[str | dict[str, str], str]]] = {
     "refused": [
         ("reschedule my delivery of parcel 452210 to Friday", FRIDAY),
         ("no", f"All right, I will not do that. {MORE}"),
-        ("no", UNSURE),
+        ("no", GOODBYE),
     ],
     "a slot in doubt": [
         ("reschedule my delivery of parcel 452210 to Friday", FRIDAY),
@@ -172,6 +172,17 @@ SCRIPTS: dict[str, list[tuple[str | dict[str, str], str]]] = {
     "understood in between": [("I like turtles", UNSURE), ("where is my package", ASK_NUMBER),
     ("purple", f"Sorry, I did not get that. {ASK_NUMBER}"), ("452210", CALL)],
     "nothing heard": [("", UNSURE), ("[BLANK_AUDIO]", f"{TRANSFER} [transfer unsure]")],
+    "a moment to look": [
+        ("where is my package", ASK_NUMBER),
+        ("hang on a second", "Sure, take your time."),
+        ("let me see, four five two", "I have 4 5 2. What are the other 3 digits?"),
+        ("one moment please", "Sure, take your time."),
+        ("two one zero", CALL),
+    ],
+    "a date makes the difference": [
+        ("Can you move parcel 452210 to next Friday?", "Shall I move parcel 4 5 2 2 1 0 to Friday, December fourth?"),
+        ("yeah sure", '[reschedule {"day": "2026-12-04", "parcel_number": "452210"}]'),
+    ],
     "goodbye": [("goodbye", GOODBYE)],
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from voiceplane.contract.agent import Intent, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import CallerSaid, ReplyEvent, ReplyRequest, ToolResult
-from voiceplane.planner import filling, slots
+from voiceplane.planner import dates, filling, slots
 from voiceplane.planner.filling import CONFIRMED, Reading
 from voiceplane.planner.intents import (
     CANCEL,
@@ -20,12 +20,13 @@ from voiceplane.planner.intents import (
     PERSON,
     REPEAT,
     THANKS,
+    WAIT,
     Guess,
     Understanding,
     built_in,
     plain_goodbye,
 )
-from voiceplane.planner.phrases import GO_AHEAD, HELLO, NO_PERSON, NOT_DONE, WELCOME, WHICH
+from voiceplane.planner.phrases import GO_AHEAD, HELLO, NO_HURRY, NO_PERSON, NOT_DONE, WELCOME, WHICH
 from voiceplane.planner.steps import Steps, Turn, pairs
 
 SWITCH_SCORE = 0.55  # while a slot is asked, only a clear other wish counts as one
@@ -44,6 +45,9 @@ class FlowPlanner:
         self._spec = spec
         self._understanding = understanding
         self._steps = Steps(spec)
+        self._dated = frozenset(
+            intent.name for intent in spec.intents if any(slot.type is SlotType.DATE for slot in intent.slots)
+        )
 
     def reply(self, request: ReplyRequest) -> Iterator[ReplyEvent]:
         """Yield the reply; Done is always last. ValueError when `today` is no date."""
@@ -90,6 +94,8 @@ class FlowPlanner:
                 return self._steps.goodbye(state)
             more = f"{WELCOME} {self._spec.phrases.anything_else}"
             return self._steps.say(more, replace(state, unsure=0), "")
+        if wish == WAIT:
+            return self._steps.aside(NO_HURRY, state)
         if wish == GREETING:
             words = state.last_reply if turn.asked else HELLO
             return self._steps.say(words, replace(state, unsure=0), state.intent)
@@ -210,7 +216,8 @@ class FlowPlanner:
     def _unasked(self, turn: Turn, text: str) -> Iterator[ReplyEvent]:
         """Take a wish; or, after something was done, a correction of it, yes or no to "anything else?"."""
         state = turn.state
-        guess = self._understanding.guess(text)
+        dated = self._dated if dates.find_date(text, turn.locale.today) is not None else frozenset[str]()
+        guess = self._understanding.guess(text, dated)
         if state.done_intents and (not guess.sure or guess.intent == state.done_intents[-1]):
             last = self._spec.intent(state.done_intents[-1])
             corrected = self._corrected(turn, last, text)
@@ -220,7 +227,7 @@ class FlowPlanner:
         answer = slots.yes_or_no(text)
         if guess.sure:
             return self._wished(turn, text, guess)
-        if answer is False and state.done_intents:
+        if answer is False and (state.done_intents or state.last_reply.endswith(self._spec.phrases.anything_else)):
             return self._steps.goodbye(state)
         if answer is not None and len(text.split()) <= 4 and answer:
             return self._steps.say(GO_AHEAD, replace(state, unsure=0), "")

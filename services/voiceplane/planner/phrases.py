@@ -12,7 +12,8 @@ NOT_DONE = "All right, I will not do that."
 NO_PERSON = "I am sorry, I cannot connect you with a person on this call."
 RIGHT = "Is that right?"
 WHICH = "Sorry, what should it be?"
-_OWN = (NOT_HEARD, HELLO, GO_AHEAD, WELCOME, NOT_DONE, NO_PERSON, RIGHT, WHICH)
+NO_HURRY = "Sure, take your time."
+_OWN = (NOT_HEARD, HELLO, GO_AHEAD, WELCOME, NOT_DONE, NO_PERSON, RIGHT, WHICH, NO_HURRY)
 
 _ABBREVIATED = "Mr Mrs Ms Dr St No Ave Rd Blvd Inc Ltd Co vs etc approx dept est ext Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Mon Tue Wed Thu Fri Sat Sun".split()  # fmt: skip  # noqa: E501
 _BREAK = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=\S)")

@@ -58,6 +58,11 @@ class Steps:
         yield from self._phrases(text)
         yield Done(replace(state, last_reply=text), intent, confidence)
 
+    def aside(self, text: str, state: DialogueState) -> Iterator[ReplyEvent]:
+        """Say something that changes nothing: what was asked stays asked."""
+        yield from self._phrases(text)
+        yield Done(state, state.intent, 1.0)
+
     def _phrases(self, text: str) -> Iterator[ReplyEvent]:
         for phrase in phrases(text):
             yield Say(phrase, constant=phrase in self._constant)
