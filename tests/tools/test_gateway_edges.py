@@ -1,4 +1,4 @@
-"""Edges of the tool gateway through real processes: what is refused, cut off, too large or tried again, and its audit."""
+"""Edges of the tool gateway through real processes: refused, cut off, too large or tried again, with the audit."""
 
 import contextlib
 import json
@@ -43,7 +43,7 @@ spec:
       arguments: {type: object, required: [who], properties: {who: {type: string}}, additionalProperties: false}
     - {name: denied, http: {url: "http://good.svc/parcels/456721"}}
     - {name: private, http: {url: "http://good.svc/parcels/456721"}, requires: verified}
-    - {name: small, http: {url: "http://good.svc/parcels/456721"}, maxResultBytes: 16, retries: 3, idempotent: true}
+    - {name: small, http: {url: "http://good.svc/parcels/731004"}, maxResultBytes: 64, retries: 3, idempotent: true}
     - name: strict
       http: {url: "http://good.svc/parcels/456721"}
       result: {type: object, required: [price]}

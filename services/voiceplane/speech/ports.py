@@ -67,7 +67,7 @@ class Recognizer(Protocol):
 
 
 class TurnJudge(Protocol):
-    """Is the speaker done?"""
+    """Judge whether the speaker is done."""
 
     async def end_probability(self, audio: bytes) -> TurnVerdict:
         """Judge 16 kHz s16le audio up to a pause; SpeechError when it cannot be done in time."""

@@ -29,6 +29,7 @@ class Caller:
     call_id: str = "call-1"
 
     def __post_init__(self) -> None:
+        """Make the agent that is called."""
         self.agent = UserAgent(self.settings, self.limits)
         self.sent: list[Response | Request] = []
         self.events: list[Output] = []
@@ -36,6 +37,7 @@ class Caller:
         self.to_tag = ""
 
     def take(self, outputs: list[Output]) -> list[Response | Request]:
+        """Keep what the agent put out; return its messages."""
         fresh: list[Response | Request] = []
         for output in outputs:
             if isinstance(output, Send):
@@ -48,6 +50,7 @@ class Caller:
     def text(
         self, method: str, *, headers: str = "", body: str = "", cseq: int | None = None, branch: str = ""
     ) -> bytes:
+        """Write a request of this caller."""
         if cseq is None:
             self.cseq += 1
             cseq = self.cseq
@@ -62,14 +65,17 @@ class Caller:
         ).encode()
 
     def send(self, data: bytes) -> list[Response | Request]:
+        """Give bytes to the agent; return its messages."""
         return self.take(self.agent.receive(data, self.peer, self.now))
 
     def invite(
         self, *, headers: str = f"Session-ID: {SESSION};remote={'0' * 32}\r\n", body: str | None = None
     ) -> bytes:
+        """Write an INVITE."""
         return self.text("INVITE", headers=headers, body=SDP.format(direction="sendrecv") if body is None else body)
 
     def wait(self, seconds: float) -> list[Response | Request]:
+        """Let virtual time pass in steps of 50 ms; return what the agent sent."""
         fresh: list[Response | Request] = []
         steps = int(seconds / 0.05)
         for _ in range(steps):
@@ -79,14 +85,17 @@ class Caller:
 
     @property
     def dialog(self) -> Dialog:
+        """Return the one dialog."""
         (dialog,) = self.agent.state.dialogs.values()
         return dialog
 
     def offered(self) -> CallOffered:
+        """Return the one offered call."""
         (event,) = [event for event in self.events if isinstance(event, CallOffered)]
         return event
 
     def accept(self) -> Response:
+        """Let the call layer accept; return the 200."""
         self.agent.calls.accept(self.dialog, LocalMedia("127.0.0.1", 20000, 1), self.now)
         (ok,) = self.take(self.agent.take())
         assert isinstance(ok, Response)
@@ -95,9 +104,11 @@ class Caller:
         return ok
 
     def ack(self, *, body: str = "") -> list[Response | Request]:
+        """Acknowledge the last INVITE."""
         return self.send(self.text("ACK", cseq=self.cseq, body=body, branch="z9hG4bK-ack"))
 
     def call(self, *, headers: str = "") -> Response:
+        """Place a whole call up to its ACK; return the 200."""
         self.send(self.invite(headers=headers))
         ok = self.accept()
         self.ack()
@@ -105,4 +116,5 @@ class Caller:
 
 
 def statuses(messages: list[Response | Request]) -> list[int | str]:
+    """Return status codes and methods, in order."""
     return [m.status_code if isinstance(m, Response) else m.method for m in messages]
