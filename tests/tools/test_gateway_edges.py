@@ -28,7 +28,11 @@ spec:
       slots: [{name: number, type: digits, length: 6, ask: "Which?"}]
       tool: find
       reply: "{status}"
-    - {name: free, examples: ["free"], tool: free, reply: "{status}"}
+    - name: free
+      examples: ["free"]
+      slots: [{name: who, type: name, ask: "Who?"}]
+      tool: free
+      reply: "{status}"
     - {name: denied, examples: ["denied"], tool: denied, reply: "{status}"}
     - {name: private, examples: ["private"], tool: private, reply: "{status}"}
     - {name: small, examples: ["small"], tool: small, reply: "{status}"}
