@@ -18,6 +18,7 @@ _PLACE = re.compile(
     rf"\b(?P<place>second to last|{'|'.join(_ORDINALS)}|last|final)"
     rf"(?: (?P<count>two|three|four|[234])\b(?: {_NOUN})?| {_NOUN}|(?= (?:is|are|was|should|has)\b))"
 )
+_IS = re.compile(r"^\W*(?:(?:is|are|was|were|should be|has to be)\b\W*)?(?:an?\b\W*)?")
 _SWAPS = (
     re.compile(r"\bnot (?:an? )?(?P<old>[^,;.]+?)[,;.]? (?:but |it'?s )?(?:an? )?(?P<new>[\w-]+)[.!]?$"),
     re.compile(r"(?P<new>[\w-]+)[,;.]? (?:and )?not (?:an? )?(?P<old>[\w -]+)[.!]?$"),
@@ -66,12 +67,23 @@ def corrected(known: str, text: str, length: int | None) -> str | None:
     return said if len(said) > len(known) else _aligned(known, said)
 
 
+def finished(partial: str, text: str, length: int) -> str | None:
+    """Complete digits by "the last one is zero": the answer to "what is the other digit?", unless it puts right."""
+    lowered = text.lower().strip()
+    found = _PLACE.search(lowered)
+    if found is None or MARKER.search(lowered) or found["place"] not in ("last", "final"):
+        return None
+    missing = length - len(partial)
+    value = best_run(_IS.sub("", lowered[found.end() :]), missing)
+    return partial + value if missing == _COUNTS.get(found["count"] or "", 1) == len(value) else None
+
+
 def _placed(known: str, text: str) -> str | None:
     found = _PLACE.search(text)
     if found is None:
         return None
     count = _COUNTS.get(found["count"] or "", 1)
-    value = best_run(MARKER.split(text[found.end() :])[-1], count)
+    value = best_run(_IS.sub("", MARKER.split(text[found.end() :])[-1]), count)
     if len(value) != count or count > len(known):
         return None
     start = {

@@ -71,7 +71,7 @@ def find_date(text: str, today: datetime.date, *, day_first: bool = False) -> da
             date = _find(part.strip(), today, day_first=day_first)
         except OverflowError:  # a calendar that ends: no caller means the year 10000
             date = None
-        if date is not None:
+        if date is not None and date >= today:  # a day that is over is asked for again
             return date
     return None
 

@@ -40,7 +40,8 @@ def read(slot: Slot, text: str, known: Known, *, locale: slots.Locale, nearest: 
     """Read a slot from words, continuing digits said before; None when the text has nothing for it."""
     partial = known.get(slot.name + PARTIAL, "")
     if slot.type is SlotType.DIGITS and partial:
-        put_right = corrections.corrected(partial, text, slot.length)
+        whole = corrections.finished(partial, text, slot.length or 0)
+        put_right = whole or corrections.corrected(partial, text, slot.length)
         if put_right is not None:
             return keep(slot, put_right, known)
         rest = corrections.said_digits(text, (slot.length or 0) - len(partial))
@@ -118,7 +119,7 @@ def _belongs(key: str, value: str, every: dict[str, list[Slot]]) -> bool:
 def sound(spec: VoiceAgentSpec, state: DialogueState) -> DialogueState:
     """Drop from a state what this agent does not know, so that nothing after this has to doubt it."""
     intents = {each.name: each for each in spec.intents}
-    done = tuple(name for name in state.done_intents if name in intents)[-len(intents) :]
+    done = tuple(dict.fromkeys(name for name in state.done_intents if name in intents))  # each once: bounded
     every: dict[str, list[Slot]] = {}
     for each in spec.intents:
         for slot in each.slots:
