@@ -38,7 +38,14 @@ _POINTING = frozenset(
     "the that this other another no which any every some wrong right new old same correct only".split()
 )
 _TOKEN = re.compile(r"[a-z]+|[0-9]+")
+_SPOKEN = "|".join([*UNITS, *TEENS, *TENS, *REPEATS, *_SCALES, *sorted(OHS)])
+_REFERENCE = re.compile(rf"\b(?:\d{{3,}}|(?:(?:\d+|{_SPOKEN})\b[\s,.-]*){{3,}})(?!\w)", re.I)
 _READINGS = 256  # combinations that are looked at; a hostile text has many
+
+
+def without_numbers(text: str) -> str:
+    """Return a text without its stretches of three or more digits: a reference says nothing about what is wanted."""
+    return " ".join(_REFERENCE.sub(" ", text).split())
 
 
 def runs(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from voiceplane.contract.agent import Intent, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import CallerSaid, ReplyEvent, ReplyRequest, ToolResult
-from voiceplane.planner import dates, filling, slots
+from voiceplane.planner import dates, digits, filling, slots
 from voiceplane.planner.filling import CONFIRMED, Reading
 from voiceplane.planner.intents import (
     CANCEL,
@@ -218,6 +218,9 @@ class FlowPlanner:
         state = turn.state
         dated = self._dated if dates.find_date(text, turn.locale.today) is not None else frozenset[str]()
         guess = self._understanding.guess(text, dated)
+        bare = digits.without_numbers(text)
+        if not guess.sure and bare not in ("", text):  # the number in a wish makes it less like any example
+            guess = self._understanding.guess(bare, dated)
         if state.done_intents and (not guess.sure or guess.intent == state.done_intents[-1]):
             last = self._spec.intent(state.done_intents[-1])
             corrected = self._corrected(turn, last, text)
