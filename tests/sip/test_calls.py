@@ -205,6 +205,17 @@ def test_the_version_of_our_sdp_grows_with_each_answer() -> None:
     assert [m.text.split("o=voiceplane ")[1].split()[1] for m in (ok, held)] == ["1", "2"]
 
 
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_refused_change_does_not_count_as_a_version_of_our_sdp(method: str) -> None:
+    caller = Caller()
+    caller.call()
+    too_small = "Supported: timer\r\nSession-Expires: 60\r\n"
+    hold = SDP.format(direction="sendonly")
+    assert statuses(caller.send(caller.text(method, headers=too_small, body=hold))) == [422]
+    (held,) = caller.send(caller.text(method, body=hold))
+    assert held.text.split("o=voiceplane ")[1].split()[1] == "2"  # one more than the last that was sent (RFC 3264)
+
+
 def test_a_reinvite_moves_the_media() -> None:
     caller = Caller()
     caller.call()

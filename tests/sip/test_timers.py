@@ -100,6 +100,52 @@ def test_a_refresh_that_crossed_another_is_tried_again_a_little_later_not_at_onc
     assert statuses(caller.wait(1.0))[:1] == ["UPDATE"]
 
 
+def test_the_interval_in_the_answer_to_our_refresh_counts() -> None:
+    caller, _ = timed(TIMER + "Session-Expires: 400\r\n")
+    (update,) = caller.wait(200.2)
+    caller.send(answer(update, headers="Session-Expires: 120;refresher=uac\r\n"))  # it gives up after 120 s
+    assert caller.wait(59) == []
+    (update, *_) = caller.wait(1.5)
+    assert header(update, "Session-Expires") == "120;refresher=uac"
+    assert ended(caller) == []
+
+
+def test_the_answer_to_our_refresh_may_give_the_refreshes_to_the_far_side() -> None:
+    caller, _ = timed(TIMER + "Session-Expires: 200\r\n")
+    (update,) = caller.wait(100.2)
+    caller.send(answer(update, headers="Session-Expires: 200;refresher=uas\r\n"))
+    assert caller.wait(166) == []
+    assert statuses(caller.wait(2)) == ["BYE"]  # 200 s less 32 s
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-5", "1", "99999999999"])
+def test_an_answer_to_our_refresh_with_an_impossible_interval_neither_floods_nor_ends_the_call(value: str) -> None:
+    caller, _ = timed(TIMER + "Session-Expires: 200\r\n")
+    (update,) = caller.wait(100.2)
+    caller.send(answer(update, headers=f"Session-Expires: {value};refresher=uac\r\n"))
+    assert caller.wait(44) == []  # half of the least interval, 90 s
+    assert ended(caller) == []
+
+
+def test_the_answer_to_our_refresh_may_move_the_target() -> None:
+    caller, _ = timed(TIMER + "Session-Expires: 200\r\n")
+    (update,) = caller.wait(100.2)
+    caller.send(answer(update, headers="Contact: <sip:moved@192.0.2.9:5070>\r\n"))
+    caller.agent.calls.hang_up(caller.dialog, caller.now)
+    (bye,) = caller.take(caller.agent.take())
+    assert isinstance(bye, Request) and bye.uri == "sip:moved@192.0.2.9:5070"
+
+
+@pytest.mark.parametrize("contact", ["nonsense", "<sip:a b@c>", "<mailto:me@example.org>", "<>"])
+def test_a_target_in_the_answer_that_cannot_be_called_is_ignored(contact: str) -> None:
+    caller, _ = timed(TIMER + "Session-Expires: 200\r\n")
+    (update,) = caller.wait(100.2)
+    caller.send(answer(update, headers=f"Contact: {contact}\r\n"))
+    caller.agent.calls.hang_up(caller.dialog, caller.now)
+    (bye,) = caller.take(caller.agent.take())
+    assert isinstance(bye, Request) and bye.uri == "sip:me@192.0.2.1:5062"
+
+
 def test_a_422_to_our_refresh_makes_the_interval_longer() -> None:
     caller, _ = timed(TIMER + "Session-Expires: 200\r\n")
     (update,) = caller.wait(100.2)

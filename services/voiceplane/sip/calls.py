@@ -169,7 +169,12 @@ class Calls:
         dialog.refreshing = False
         if status < 300:
             dialog.refreshed_at = now
-            if response is not None and response.body:
+            if response is None:
+                return
+            dialog.follow(response)
+            if dialog.timer is not None:
+                dialog.timer = dialog.timer.answered(response.get_header("session-expires") or response.get_header("x"))
+            if response.body:
                 self._take_answer(dialog, response.body)
         elif status in (408, 481):
             self.hang_up(dialog, now, cause=f"SIP;cause={status}", reason="session-expired")

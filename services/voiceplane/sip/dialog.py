@@ -12,8 +12,10 @@ from voiceplane.sip.message import (
     Headers,
     Peer,
     Request,
+    Response,
     host_and_port,
     is_ipv4,
+    is_target,
     new_branch,
     new_tag,
     serialize,
@@ -101,6 +103,12 @@ class Dialog:
         if request.headers.get("allow"):
             self.allows_update = "update" in ",".join(request.headers.get("allow")).lower()
         self.remote_session_id = remote_uuid(request) or self.remote_session_id
+
+    def follow(self, response: Response) -> None:
+        """Take a new target from the 2xx to our re-INVITE or UPDATE (RFC 3261 section 12.2.1.2)."""
+        contacts = response.headers.get("contact")
+        if contacts and is_target(uri_of(contacts[0])):
+            self.remote_target = uri_of(contacts[0])
 
     def session_id(self) -> str:
         """Return the Session-ID header for what we send (RFC 7989 section 5)."""

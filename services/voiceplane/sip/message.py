@@ -141,7 +141,7 @@ def _check_request(message: SipRequest) -> None:
             raise MalformedSipError("Content-Length does not fit the body", message)
     if message.method in ("INVITE", "UPDATE"):
         hops = [*message.headers.get("contact"), *message.headers.get("record-route")]
-        if not all(_TARGET.fullmatch(uri_of(hop)) for hop in hops):
+        if not all(is_target(uri_of(hop)) for hop in hops):
             raise MalformedSipError("Contact or Record-Route cannot be read", message)
 
 
@@ -251,6 +251,11 @@ def uri_of(header: str) -> str:
     """Return the bare URI of a name-addr header."""
     match = re.search(r"<([^>]*)>", header)
     return match[1] if match else header.split(";")[0].strip()
+
+
+def is_target(uri: str) -> bool:
+    """Say whether a URI of the far side can stand in a request line of ours: one that holds no space, for example."""
+    return _TARGET.fullmatch(uri) is not None
 
 
 def host_and_port(uri: str) -> tuple[str, int]:

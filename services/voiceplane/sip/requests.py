@@ -82,13 +82,16 @@ class Requests:
             self._calls.answer(dialog, transaction, 415, now, headers=accept)
             return None, None
         body: bytes | None = b""
-        agreed = None
+        agreed, before = None, dialog.local
         if request.body or request.method == "INVITE":
             body, agreed = self._negotiate(dialog, request)
             if body is None:
                 self._calls.answer(dialog, transaction, 488, now)
                 return None, None
-        return (body, agreed) if self._restart_timer(dialog, transaction, now) else (None, None)
+        if self._restart_timer(dialog, transaction, now):
+            return body, agreed
+        dialog.local = before  # a version that was not sent does not count (RFC 3264 section 8)
+        return None, None
 
     def _negotiate(self, dialog: Dialog, request: Request) -> tuple[bytes | None, sdp.Agreed | None]:
         """Answer an offer inside a call, or make one for a re-INVITE without; (None, None) for 488."""

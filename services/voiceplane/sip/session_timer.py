@@ -31,6 +31,15 @@ class SessionTimer:
         wanted = min_se.split(";")[0].strip()
         return replace(self, interval_s=max(self.interval_s, min(_seconds(wanted) or 0, MAX_SE_S)))
 
+    def answered(self, header: str | None) -> "SessionTimer":
+        """Return it as the 2xx to our refresh sets it (RFC 4028 section 7.2); unreadable values change nothing."""
+        value, *parameters = (part.strip().lower() for part in (header or "").split(";"))
+        interval_s = _seconds(value)
+        if interval_s is None:
+            return self
+        agreed_s = min(max(interval_s, MIN_SE_S), MAX_SE_S)  # never so short that the refreshes are a flood
+        return SessionTimer(agreed_s, we_refresh="refresher=uas" not in parameters)
+
     def refresh_at(self, since: float) -> float:
         """Return when to refresh: half of the interval (RFC 4028 section 10)."""
         return since + self.interval_s / 2
