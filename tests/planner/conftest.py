@@ -7,10 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as otlp
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as otlp_grpc
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from voiceplane.contract.load import Bundle, load_bundle
 from voiceplane.planner.embed import Embedder
@@ -19,7 +25,6 @@ from voiceplane.planner.intents import Understanding
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs/examples/parcel-desk.yaml"
-START_S = 90.0
 STOP_S = 30.0
 
 
@@ -97,11 +102,35 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_planner(folder: Path, *, replicas: int) -> PlannerProcess:
+class Collector(otlp_grpc.TraceServiceServicer):
+    """Keeps the spans that the replicas send."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+
+    def Export(self, request: otlp.ExportTraceServiceRequest, context: Any) -> otlp.ExportTraceServiceResponse:
+        self.spans += [span for sent in request.resource_spans for scope in sent.scope_spans for span in scope.spans]
+        return otlp.ExportTraceServiceResponse()
+
+
+@pytest.fixture(scope="session")
+def collector() -> Iterator[tuple[Collector, str]]:
+    server = grpc.server(ThreadPoolExecutor(2))
+    servicer = Collector()
+    otlp_grpc.add_TraceServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield servicer, f"127.0.0.1:{port}"
+    finally:
+        server.stop(None).wait()
+
+
+def start_planner(folder: Path, *, replicas: int, otlp_endpoint: str) -> PlannerProcess:
     port, metrics = free_port(), free_port()
     log = folder / "planner.log"
     command = [sys.executable, "-m", "voiceplane.planner", "serve", "--agent", str(EXAMPLE), "--grpc-port", str(port)]
-    command += ["--metrics-port", str(metrics), "--replicas", str(replicas)]
+    command += ["--metrics-port", str(metrics), "--replicas", str(replicas), "--otlp-endpoint", otlp_endpoint]
     with log.open("wb") as sink:
         process = subprocess.Popen(
             command,
@@ -137,8 +166,8 @@ def gone(pids: list[int], within_s: float) -> list[int]:
 
 
 @pytest.fixture(scope="session")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlannerProcess]:
-    running = start_planner(tmp_path_factory.mktemp("planner"), replicas=2)
+def serving(tmp_path_factory: pytest.TempPathFactory, collector: tuple[Collector, str]) -> Iterator[PlannerProcess]:
+    running = start_planner(tmp_path_factory.mktemp("planner"), replicas=2, otlp_endpoint=collector[1])
     try:
         yield running
     finally:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import grpc
 import pytest
-from tests.planner.conftest import EXAMPLE, ROOT, PlannerProcess, descendants, free_port, gone
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from tests.planner.conftest import EXAMPLE, ROOT, Collector, PlannerProcess, descendants, free_port, gone
 
 from voiceplane.contract.dialogue import (
     CallerSaid,
@@ -30,7 +31,7 @@ from voiceplane.contract.load import Bundle
 from voiceplane.planner.client import open_client
 from voiceplane.rpc import convert
 from voiceplane.rpc.v1 import planner_pb2_grpc
-from voiceplane.runtime import grpc_server
+from voiceplane.runtime import grpc_server, telemetry
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -88,6 +89,28 @@ async def test_an_unknown_revision_is_said_at_once_and_not_tried_again(serving: 
 async def test_a_request_without_a_date_is_the_clients_mistake(serving: PlannerProcess, bundle: Bundle) -> None:
     with pytest.raises(PlannerUnavailableError, match="isoformat"):
         await asyncio.wait_for(reply(serving.target, replace(asked(bundle, "hello"), today="soon")), 5)
+
+
+async def test_a_replica_continues_the_callers_trace_and_says_nothing_personal(
+    serving: PlannerProcess, bundle: Bundle, collector: tuple[Collector, str]
+) -> None:
+    telemetry.configure("test", otlp_endpoint=None)
+    with telemetry.tracer("test").start_as_current_span("turn") as turn:
+        await reply(serving.target, asked(bundle, "where is parcel 918273"))
+    wanted = turn.get_span_context()
+    found: list[Span] = []
+    for _ in range(100):  # the replica sends its spans twice a second
+        found = [s for s in collector[0].spans if s.trace_id == wanted.trace_id.to_bytes(16)]
+        if found:
+            break
+        await asyncio.sleep(0.1)
+    (span,) = found
+    assert span.parent_span_id == wanted.span_id.to_bytes(8)
+    assert span.name == "planner.reply"
+    attributes = {attribute.key: attribute.value for attribute in span.attributes}
+    assert attributes["gen_ai.operation.name"].string_value == "invoke_agent"
+    assert attributes["voice.intent"].string_value == "track-parcel"
+    assert "918273" not in str(span)
 
 
 async def test_health_checks_and_metrics_answer(serving: PlannerProcess) -> None:

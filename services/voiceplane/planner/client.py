@@ -1,4 +1,8 @@
-"""Ask the planner, from a call. When a replica dies another is asked, as long as nothing of the reply was used."""
+"""Ask the planner, from a call. When a replica dies another is asked, and continues the reply where it broke off.
+
+A request carries all state and a flow planner is deterministic, so another replica gives the same reply: the phrases
+that were already used are compared and left out. A reply that begins differently is not continued.
+"""
 
 import asyncio
 import contextlib
@@ -26,9 +30,9 @@ _FINAL = frozenset(
         grpc.StatusCode.UNAUTHENTICATED,
     }
 )
-# A dying replica and an error in the planner look alike (INTERNAL, UNKNOWN): a few tries tell them apart.
+# A dying replica and an error in the planner look alike (INTERNAL, UNKNOWN): they are told apart by time.
 _DOUBTFUL = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
-DOUBTFUL_TRIES = 4
+DOUBTFUL_S = 3.0  # Ray has taken a dead replica out of its routes by then
 
 
 class PlannerClient:
@@ -40,26 +44,33 @@ class PlannerClient:
         self._reply_s = reply_s
 
     async def reply(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
-        """Yield the reply; PlannerUnavailableError when none could be had in time, or it broke off."""
+        """Yield the reply; PlannerUnavailableError when it could not be had, or not continued, in time."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._reply_s
+        began = loop.time()
+        deadline = began + self._reply_s
         wire = convert.request_to_wire(request)
         metadata = (*telemetry.inject(), ("application", APPLICATION))
         backoff, tries = FIRST_BACKOFF_S, 0
+        used: list[ReplyEvent] = []  # a reply is a few phrases
         while True:
             stub = self._stubs[tries % len(self._stubs)]
             tries += 1
-            begun = False
+            again = iter(tuple(used))
             stream = stub.Reply(wire, timeout=max(0.05, deadline - loop.time()), metadata=metadata)
             try:
-                async for event in stream:
-                    begun = True
-                    yield convert.event_from_wire(event)
+                async for received in stream:
+                    event = convert.event_from_wire(received)
+                    before = next(again, None)
+                    if before is None:
+                        used.append(event)
+                        yield event
+                    elif before != event:
+                        raise PlannerUnavailableError("the planner: the reply broke off and cannot be continued")
                 return
             except grpc.aio.AioRpcError as error:
-                code = error.code()
-                hopeless = code in _FINAL or (code in _DOUBTFUL and tries >= DOUBTFUL_TRIES)
-                if begun or hopeless or loop.time() + backoff >= deadline:
+                code, now = error.code(), loop.time()
+                hopeless = code in _FINAL or (code in _DOUBTFUL and now - began > DOUBTFUL_S)
+                if hopeless or now + backoff >= deadline:
                     details = error.details() if code in _FINAL else code.name
                     raise PlannerUnavailableError(f"the planner: {details}") from error
             finally:
