@@ -17,6 +17,7 @@ from voiceplane.rpc.v1 import planner_pb2_grpc
 from voiceplane.runtime import grpc_server, telemetry
 
 REPLY_S = 10.0
+TRY_S = 2.0  # of one try: a request to a replica that just died may hang in the proxy; a good one takes 0.02 s
 FIRST_BACKOFF_S = 0.05
 MAX_BACKOFF_S = 0.8
 APPLICATION = "planner"
@@ -56,7 +57,7 @@ class PlannerClient:
             stub = self._stubs[tries % len(self._stubs)]
             tries += 1
             again = iter(tuple(used))
-            stream = stub.Reply(wire, timeout=max(0.05, deadline - loop.time()), metadata=metadata)
+            stream = stub.Reply(wire, timeout=max(0.05, min(TRY_S, deadline - loop.time())), metadata=metadata)
             try:
                 async for received in stream:
                     event = convert.event_from_wire(received)
