@@ -9,7 +9,8 @@ from voiceplane.media.playout import Playout
 from voiceplane.media.ports_pool import PortPool, PortsExhaustedError
 from voiceplane.media.receive import Receiver
 from voiceplane.media.resample import Upsampler, downsample
-from voiceplane.media.rtp import MalformedPacketError, RtpPacket, parse_rtcp, parse_rtp, serialize_rtp
+from voiceplane.media.rtcp import parse_rtcp
+from voiceplane.media.rtp import MalformedPacketError, RtpPacket, parse_rtp, serialize_rtp
 
 
 def packet(sequence: int, *, timestamp: int | None = None, ssrc: int = 7) -> RtpPacket:

@@ -111,8 +111,7 @@ async def test_wild_bytes_on_the_media_port_change_nothing() -> None:
     async with two_sessions("PCMU", 31700) as (one, two):
         for _ in range(2000):
             data = rng.bytes(int(rng.integers(0, 300)))
-            one._take_rtp(data, ("127.0.0.1", two.port))
-            one._take_rtcp(data)
+            one.take_datagram(data, ("127.0.0.1", two.port))
         await two.play(Pcm(tone(8000, 500.0, 0.3), 8000), ())
         heard = await collect(one, 0.6)
     assert np.abs(heard).max() > 4000

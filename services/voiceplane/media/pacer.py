@@ -1,19 +1,42 @@
 """One pacer for all calls of a process: every 20 ms, on time, one packet a call.
 
-A thread, so that no work of the event loop can delay it; the schedule is absolute, so lateness does not add up.
+A thread, so that no work of the event loop can delay it; the schedule is absolute, so lateness does not add up. A tick
+has two parts: shortly before its time each call's packet is prepared (taken from playout, encoded); on time it is only
+sent. Neither part may block or give up the interpreter lock (see wire.py).
 """
 
 import contextlib
+import logging
+import os
 import threading
 import time
-from collections.abc import Callable
+from bisect import bisect_left
 from dataclasses import dataclass
+from typing import Protocol
 
 from voiceplane.contract.audio import FRAME_MS
+from voiceplane.runtime.clock import Clock
+
+log = logging.getLogger(__name__)
 
 TICK_S = FRAME_MS / 1000
-BUCKETS_MS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
+LEAD_S = 0.004  # packets are prepared this long before they are sent: an interruption cannot be heard sooner
+BUCKETS_MS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 20.0, 50.0)
 MAX_BEHIND = 10  # ticks: after a stall of more than 200 ms the schedule starts anew instead of bursting
+REALTIME_PRIORITY = 10  # above every ordinary thread, below the kernel's own; needs CAP_SYS_NICE
+NICE = -10  # the second choice
+
+
+class Stream(Protocol):
+    """One call's outgoing packets; both are called on the pacer's thread and must not block."""
+
+    def prepare(self) -> None:
+        """Make the next packet."""
+        ...
+
+    def send(self) -> bool:
+        """Send it; False when there was none or the kernel refused it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +61,14 @@ class Lateness:
         return self.worst_ms
 
 
-Send = Callable[[], bool]  # send one packet if there is one; called on the pacer's thread, must not block
-
-
 class Pacer:
     """Start it once per process; calls join and leave."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         """Prepare; nothing runs yet."""
+        self._clock = clock
         self._lock = threading.Lock()
-        self._calls: tuple[Send, ...] = ()
+        self._streams: tuple[Stream, ...] = ()
         self._stop = threading.Event()
         self._counts = [0] * (len(BUCKETS_MS) + 1)
         self._worst_ms = 0.0
@@ -62,38 +83,68 @@ class Pacer:
         self._stop.set()
         self._thread.join(timeout=1.0)
 
-    def join(self, send: Send) -> None:
+    def join(self, stream: Stream) -> None:
         """Send for this call from the next tick on."""
         with self._lock:
-            self._calls = (*self._calls, send)
+            self._streams = (*self._streams, stream)
 
-    def leave(self, send: Send) -> None:
+    def leave(self, stream: Stream) -> None:
         """Send no more for this call."""
         with self._lock:
-            self._calls = tuple(call for call in self._calls if call != send)
+            self._streams = tuple(other for other in self._streams if other is not stream)
 
     def lateness(self) -> Lateness:
         """Return the measurements so far."""
         return Lateness(tuple(self._counts), self._worst_ms)
 
     def _run(self) -> None:
-        due = time.monotonic()
+        _raise_priority()
+        due = self._clock.monotonic()
         while not self._stop.is_set():
             due += TICK_S
-            wait = due - time.monotonic()
-            if wait > 0:
-                time.sleep(wait)
-            elif wait < -MAX_BEHIND * TICK_S:
-                due = time.monotonic()
-            for send in self._calls:
-                with contextlib.suppress(OSError):  # a full socket buffer or an unreachable peer is that call's loss
-                    if send():
-                        self._measure((time.monotonic() - due) * 1000)
+            if due - self._clock.monotonic() < -MAX_BEHIND * TICK_S:
+                due = self._clock.monotonic()
+            self._sleep_until(due - LEAD_S)
+            streams = self._streams
+            for stream in streams:
+                self._prepare(stream)
+            self._sleep_until(due)
+            for stream in streams:
+                if self._send(stream):
+                    self._measure((self._clock.monotonic() - due) * 1000)
+
+    def _sleep_until(self, when: float) -> None:
+        wait = when - self._clock.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+
+    def _prepare(self, stream: Stream) -> None:
+        try:
+            stream.prepare()
+        except Exception:  # one call's defect must not silence the others
+            log.exception("a stream failed and is paced no more")
+            self.leave(stream)
+
+    def _send(self, stream: Stream) -> bool:
+        try:
+            return stream.send()
+        except Exception:  # as above
+            log.exception("a stream failed and is paced no more")
+            self.leave(stream)
+            return False
 
     def _measure(self, late_ms: float) -> None:
-        self._worst_ms = max(self._worst_ms, late_ms)
-        for index, edge in enumerate(BUCKETS_MS):
-            if late_ms <= edge:
-                self._counts[index] += 1
-                return
-        self._counts[-1] += 1
+        if late_ms > self._worst_ms:
+            self._worst_ms = late_ms
+        self._counts[bisect_left(BUCKETS_MS, late_ms)] += 1
+
+
+def _raise_priority() -> None:
+    """Put this thread before ordinary ones where the system allows it; pacing works without, later under load."""
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(REALTIME_PRIORITY))
+        log.info("pacer runs with real-time priority")
+        return
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        log.info("pacer runs with raised priority")

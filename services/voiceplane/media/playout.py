@@ -1,7 +1,7 @@
 """What has left for the caller, to the sample: the queue before the wire, the fade, and the heard ledger.
 
 Fed by the call, emptied by the pacer's thread one frame a tick; a lock keeps both views whole. Never mixed: synthesized
-is what was queued, heard is what a frame carried out of here.
+is what was queued, heard is what the kernel took as a packet (`confirm`).
 """
 
 import threading
@@ -11,45 +11,77 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from voiceplane.contract.audio import WordTime
+from voiceplane.contract.audio import FRAME_MS, WordTime
+from voiceplane.media.ports import Heard
+from voiceplane.media.resample import downsample, upsample
 
-NOISE_LEVEL = 6.0  # comfort noise, standard deviation in steps of 16 bit: about -75 dBFS, not dead air
+Samples = npt.NDArray[np.int16]
+
 WORD_SLACK_MS = 40  # a word whose last 40 ms were cut was heard
+EDGE_MS = 4  # audio that begins or runs dry away from zero is led to zero over this, so that it does not click
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What the caller has heard of the agent's turn."""
+class OutFrame:
+    """20 ms on their way out; `samples` of them are the agent's, from the turn numbered `turn`."""
 
-    text: str
+    pcm: bytes
     samples: int
-    complete: bool
+    turn: int
 
 
 class Playout:
-    """The outgoing audio of one call at one sample rate, in frames of one ptime."""
+    """The outgoing audio of one call, in frames of 20 ms."""
 
-    def __init__(self, sample_rate: int, frame_samples: int) -> None:
-        """Start silent."""
-        self.sample_rate = sample_rate
-        self._frame_samples = frame_samples
+    def __init__(self, sample_rate: int, comfort_noise: float) -> None:
+        """Start silent; `comfort_noise` is its standard deviation in steps of 16 bit."""
         self._lock = threading.Lock()
-        self._queue: deque[npt.NDArray[np.int16]] = deque()
+        self._queue: deque[Samples] = deque()
         self._queued = 0  # samples in the queue
-        self._appended = 0  # samples of this turn given to us
+        self._in_flight = 0  # samples taken and not confirmed
+        self._appended = 0  # samples of this turn given to us and not dropped
         self._sent = 0  # samples of this turn that left
+        self._turn = 0
         self._words: list[tuple[str, float]] = []  # word, its last sample in this turn
+        self._cut = False
         self._held = False
-        noise = np.random.default_rng(1).normal(0.0, NOISE_LEVEL, 64 * frame_samples)
+        self._last = 0.0  # the last sample sent; 0 once led to zero
+        self._was_speech = False
+        self._level = comfort_noise
+        self._set_rate(sample_rate)
+
+    def _set_rate(self, sample_rate: int) -> None:
+        self.sample_rate = sample_rate
+        self._frame_samples = sample_rate * FRAME_MS // 1000
+        noise = np.random.default_rng(1).normal(0.0, self._level, 64 * self._frame_samples)
         self._noise = noise.astype(np.int16)
         self._noise_at = 0
+
+    def change_rate(self, sample_rate: int) -> None:
+        """Follow a codec change between 8 and 16 kHz: what waits is converted, the ledger keeps its place in time."""
+        with self._lock:
+            if sample_rate == self.sample_rate:
+                return
+            convert = upsample if sample_rate > self.sample_rate else downsample
+            ratio = sample_rate / self.sample_rate
+            waiting = self._take(self._queued)
+            converted = np.frombuffer(convert(waiting.astype("<i2").tobytes()), "<i2").astype(np.int16)
+            self._queue = deque([converted] if len(converted) else [])
+            self._queued = len(converted)
+            self._in_flight = round(self._in_flight * ratio)
+            self._sent = round(self._sent * ratio)
+            self._appended = self._sent + self._in_flight + self._queued
+            self._words = [(word, end * ratio) for word, end in self._words]
+            self._set_rate(sample_rate)
 
     def begin(self) -> None:
         """Begin a new turn of the agent: the ledger starts anew."""
         with self._lock:
             self._queue.clear()
             self._words.clear()
-            self._queued = self._appended = self._sent = 0
+            self._queued = self._in_flight = self._appended = self._sent = 0
+            self._cut = False
+            self._turn += 1
 
     def append(self, pcm: bytes, words: tuple[WordTime, ...]) -> None:
         """Queue audio with its words, whose times count from the start of this audio."""
@@ -59,14 +91,20 @@ class Playout:
             for word in words:
                 end = self._appended + max(word.start_ms, word.end_ms - WORD_SLACK_MS) * per_ms
                 self._words.append((word.text, end))
-            self._queue.append(samples)
+            if len(samples):
+                self._queue.append(samples)
             self._queued += len(samples)
             self._appended += len(samples)
 
     @property
+    def pending(self) -> int:
+        """Count the samples that have not left."""
+        return self._queued + self._in_flight
+
+    @property
     def queued_s(self) -> float:
-        """Return the seconds of audio that wait."""
-        return self._queued / self.sample_rate
+        """Return the seconds of audio that have not left."""
+        return self.pending / self.sample_rate
 
     @property
     def is_held(self) -> bool:
@@ -79,39 +117,61 @@ class Playout:
             self._held = held
 
     def clear(self, fade_ms: int) -> None:
-        """Fade out over the next `fade_ms` (raised cosine, no click) and drop the rest."""
+        """Fade out over the next `fade_ms` (raised cosine, no click) and drop the rest, also from the ledger."""
         with self._lock:
-            wanted = self.sample_rate * fade_ms // 1000
-            head = self._take(min(wanted, self._queued))
+            self._cut = self._cut or self.pending > 0
+            head = self._take(min(self.sample_rate * fade_ms // 1000, self._queued))
             self._queue.clear()
-            self._queued = 0
+            self._queued = len(head)
             if len(head):
                 curve = 0.5 + 0.5 * np.cos(np.linspace(0.0, np.pi, len(head)))
-                faded = np.rint(head * curve).astype(np.int16)
-                self._queue.append(faded)
-                self._queued = len(faded)
+                self._queue.append(np.rint(head * curve).astype(np.int16))
+            self._appended = self._sent + self._in_flight + self._queued
+            self._words = [(word, end) for word, end in self._words if end <= self._appended]
 
-    def next_frame(self) -> tuple[bytes, bool] | None:
-        """Give the pacer the next frame and whether it holds speech; None while on hold."""
+    def next_frame(self, *, pause: bool) -> OutFrame | None:
+        """Give the pacer's thread the next frame; comfort noise when nothing waits or in a `pause`, None on hold."""
         with self._lock:
             if self._held:
                 return None
-            samples = self._take(min(self._frame_samples, self._queued))
-            if not len(samples):
-                return self._comfort(self._frame_samples).tobytes(), False
-            self._sent += len(samples)
-            if len(samples) < self._frame_samples:
-                samples = np.concatenate([samples, self._comfort(self._frame_samples - len(samples))])
-            return samples.tobytes(), True
+            samples = self._take(0 if pause else min(self._frame_samples, self._queued))
+            count = len(samples)
+            self._in_flight += count
+            if count:
+                samples = self._led_in(samples)
+                self._last = float(samples[-1])
+            if count < self._frame_samples:
+                samples = np.concatenate([samples, self._quiet(self._frame_samples - count)])
+            self._was_speech = count == self._frame_samples
+            return OutFrame(samples.astype("<i2").tobytes(), count, self._turn)
+
+    def confirm(self, frame: OutFrame) -> tuple[int, int]:
+        """Enter a frame that has left into the ledger; return the samples pending before and after."""
+        with self._lock:
+            before = self.pending
+            if frame.turn == self._turn:
+                count = min(frame.samples, self._in_flight)
+                self._in_flight -= count
+                self._sent += count
+            return before, self.pending
+
+    def put_back(self, frame: OutFrame) -> None:
+        """Return a frame that will not leave to the head of the queue."""
+        with self._lock:
+            if frame.turn == self._turn and frame.samples:
+                self._queue.appendleft(np.frombuffer(frame.pcm, "<i2")[: frame.samples].astype(np.int16))
+                self._queued += frame.samples
+                self._in_flight -= frame.samples
 
     def heard(self) -> Heard:
         """Return the words of this turn whose sound has left."""
         with self._lock:
             words = [word for word, end in self._words if end <= self._sent]
-            return Heard(" ".join(words), self._sent, len(words) == len(self._words))
+            whole = not self._cut and len(words) == len(self._words)
+            return Heard(" ".join(words), self._sent, whole)
 
-    def _take(self, count: int) -> npt.NDArray[np.int16]:
-        parts: list[npt.NDArray[np.int16]] = []
+    def _take(self, count: int) -> Samples:
+        parts: list[Samples] = []
         while count > 0:
             first = self._queue.popleft()
             if len(first) > count:
@@ -122,9 +182,23 @@ class Playout:
             count -= len(first)
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int16)
 
-    def _comfort(self, count: int) -> npt.NDArray[np.int16]:
+    def _led_in(self, samples: Samples) -> Samples:
+        if self._was_speech:
+            return samples
+        edge = min(len(samples), self.sample_rate * EDGE_MS // 1000)
+        out = samples.copy()
+        out[:edge] = np.rint(samples[:edge] * np.linspace(0.0, 1.0, edge, endpoint=False))
+        return out
+
+    def _quiet(self, count: int) -> Samples:
         if self._noise_at + count > len(self._noise):
             self._noise_at = 0
         start = self._noise_at
         self._noise_at += count
-        return self._noise[start : start + count]
+        out = self._noise[start : start + count].copy()
+        if self._last:
+            edge = min(count, self.sample_rate * EDGE_MS // 1000)
+            lead_out = np.linspace(self._last, 0.0, edge)
+            out[:edge] = np.clip(out[:edge] + lead_out, -32768, 32767)
+            self._last = 0.0
+        return out
