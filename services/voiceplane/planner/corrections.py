@@ -68,14 +68,24 @@ def corrected(known: str, text: str, length: int | None) -> str | None:
 
 
 def finished(partial: str, text: str, length: int) -> str | None:
-    """Complete digits by "the last one is zero": the answer to "what is the other digit?", unless it puts right."""
+    """Complete digits by an utterance that could be taken for a correction of them; None when it is one.
+
+    That is "the last one is zero" after "what is the other digit?", and "219, no, 210", which puts itself right.
+    """
     lowered = text.lower().strip()
-    found = _PLACE.search(lowered)
-    if found is None or MARKER.search(lowered) or found["place"] not in ("last", "final"):
-        return None
     missing = length - len(partial)
-    value = best_run(_IS.sub("", lowered[found.end() :]), missing)
-    return partial + value if missing == _COUNTS.get(found["count"] or "", 1) == len(value) else None
+    first, *others = MARKER.split(lowered)
+    value = ""
+    if others:
+        began = best_run(first, missing)
+        again = partial.startswith(began) or began.startswith(partial)
+        value = "" if again else said_digits(lowered, missing)
+    else:
+        found = _PLACE.search(lowered)
+        ends = found is not None and found["place"] in ("last", "final")
+        if found is not None and ends and _COUNTS.get(found["count"] or "", 1) == missing:
+            value = best_run(_IS.sub("", lowered[found.end() :]), missing)
+    return partial + value if len(value) == missing else None
 
 
 def _placed(known: str, text: str) -> str | None:

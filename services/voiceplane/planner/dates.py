@@ -57,15 +57,20 @@ _WEEKDAY = re.compile(
 )
 _TENS = re.compile(rf"\b(twenty|thirty)[ -]({_any(_UNITS)}|{_any(list(_ORDINALS)[:9])})\b")
 _NEGATED = re.compile(
-    rf"\b(?:not|isn'?t|can'?t do|except|but not) (?:on |the |next |this )*(?:{_any(_WEEKDAYS)}|{_NUMBER}|today"
+    rf"\b(?:not|isn'?t|can'?t do|except|but not|(?:any ?day|anything|every ?day) but) "
+    rf"(?:on |the |next |this )*(?:{_any(_WEEKDAYS)}|{_NUMBER}|today"
     rf"|tomorrow)\b"
 )
+
+
+# "from Friday to Monday" leaves Friday; "a week from Friday" does not.
+_LEFT = re.compile(r"(?<!\bdays )(?<!\bday )(?<!\bweeks )(?<!\bweek )\bfrom [^,;]{1,40}? to (?=\S)")
 
 
 def find_date(text: str, today: datetime.date, *, day_first: bool = False) -> datetime.date | None:
     """Return the date a text means, today or later; of several corrected ones the last. None when it names none."""
     lowered = _TENS.sub(r"\1-\2", text.lower().replace("’", "'"))
-    kept = _NEGATED.sub(" ", lowered)
+    kept = _NEGATED.sub(" ", _LEFT.sub(" ", lowered))
     for part in reversed(MARKER.split(kept)):
         try:
             date = _find(part.strip(), today, day_first=day_first)

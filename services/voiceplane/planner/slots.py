@@ -15,13 +15,16 @@ _YES = re.compile(
     r"|uh[ -]?huh|mm[ -]?hm+|indeed|affirmative|do it|perfect|fine|great|good|please|you got it|true|you bet"
     r"|that(?:'?s| is| would be| sounds| will be| works)?\W+(?:right|correct|it|fine|good|great|perfect|okay|ok"
     r"|for me|works)"
-    r"|(?:it|that) (?:is|does|works)|i (?:do|am|would|think so|guess so|confirm)|it'?s (?:correct|right|fine))\b",
+    r"|(?:it|that) (?:is|does|works)|i (?:do(?! not)|am(?! not)|would|think so|guess so|confirm)"
+    r"|it'?s (?:correct|right|fine))\b",
     re.I,
 )
 _NO = re.compile(
-    r"^\W*(?:(?:oh|um|uh|well|and|hmm|actually|sorry)\W+)*(?:no|nope|nah|naw|not|don'?t|negative|wrong|incorrect|never"
-    r"|cancel|nothing|false|forget it|stop|neither|none|i'?m (?:good|fine|done|okay)|i (?:do not|don'?t|would "
-    r"not|wouldn'?t)"
+    r"^\W*(?:(?:oh|um|uh|well|and|hmm|actually|sorry)\W+)*(?:no(?! idea| clue)|nope|nah|naw|not(?! sure| certain)"
+    r"|don'?t|negative|wrong|incorrect|never"
+    r"|cancel|nothing|false|forget it|stop|neither|none|i'?m (?:good|fine|done|okay)|i (?:would not|wouldn'?t"
+    r"|(?:do not|don'?t)(?! (?:know|remember|understand)))|i(?:'?m| am) not(?! sure| certain)"
+    r"|(?:that|it) (?:does not|doesn'?t)"
     r"|(?:that|it)(?:'?s| is|s)? ?(?:not|isn'?t|wrong|incorrect|all)|(?:that|it) isn'?t)\b",
     re.I,
 )
