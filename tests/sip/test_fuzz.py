@@ -9,7 +9,7 @@ import random
 from collections import deque
 
 from voiceplane.sip.admission import Limits
-from voiceplane.sip.events import CallEnded, CallOffered, Output, Send
+from voiceplane.sip.events import CallEnded, CallOffered, Confirmed, Output, Send
 from voiceplane.sip.framing import BrokenStreamError, Framer
 from voiceplane.sip.message import MalformedSipError, Peer, Request, Response, parse
 from voiceplane.sip.sdp import LocalMedia, UnacceptableSdpError, agree, read
@@ -143,8 +143,35 @@ def test_no_input_raises_and_a_live_call_survives_them_all() -> None:
             sent = caller.agent.tick(caller.now)
             check_sent(sent)
             answers += answers_to(sent, dice)
+        if count % 5_000 == 0:
+            check_bounded(caller)
     assert live.key in caller.agent.state.dialogs
     assert [m.status_code for m in caller.send(caller.text("BYE")) if isinstance(m, Response)] == [200]
+    check_next_call(caller)
+
+
+def check_bounded(caller: Caller) -> None:
+    """What is kept is of the last 32 s: about 3,000 inputs. Kept for ever, it would be more than 10,000 requests."""
+    state = caller.agent.state
+    assert len(state.dialogs) <= state.limits.max_calls
+    assert state.server.waiting < 2_000
+    assert state.client.waiting < 200
+    assert state.take() == []  # nothing stays in the outbox
+
+
+def check_next_call(caller: Caller) -> None:
+    """After the storm each call is ended, all is forgotten in time, and a new caller is answered."""
+    state = caller.agent.state
+    for dialog in list(state.dialogs.values()):
+        caller.agent.calls.hang_up(dialog, caller.now)
+    check_sent(caller.agent.take())
+    caller.wait(70)  # our 200 waits 32 s for its ACK, then our BYE 32 s for its answer
+    assert (len(state.dialogs), state.server.waiting, state.client.waiting) == (0, 0, 0)
+    caller.call_id, caller.to_tag, caller.cseq = "after-the-storm", "", 0
+    caller.events.clear()
+    assert caller.call().status_code == 200
+    assert any(isinstance(event, Confirmed) for event in caller.events)
+    check_alive(caller)
 
 
 def some_tag(caller: Caller, live: str) -> str:
