@@ -118,10 +118,12 @@ async def test_hold_stops_the_agent_and_resume_brings_it_back(running: Any) -> N
 
 async def test_speech_that_dies_in_a_call_is_bridged_and_the_call_goes_on(running: Any) -> None:
     async with Phone(running.endpoints.sip) as call:
-        voice = FliteVoice()
+        sound = await FliteVoice().speak(ASKS)
         await call.wait_for_agent_silence(timeout_s=20)
-        running.kill("speech")
-        await call.say(await voice.speak(ASKS))
+        saying = asyncio.create_task(call.say(sound))
+        await asyncio.sleep(max(0.0, sound.duration_ms / 1000 - 0.5))
+        running.kill("speech")  # half a second before the last word: it is away when the turn ends
+        await saying
         await call.wait_for_agent_silence(timeout_s=60, quiet_ms=8000)
         call_id = call.leg.dialog.remote_session_id
     record, _ = await running.record(call_id)
