@@ -45,8 +45,9 @@ class Playout:
         self._words: list[tuple[str, float]] = []  # word, its last sample in this turn
         self._cut = False
         self._held = False
-        self._last = 0.0  # the last sample sent; 0 once led to zero
-        self._was_speech = False
+        self._last = 0.0  # the last sample of speech; 0 once it is being led to zero
+        self._lead_out = np.zeros(0)  # what still has to be mixed in for that
+        self._since_quiet = 0  # samples of speech since the last that was none
         self._level = comfort_noise
         self._set_rate(sample_rate)
 
@@ -127,7 +128,9 @@ class Playout:
                 curve = 0.5 + 0.5 * np.cos(np.linspace(0.0, np.pi, len(head)))
                 self._queue.append(np.rint(head * curve).astype(np.int16))
             self._appended = self._sent + self._in_flight + self._queued
-            self._words = [(word, end) for word, end in self._words if end <= self._appended]
+            kept = [(word, end) for word, end in self._words if end <= self._appended]
+            self._cut = self._cut or len(kept) < len(self._words)
+            self._words = kept
 
     def next_frame(self, *, pause: bool) -> OutFrame | None:
         """Give the pacer's thread the next frame; comfort noise when nothing waits or in a `pause`, None on hold."""
@@ -142,7 +145,7 @@ class Playout:
                 self._last = float(samples[-1])
             if count < self._frame_samples:
                 samples = np.concatenate([samples, self._quiet(self._frame_samples - count)])
-            self._was_speech = count == self._frame_samples
+            self._since_quiet = self._since_quiet + count if count == self._frame_samples else 0
             return OutFrame(samples.astype("<i2").tobytes(), count, self._turn)
 
     def confirm(self, frame: OutFrame) -> tuple[int, int]:
@@ -183,22 +186,27 @@ class Playout:
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int16)
 
     def _led_in(self, samples: Samples) -> Samples:
-        if self._was_speech:
+        edge = self.sample_rate * EDGE_MS // 1000
+        if self._since_quiet >= edge:
             return samples
-        edge = min(len(samples), self.sample_rate * EDGE_MS // 1000)
+        count = min(len(samples), edge - self._since_quiet)
         out = samples.copy()
-        out[:edge] = np.rint(samples[:edge] * np.linspace(0.0, 1.0, edge, endpoint=False))
-        return out
+        out[:count] = np.rint(samples[:count] * (self._since_quiet + np.arange(count)) / edge)
+        return self._led_out(out)
 
     def _quiet(self, count: int) -> Samples:
         if self._noise_at + count > len(self._noise):
             self._noise_at = 0
         start = self._noise_at
         self._noise_at += count
-        out = self._noise[start : start + count].copy()
         if self._last:
-            edge = min(count, self.sample_rate * EDGE_MS // 1000)
-            lead_out = np.linspace(self._last, 0.0, edge)
-            out[:edge] = np.clip(out[:edge] + lead_out, -32768, 32767)
+            self._lead_out = np.linspace(self._last, 0.0, self.sample_rate * EDGE_MS // 1000)
             self._last = 0.0
+        return self._led_out(self._noise[start : start + count].copy())
+
+    def _led_out(self, out: Samples) -> Samples:
+        count = min(len(out), len(self._lead_out))
+        if count:
+            out[:count] = np.clip(out[:count] + self._lead_out[:count], -32768, 32767)
+            self._lead_out = self._lead_out[count:]
         return out
