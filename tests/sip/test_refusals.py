@@ -2,7 +2,7 @@
 
 import pytest
 
-from voiceplane.sip.events import CallOffered, Send
+from voiceplane.sip.events import CallOffered, ReferProgress, Send
 from voiceplane.sip.message import Peer, Request, Response
 from voiceplane.testing.caller import SDP, Caller, statuses
 
@@ -226,3 +226,28 @@ def test_a_flood_of_requests_does_not_keep_a_caller_from_hanging_up(monkeypatch:
     fresh = Caller(call_id="new")
     assert caller.agent.receive(fresh.invite(), Peer("203.0.113.9", 5060), caller.now) == []
     assert statuses(caller.send(caller.text("BYE"))) == [200]
+
+
+@pytest.mark.parametrize("body", ["", OFFER])
+def test_a_request_that_is_cut_anywhere_opens_no_call(body: str) -> None:
+    whole = Caller().text("INVITE", headers="Record-Route: <sip:192.0.2.7;lr>\r\n", body=body)
+    for end in range(len(whole)):
+        caller = Caller()
+        outputs = caller.agent.receive(whole[:end], caller.peer, caller.now)
+        assert all(isinstance(o, Send) and o.data.startswith(b"SIP/2.0 400 ") for o in outputs), whole[:end]
+        assert caller.agent.state.dialogs == {}
+    assert statuses(caller.send(whole)) == [100]
+
+
+def test_a_response_that_is_cut_in_its_headers_answers_nothing() -> None:
+    caller = Caller()
+    caller.call()
+    caller.agent.calls.refer(caller.dialog, "sip:queue@192.0.2.3", "", caller.now)
+    (refer,) = caller.take(caller.agent.take())
+    copied = "".join(f"{name}: {refer.get_header(name)}\r\n" for name in ("Via", "From", "To", "Call-ID", "CSeq"))
+    answer = f"SIP/2.0 603 Decline\r\n{copied}".encode()
+    caller.events.clear()
+    caller.send(answer)
+    assert caller.events == []
+    caller.send(answer + b"\r\n")
+    assert caller.events == [ReferProgress(caller.dialog.key, 603, final=True)]

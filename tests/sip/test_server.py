@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import logging
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
+from aiosipua.headers import CSeq
 
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.sip import server as shell
@@ -200,6 +203,37 @@ async def test_a_packet_with_an_impossible_port_does_not_close_the_socket() -> N
         assert await way.status() == 200
         way.put(Caller(call_id="after").text("OPTIONS"))
         assert await way.status() == 200
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_garbage_beside_a_live_call_neither_ends_it_nor_stops_the_next(
+    transport: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    dice = random.Random(3261)
+    caller = Caller(call_id="live")
+    async with running() as state, line(state.server.port, transport) as way:
+        way.put(caller.invite())
+        assert await way.status() == 100
+        call = await asyncio.wait_for(state.calls.get(), WAIT_S)
+        call.accept("127.0.0.1", 20000)
+        target = (await way.response()).to_addr
+        caller.to_tag = (target.tag if target else "") or ""
+        way.put(caller.text("ACK", cseq=1, branch="z9hG4bK-ack"))
+        whole = Caller(call_id="cut").invite()
+        for _ in range(60):
+            async with line(state.server.port, transport) as hostile:
+                hostile.put(dice.randbytes(dice.randrange(1, 1400)))
+                hostile.put(whole[: dice.randrange(1, len(whole))])
+                if isinstance(hostile.send, asyncio.StreamWriter):
+                    hostile.send.transport.abort()  # a reset in the middle of a message
+        way.put(caller.text("UPDATE"))
+        while (answer := await way.response()).cseq != CSeq(2, "UPDATE"):
+            assert answer.status_code == 200  # our 200 may have come again before its ACK
+        assert answer.status_code == 200 and state.server.active == 1
+        async with line(state.server.port, transport) as other:
+            other.put(Caller(call_id="next").invite())
+            assert await other.status() == 100
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 async def test_a_fault_in_the_agent_is_logged_and_the_server_goes_on(

@@ -20,6 +20,7 @@ BRANCH_COOKIE = "z9hG4bK"
 NIL_UUID = "0" * 32
 
 _REQUEST_LINE = re.compile(rb"([A-Za-z0-9.!%*_+`'~-]{1,32}) ([^\s\x00-\x1f\x7f]+) SIP/(\d{1,3}\.\d{1,3})[ \t]*\r?")
+_HEAD_END = re.compile(rb"\n\r?\n")  # the empty line of RFC 3261 section 7
 _CSEQ = re.compile(r"(\d{1,10})\s+(\S+)")
 _LENGTH = re.compile(r"\d{1,6}")
 _REST = r":[^\s<>\"\x00-\x1f\x7f]+"
@@ -90,10 +91,15 @@ def parse(data: bytes) -> SipRequest | SipResponse:
         message = SipMessage.parse(data)
     except (ValueError, IndexError, RecursionError) as error:
         raise MalformedSipError("no SIP message") from error
+    cut = _HEAD_END.search(data) is None  # what stood after the cut is unknown: a route, a body
     if isinstance(message, SipResponse):
+        if cut:
+            raise MalformedSipError("a response without the end of its headers")
         _check_response(message)
         return message
     _check_via(message)
+    if cut:
+        raise MalformedSipError("the headers have no end", message)
     line = _REQUEST_LINE.fullmatch(data.split(b"\n", 1)[0])
     if line is None:
         raise MalformedSipError("the request line cannot be read", message)
