@@ -90,7 +90,7 @@ def voiced(samples: int) -> np.ndarray:
     """Give a harmonic sound of 120 Hz, as a vowel is."""
     times = np.arange(samples) / 8000
     parts = [4000 / k * np.sin(2 * np.pi * 120 * k * times) for k in range(1, 8)]
-    return np.sum(parts, axis=0).astype("<i2")
+    return np.asarray(np.sum(parts, axis=0), dtype="<i2")
 
 
 @given(st.integers(0, 66), st.integers(1, 3))
