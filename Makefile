@@ -20,8 +20,8 @@ test: setup
 	@pytest -q
 
 check: setup
-	ruff format --check services tests
-	ruff check services tests
+	ruff format --check services operator tests
+	ruff check services operator tests
 	mypy
 	lint-imports
 	@.ci/check-lengths
