@@ -1,7 +1,8 @@
 """Recognize speech with whisper on ctranslate2. Plain module: Triton's asr model and tests import it.
 
 The encoder sees only the audio and 2 s of silence instead of 30 s: a third of the time, the same words. Less padding
-makes the decoder loop ("yes yes yes").
+makes the decoder loop ("yes yes yes"), in a few of a hundred utterances also 2 s: then it is asked again with more,
+and with timestamps, which make it loop less but cost tokens.
 """
 
 import json
@@ -13,8 +14,10 @@ import ctranslate2
 import numpy as np
 import tokenizers
 from logmel import HOP, SAMPLE_RATE, log_mel
+from repeats import loop, most_tokens, without_loop
 
 PAD_S = 2.0
+MORE_PAD_S = 3.5  # for a text that repeats itself: what was really said twice is heard twice again
 MAX_S = 28.0
 SECONDS_PER_POSITION = 0.02  # one encoder position
 NO_SPEECH = 0.6  # openai/whisper's thresholds
@@ -38,28 +41,34 @@ class Recognizer:
 
     def recognize(self, audios, hints):
         """Recognize several int16 arrays at once; return for each a dict of text, words and probabilities."""
-        features = [self._features(audio) for audio in audios]
+        answers, again = self._recognize(audios, hints, PAD_S)
+        for index in again:
+            (answers[index],), _ = self._recognize([audios[index]], [hints[index]], MORE_PAD_S, timestamps=True)
+        return answers
+
+    def _recognize(self, audios, hints, pad_s, *, timestamps=False):
+        """Return the answers, and which of them repeat themselves."""
+        features = [self._features(audio, pad_s) for audio in audios]
         frames = max(feature.shape[1] for feature in features)
         batch = np.stack([np.pad(f, ((0, 0), (0, frames - f.shape[1])), constant_values=f.min()) for f in features])
         encoded = self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(batch)))
-        prompts = [self._prompt(hint) for hint in hints]
-        results = self._generate(encoded, prompts)
-        answers = []
-        for index, (result, audio) in enumerate(zip(results, audios, strict=True)):
-            tokens = [t for t in result.sequences_ids[0] if t < self._end]
-            row = (
-                encoded
-                if len(audios) == 1
-                else self._model.encode(
-                    ctranslate2.StorageView.from_array(np.ascontiguousarray(batch[index : index + 1]))
-                )
-            )
-            answers.append(self._answer(row, tokens, result, len(audio)))
-        return answers
+        prompts = [self._prompt(hint)[: -1 if timestamps else None] for hint in hints]
+        voiced = [_voiced_s(audio) for audio in audios]
+        results = self._generate(encoded, prompts, most_tokens(max(voiced)))
+        rows = [encoded] if len(audios) == 1 else _rows(encoded)
+        answers, again = [], []
+        for row, result, audio, voiced_s in zip(rows, results, audios, voiced, strict=True):
+            tokens = [token for token in result.sequences_ids[0] if token < self._end]
+            words, ends = self._split(tokens)
+            if loop(words) is not None:
+                again.append(len(answers))
+            kept = without_loop(words, voiced_s)
+            answers.append(self._answer(row, tokens[: ends[kept - 1] if kept else 0], result, len(audio)))
+        return answers, again
 
-    def _features(self, audio):
+    def _features(self, audio, pad_s):
         samples = audio[-int(MAX_S * SAMPLE_RATE) :].astype(np.float32) / 32768.0
-        padded = np.concatenate([samples, np.zeros(int(PAD_S * SAMPLE_RATE), np.float32)])
+        padded = np.concatenate([samples, np.zeros(int(pad_s * SAMPLE_RATE), np.float32)])
         surplus = len(padded) % (2 * HOP)  # the encoder halves the frames
         return log_mel(padded[: len(padded) - surplus])
 
@@ -69,9 +78,9 @@ class Recognizer:
         words = self._tokenizer.encode(" " + hint, add_special_tokens=False).ids[-100:]
         return [self._previous, *words, *self._start, self._plain]
 
-    def _generate(self, encoded, prompts):
+    def _generate(self, encoded, prompts, most):
         if len({len(prompt) for prompt in prompts}) == 1:
-            return self._model.generate(encoded, prompts, **_DECODING)
+            return self._model.generate(encoded, prompts, max_length=len(prompts[0]) + most, **_DECODING)
         raise ValueError("prompts of one batch must have one length")
 
     def _answer(self, encoded, tokens, result, samples):
@@ -85,6 +94,13 @@ class Recognizer:
         words = [word for word in self._words(tokens, aligned) if word[1] < samples * 1000 / SAMPLE_RATE - 20]
         answer["text"], answer["words"] = _NOISE.sub("", " ".join(word[0] for word in words)).strip(), words
         return answer
+
+    def _split(self, tokens):
+        """Return the words, and for each the index one past its last token."""
+        pieces = [self._tokenizer.decode([token]) for token in tokens]
+        firsts = [i for i, piece in enumerate(pieces) if i == 0 or piece.startswith(" ")]
+        ends = [*firsts[1:], len(tokens)]
+        return ["".join(pieces[first:end]) for first, end in zip(firsts, ends[: len(firsts)], strict=True)], ends
 
     def _is_hallucinated(self, text, answer):
         if answer["no_speech"] > NO_SPEECH and answer["logprob"] < MIN_LOGPROB:
@@ -113,12 +129,24 @@ class Recognizer:
 
 _DECODING = {
     "beam_size": 1,
-    "max_length": 448,
     "return_scores": True,
     "return_no_speech_prob": True,
     "suppress_blank": True,
     "repetition_penalty": 1.1,
 }
+
+
+def _voiced_s(audio):
+    """Return the seconds that are within 35 dB of the loudest 20 ms."""
+    frames = audio[: len(audio) // 320 * 320].reshape(-1, 320).astype(np.float32)
+    power = np.mean(frames**2, axis=1)
+    return float(np.count_nonzero(power > max(100.0, power.max(initial=0.0) * 10**-3.5)) * 0.02)
+
+
+def _rows(encoded):
+    """Cut a batch's encoding into encodings of one."""
+    whole = np.array(encoded)
+    return [ctranslate2.StorageView.from_array(np.ascontiguousarray(row[None])) for row in whole]
 
 
 def to_json(answer):

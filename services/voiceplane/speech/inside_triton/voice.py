@@ -1,54 +1,110 @@
-"""Synthesize speech with Piper, phrase by phrase, at the rate that is asked for. Piper is GPL-3: it stays in Triton."""
+"""Synthesize speech with Piper in a stream: the first 280 ms are out before the rest is computed. Used by tts.
+
+Piper is GPL-3: it stays in Triton.
+"""
+
+import json
 
 import numpy as np
 from phrases import split_phrases
-from piper import PiperVoice, SynthesisConfig
-from scipy.signal import resample_poly
+from piper import PiperVoice
+from piper.config import PiperConfig
+from piper_parts import FRAME_SAMPLES, PiperParts
+from rates import RateChanger
+from word_places import word_ends
 
 TARGET_RMS = 0.1  # -20 dBFS: the usual speech level of a phone line
+FIRST_FRAMES = 24  # 280 ms: shorter costs more in all, longer is heard later
+GROWTH = 2  # each piece is twice as long as the one before: it is ready before the last has been heard
+LEAD_S = 0.03  # of Piper's silence before the first sound; the caller would wait for more
+_PAUSES = " ,.;:!?"
+_CALIBRATION = "The quick brown fox jumps over the lazy dog, and then it rests."
 
 
 class Voice:
     """One loaded Piper voice."""
 
-    def __init__(self, path):
-        """Load NAME.onnx with NAME.onnx.json beside it."""
-        self._voice = PiperVoice.load(path)
+    def __init__(self, path, threads=2):
+        """Load NAME.onnx with NAME.onnx.json beside it, and find the gain that gives the usual level."""
+        with open(f"{path}.json", encoding="utf-8") as file:
+            config = PiperConfig.from_dict(json.load(file))
+        self._piper = PiperVoice(session=None, config=config)  # its phonemes; the network is ours
+        self._parts = PiperParts(path, threads)
+        self._rate = config.sample_rate
+        self._scales = [config.noise_scale, config.length_scale, config.noise_w_scale]
+        self._gain = 1.0
+        sample = np.concatenate([piece for piece, _ in self._sentence(_CALIBRATION, 1.0)])
+        voiced = sample[np.abs(sample) > 0.01]
+        self._gain = TARGET_RMS / max(1e-3, float(np.sqrt(np.mean(voiced**2))))
 
     def speak(self, text, sample_rate, speed):
-        """Yield (int16 samples, [[word, start_ms, end_ms], ...]) for each phrase of the text."""
-        config = SynthesisConfig(length_scale=1.0 / speed)
-        for phrase in split_phrases(text):
-            for chunk in self._voice.synthesize(phrase, syn_config=config):
-                samples = _trim(chunk.audio_float_array, chunk.sample_rate)
-                samples = _level(_resampled(samples, chunk.sample_rate, sample_rate))
-                yield (samples * 32767).astype(np.int16), self._word_times(phrase, samples, sample_rate)
+        """Yield (int16 samples, [[word, start_ms, end_ms], ...]); a word is given with the piece in which it ends."""
+        for phrase in split_phrases(text.replace("[[", " ").replace("]]", " ")):  # piper takes these as phonemes
+            changer = RateChanger(self._rate, sample_rate)
+            given, pending = 0, []
+            for piece, words in self._sentence(phrase, speed):
+                pending += words
+                out = changer.push(piece)
+                if len(out):
+                    yield self._piece(out, given, pending, sample_rate, whole=False)
+                    given += len(out)
+            out = changer.finish()
+            if len(out) or pending:
+                yield self._piece(out, given, pending, sample_rate, whole=True)
 
-    def _word_times(self, phrase, samples, sample_rate):
-        """Place words by their share of the phonemes: Piper's public voices carry no alignment."""
-        words = phrase.split()
-        weights = [max(1, sum(len(s) for s in self._voice.phonemize(word))) for word in words]
-        voiced = np.flatnonzero(np.abs(samples) > 0.01)
-        first, last = (voiced[0], voiced[-1] + 1) if len(voiced) else (0, len(samples))
-        edges = first + np.concatenate([[0], np.cumsum(weights)]) / sum(weights) * (last - first)
-        edges = edges * 1000.0 / sample_rate
-        return [[word, float(edges[i]), float(edges[i + 1])] for i, word in enumerate(words)]
+    def _piece(self, samples, given, pending, rate, *, whole):
+        """Cut the words that end in this piece from those pending; their times count from its start."""
+        offset_ms, end_ms = given * 1000 / rate, (given + len(samples)) * 1000 / rate
+        ended = [word for word in pending if whole or word[2] <= end_ms]
+        del pending[: len(ended)]
+        times = [[word, start - offset_ms, end - offset_ms] for word, start, end in ended]
+        return (np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16), times
 
+    def _sentence(self, phrase, speed):
+        """Yield (float samples, words with times in ms from the phrase's start) at the voice's own rate."""
+        words, phonemes = phrase.split(), [p for part in self._piper.phonemize(phrase) for p in part]
+        ids, ends = self._ids(phonemes)
+        scales = [self._scales[0], self._scales[1] / speed, self._scales[2]]
+        frames, durations = self._parts.frames(ids, scales)
+        edges = np.concatenate([[0], np.cumsum(durations)]) * FRAME_SAMPLES * 1000 / self._rate  # ms, by id
+        times = self._word_times(words, phonemes, ends, edges)
+        total, first, count, lead_ms = frames.shape[2], 0, FIRST_FRAMES, None
+        while first < total:
+            last = min(total, first + count)
+            if total - last < FIRST_FRAMES // 2:
+                last = total
+            samples = self._parts.sound(frames, first, last) * self._gain
+            if lead_ms is None:
+                cut = self._lead(samples)
+                samples, lead_ms = samples[cut:], cut * 1000 / self._rate
+                times = [[word, max(0.0, s - lead_ms), max(0.0, e - lead_ms)] for word, s, e in times]
+            yield samples, times if first == 0 else []
+            first, count = last, count * GROWTH
 
-def _trim(samples, rate):
-    """Cut Piper's silence before the first sound to 30 ms: the caller would wait for it."""
-    voiced = np.flatnonzero(np.abs(samples) > 0.004)
-    return samples[max(0, voiced[0] - rate * 30 // 1000) :] if len(voiced) else samples
+    def _lead(self, samples):
+        voiced = np.flatnonzero(np.abs(samples) > 0.004 * self._gain)
+        return max(0, int(voiced[0]) - int(LEAD_S * self._rate)) if len(voiced) else 0
 
+    def _ids(self, phonemes):
+        """Return the ids as Piper makes them, and for each phoneme the index one past its last id."""
+        ids = self._piper.phonemes_to_ids(phonemes)
+        known = self._piper.config.phoneme_id_map
+        position, ends = len(known["^"]) + len(known["_"]), []
+        for phoneme in phonemes:
+            if phoneme in known:
+                position += len(known[phoneme]) + len(known["_"])
+            ends.append(min(position, len(ids)))
+        return ids, ends
 
-def _resampled(samples, source, target):
-    divisor = np.gcd(source, target)
-    return resample_poly(samples, target // divisor, source // divisor) if source != target else samples
-
-
-def _level(samples):
-    voiced = samples[np.abs(samples) > 0.01]
-    if not len(voiced):
-        return samples
-    gain = TARGET_RMS / max(1e-4, float(np.sqrt(np.mean(voiced**2))))
-    return np.clip(samples * min(gain, 0.98 / max(1e-4, float(np.abs(samples).max()))), -1.0, 1.0)
+    def _word_times(self, words, phonemes, ends, edges):
+        """Place each word by the phonemes that are its own."""
+        alone = [[p for part in self._piper.phonemize(word) for p in part] for word in words]
+        lasts = word_ends(phonemes, alone)
+        times, start = [], 0.0
+        for word, last in zip(words, lasts, strict=True):
+            while last and phonemes[last - 1] in _PAUSES:
+                last -= 1
+            end = max(start, float(edges[ends[last - 1]])) if last else start
+            times.append([word, start, end])
+            start = end
+        return times  # a pause before a word is counted as its beginning: only ends decide what was heard
