@@ -48,7 +48,7 @@ async def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals)
             while read_endpoints(folder) is None:  # noqa: ASYNC110 - another process writes it
                 await asyncio.sleep(0.05)
             running = family(process.pid)
-            assert len(running) == 3
+            assert len(running) == 4  # the command, its two parts and its keeper
             process.send_signal(number)
             _, err = await process.communicate()
     finally:

@@ -15,9 +15,13 @@ from voiceplane.cli.state import Endpoints
 from voiceplane.cli.voices import open_speech
 from voiceplane.contract.load import Bundle
 from voiceplane.runtime import grpc_server
+from voiceplane.speech.server import shared_memory
 
 PARCELS_HOST = "parcels.support.svc"  # the name that docs/examples/parcel-desk.yaml calls
 LOCAL = "127.0.0.1"
+# At the end the gateway goes first: it finishes its calls, for which it needs the others. Records goes last: the others
+# hand over what they still hold.
+TIERS = {"gateway": 2, "speech": 1, "planner": 1, "tools": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,16 @@ def plan(bundle: Bundle, options: StackOptions) -> tuple[tuple[Part, ...], Endpo
         ),
     }
     # All start at once: the gateway says itself that it is ready only when what it needs answers.
+    leftovers = {"speech": (shared_memory(int(grpc["speech"].rpartition(":")[2])),)}
     parts = [
-        Part(name, command, _readiness(name, grpc[name]), ready_timeout_s=300.0 if name == "planner" else 120.0)
+        Part(
+            name,
+            command,
+            _readiness(name, grpc[name]),
+            ready_timeout_s=300.0 if name == "planner" else 120.0,
+            tier=TIERS.get(name, 0),
+            leftovers=leftovers.get(name, ()),
+        )
         for name, command in commands.items()
     ]
     if parcels:

@@ -1,6 +1,8 @@
-"""Start and end one operating system process with everything it started. Used by stack.py; kills nothing else.
+"""Start and end one operating system process with everything it started. Used by stack.py and keeper.py.
 
 A process is named by its id and its start time, so that an id which the kernel gave to somebody else is left alone.
+What a process starts is found by three signs, since each alone can be lost: the parent's id (lost when the parent
+dies first), the session (lost by setsid) and a mark in the environment (lost when the environment is overwritten).
 """
 
 import asyncio
@@ -10,7 +12,9 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+MARK = "VOICEPLANE_PART"  # STACK/PART in the environment of each process of a stack
 _POLL_S = 0.05
+_GONE_S = 3.0  # what the kernel may take to end killed processes, and a dying parent to start no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,44 +25,61 @@ class ProcessName:
     started: int
 
 
-def _stat(pid: int) -> tuple[int, int, str] | None:
-    """Read parent id, start time and state of a process (proc(5), fields 4, 22 and 3)."""
+@dataclass(frozen=True, slots=True)
+class _Stat:
+    """What proc(5) says of a process: fields 4, 6 and 22; ended ones (Z, X) are left out."""
+
+    parent: int
+    session: int
+    started: int
+
+
+def _stat(pid: int) -> _Stat | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
     fields = text.rpartition(")")[2].split()
-    return int(fields[1]), int(fields[19]), fields[0]
+    return _Stat(int(fields[1]), int(fields[3]), int(fields[19])) if fields[0] not in "ZX" else None
+
+
+def _running() -> dict[int, _Stat]:
+    found = ((int(entry), _stat(int(entry))) for entry in os.listdir("/proc") if entry.isdigit())
+    return {pid: stat for pid, stat in found if stat is not None}
 
 
 def family(pid: int) -> frozenset[ProcessName]:
-    """Return a process and all its descendants that are alive now."""
-    children: dict[int, list[ProcessName]] = {}
-    found: set[ProcessName] = set()
-    for entry in os.listdir("/proc"):
-        stat = _stat(int(entry)) if entry.isdigit() else None
-        if stat is None or stat[2] in "ZX":
-            continue
-        name = ProcessName(int(entry), stat[1])
-        children.setdefault(stat[0], []).append(name)
-        if name.pid == pid:
-            found.add(name)
-    waiting = [pid]
-    while waiting:
-        for child in children.get(waiting.pop(), ()):
-            if child not in found:
-                found.add(child)
-                waiting.append(child.pid)
+    """Return a process, all its descendants and all that is in its session, as far as they are alive now."""
+    running = _running()
+    ours = {each for each, stat in running.items() if each == pid or stat.session == pid}
+    grown = True
+    while grown:
+        more = {each for each, stat in running.items() if stat.parent in ours} - ours
+        grown = bool(more)
+        ours |= more
+    return frozenset(ProcessName(each, running[each].started) for each in ours)
+
+
+def marked(mark: str) -> frozenset[ProcessName]:
+    """Return the processes whose mark is this; one that ends in a slash stands for all parts of a stack."""
+    ending = b"" if mark.endswith("/") else b"\0"
+    sign = f"\0{MARK}={mark}".encode() + ending
+    found = set()
+    for pid, stat in _running().items():
+        with contextlib.suppress(OSError):
+            if sign in b"\0" + Path(f"/proc/{pid}/environ").read_bytes():
+                found.add(ProcessName(pid, stat.started))
     return frozenset(found)
 
 
 def alive(name: ProcessName) -> bool:
     """Say whether exactly this process still runs."""
     stat = _stat(name.pid)
-    return stat is not None and stat[1] == name.started and stat[2] not in "ZX"
+    return stat is not None and stat.started == name.started
 
 
-def _signal(names: frozenset[ProcessName], number: signal.Signals) -> None:
+def send(names: frozenset[ProcessName], number: signal.Signals) -> None:
+    """Send a signal to exactly these processes, as far as they still run."""
     for name in names:
         if alive(name):
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -79,7 +100,7 @@ async def start(command: tuple[str, ...], log: Path, environment: dict[str, str]
         )
 
 
-async def end(process: asyncio.subprocess.Process, *, grace_s: float) -> None:
+async def end(process: asyncio.subprocess.Process, mark: str, *, grace_s: float) -> None:
     """Ask a process to end by SIGTERM; after the grace, kill it and whatever it left behind."""
     relatives = family(process.pid)
     if process.returncode is None:
@@ -90,7 +111,15 @@ async def end(process: asyncio.subprocess.Process, *, grace_s: float) -> None:
                 while process.returncode is None:
                     relatives |= family(process.pid)  # what it starts while it ends is ours too
                     await asyncio.sleep(_POLL_S)
-    left = relatives | family(process.pid)
-    _signal(left, signal.SIGKILL)
+    await kill(mark, relatives | family(process.pid))
     if process.returncode is None:
         await process.wait()
+
+
+async def kill(mark: str, known: frozenset[ProcessName] = frozenset()) -> None:
+    """Kill these and all that bear the mark, until none is left: one may start another while it is being killed."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GONE_S):
+            while left := frozenset(name for name in known | marked(mark) if alive(name)):
+                send(left, signal.SIGKILL)
+                await asyncio.sleep(_POLL_S / 5)

@@ -4,6 +4,9 @@ Knows nothing of voiceplane; parts.py says which processes there are. `async wit
 """
 
 import asyncio
+import secrets
+import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -11,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from voiceplane.cli import processes
+from voiceplane.cli import keeper, processes
 from voiceplane.runtime.clock import Clock, SystemClock
 
 
@@ -25,6 +28,8 @@ class Part:
     after: tuple[str, ...] = ()  # parts that must be ready before this one starts
     ready_timeout_s: float = 120.0
     environment: dict[str, str] = field(default_factory=dict)
+    tier: int = 0  # at the end the highest tier stops first, all of a tier at once
+    leftovers: tuple[str, ...] = ()  # absolute patterns of files outside TMPDIR that a killed process leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,9 @@ class Stack:
                 raise ValueError(f"{part.name} waits for {', '.join(sorted(missing))}, which is no part")
         self._parts, self._logs, self._report = parts, logs, report
         self._settings = settings or StackSettings()
+        self.mark = f"{secrets.token_hex(8)}/"  # in the environment of every process of this stack
+        self._keeper: asyncio.subprocess.Process | None = None
+        self.scratch = Path()  # holds each part's TMPDIR; goes with the stack
         self.states = dict.fromkeys(names, State.WAITING)
         self._was_ready = {name: asyncio.Event() for name in names}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
@@ -85,10 +93,13 @@ class Stack:
     async def __aenter__(self) -> Self:
         """Start all parts and return when each is ready; StackFailedError when one cannot be."""
         self.failed = asyncio.get_running_loop().create_future()
-        for part in self._parts:
-            self._watchers.append(asyncio.create_task(self._watch(part), name=f"watch {part.name}"))
+        # Directly below /tmp: a socket's path may have no more than 107 bytes (unix(7)).
+        self.scratch = Path(tempfile.mkdtemp(prefix="vp-", dir="/tmp"))
         everyone = asyncio.gather(*(event.wait() for event in self._was_ready.values()))
         try:
+            await self._start_keeper()
+            for part in self._parts:
+                self._watchers.append(asyncio.create_task(self._watch(part), name=f"watch {part.name}"))
             outcomes: set[asyncio.Future[Any]] = {everyone, self.failed}
             await asyncio.wait(outcomes, return_when=asyncio.FIRST_COMPLETED)
             if self.failed.done():
@@ -108,7 +119,7 @@ class Stack:
         await self._stop()
 
     async def _stop(self) -> None:
-        """End the watchers, then the processes, the last started first; a second cancellation does not leave any."""
+        """End the watchers, then the processes tier by tier; a second cancellation does not leave any."""
         ending = asyncio.create_task(self._end_all(), name="stop the stack")
         while not ending.done():
             try:
@@ -118,14 +129,39 @@ class Stack:
                     raise
         ending.result()
 
+    async def _start_keeper(self) -> None:
+        """Start the process that cleans up if we are killed; closing its standard input lets it go."""
+        patterns = (pattern for part in self._parts for pattern in part.leftovers)
+        facts = (self.mark, str(self._settings.grace_s), str(self.scratch), *patterns)
+        self._keeper = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", keeper.__name__, *facts),
+            stdin=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+
     async def _end_all(self) -> None:
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
-        for part in reversed(self._parts):
-            process = self._processes.pop(part.name, None)
-            if process is not None:
-                await processes.end(process, grace_s=self._settings.grace_s)
+        for tier in sorted({part.tier for part in self._parts}, reverse=True):
+            await asyncio.gather(*(self._end(part) for part in self._parts if part.tier == tier))
+        await processes.kill(self.mark)
+        if self._keeper is not None and self._keeper.stdin is not None:
+            self._keeper.stdin.close()
+            await self._keeper.wait()
+
+    def _environment(self, part: Part) -> dict[str, str]:
+        """Add the mark by which all it starts is found, and a temporary folder that goes with it."""
+        folder = self.scratch / part.name
+        folder.mkdir(exist_ok=True)
+        return {processes.MARK: self.mark + part.name, "TMPDIR": str(folder), **part.environment}
+
+    async def _end(self, part: Part) -> None:
+        """End a part with all it started, then remove the files it left."""
+        process = self._processes.get(part.name)
+        if process is not None:
+            await processes.end(process, self.mark + part.name, grace_s=self._settings.grace_s)
+            keeper.sweep(self.scratch / part.name, part.leftovers)
 
     async def _watch(self, part: Part) -> None:
         """Keep one part running until cancelled; give up when it never gets ready."""
@@ -136,7 +172,7 @@ class Stack:
         while True:
             started = clock.monotonic()
             self.states[part.name] = State.STARTING
-            process = await processes.start(part.command, self.log(part.name), part.environment)
+            process = await processes.start(part.command, self.log(part.name), self._environment(part))
             self._processes[part.name] = process
             problem = await self._until_ready(part, process, started)
             if problem is None:
@@ -146,7 +182,7 @@ class Stack:
                 await process.wait()
                 problem = f"exited with status {process.returncode}"
             self.states[part.name] = State.CRASHED
-            await processes.end(process, grace_s=settings.grace_s)
+            await self._end(part)
             crashes += 1
             if not self._was_ready[part.name].is_set() and crashes >= settings.early_crashes:
                 self._give_up(part, problem)

@@ -139,8 +139,9 @@ class LocalRay:
     def __init__(self, settings: PlannerSettings) -> None:
         """Prepare; nothing runs yet."""
         self._settings = settings
-        # Ray's socket paths must stay short: a folder directly below the system's temporary one.
-        self._folder = tempfile.mkdtemp(prefix="vp-ray-", dir="/tmp")
+        # The path of a socket may have no more than 107 bytes (unix(7)), and Ray appends about 65.
+        short = len(tempfile.gettempdir()) <= 28
+        self._folder = tempfile.mkdtemp(prefix="ray-" if short else "vp-ray-", dir=None if short else "/tmp")
 
     def start(self) -> None:
         """Start Ray and the application; returns when every replica serves."""

@@ -27,6 +27,11 @@ class ServerSettings:
     threads: int = 2
 
 
+def shared_memory(grpc_port: int) -> str:
+    """Return the pattern of the memory that this server's Python models share with it; a killed server leaves it."""
+    return f"/dev/shm/voiceplane-speech-{grpc_port}-*"
+
+
 def write_repository(profile: Profile, target: Path) -> None:
     """Write the model repository of a profile: the committed one, with the paths of the profile's models."""
     for model in profile.models():
@@ -65,6 +70,7 @@ def command(environment: TritonEnvironment, repository: Path, settings: ServerSe
         f"--metrics-address={settings.host}",
         f"--metrics-port={settings.metrics_port}",
         f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
+        f"--backend-config=python,shm-region-prefix-name={Path(shared_memory(settings.grpc_port)).name.rstrip('*')}",
         "--exit-on-error=false",  # a model that does not load is told by readiness, the others serve
         *(traces if settings.traces_url else []),
     ]
@@ -78,6 +84,9 @@ def become_server(profile: Profile, settings: ServerSettings) -> None:
     repository = Path(tempfile.gettempdir()) / f"voiceplane-speech-{settings.grpc_port}"
     if repository.exists():
         shutil.rmtree(repository)
+    left = Path(shared_memory(settings.grpc_port))
+    for path in left.parent.glob(left.name):  # of a killed server that had our port
+        path.unlink(missing_ok=True)
     write_repository(profile, repository)
     arguments = command(environment, repository, settings)
     os.execve(arguments[0], arguments, environment.variables(settings.threads))
