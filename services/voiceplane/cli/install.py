@@ -1,13 +1,18 @@
 """`voiceplane install`: models and Triton's own environment, fetched once, outside of the tree."""
 
 import argparse
+import contextlib
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from voiceplane.runtime.clock import Clock, SystemClock
 from voiceplane.runtime.models import ModelUnavailableError, catalogue, fetch
 from voiceplane.speech import environment
 
+STILL_S = 10.0  # seconds without a line after which people ask themselves whether it hangs
 EPILOG = """examples:
   voiceplane install            fetch what is missing; a second run takes a second
 
@@ -39,11 +44,35 @@ def run(options: argparse.Namespace) -> int:
 
 def install_all(clock: Clock | None = None) -> None:
     """Fetch every model of the catalogue and Triton; ModelUnavailableError says what could not be had."""
-    clock = clock or SystemClock()
-    began = clock.monotonic()
+    with _progress(clock or SystemClock()) as progress:
+        fetch(iter(catalogue().values()), progress)
+        environment.install(progress)
 
-    def progress(line: str) -> None:
-        print(f"[{clock.monotonic() - began:5.1f} s] {line}", file=sys.stderr, flush=True)
 
-    fetch(iter(catalogue().values()), progress)
-    environment.install(progress)
+@dataclass(slots=True)
+class _Step:
+    line: str = ""
+    told: float = 0.0
+
+
+@contextlib.contextmanager
+def _progress(clock: Clock) -> Iterator[Callable[[str], None]]:
+    """Give a function that prints a step with the time since now; a step that takes long is said again."""
+    began, done, step = clock.monotonic(), threading.Event(), _Step()
+
+    def tell(line: str) -> None:
+        step.line, step.told = line, clock.monotonic()
+        print(f"[{step.told - began:5.1f} s] {line}", file=sys.stderr, flush=True)
+
+    def remind() -> None:
+        while not done.wait(1.0):
+            if step.line and clock.monotonic() - step.told >= STILL_S:
+                tell(f"still {step.line.removeprefix('still ')}")
+
+    reminder = threading.Thread(target=remind, name="progress", daemon=True)
+    reminder.start()
+    try:
+        yield tell
+    finally:
+        done.set()
+        reminder.join()
