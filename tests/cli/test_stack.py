@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from voiceplane.cli.processes import ProcessName, alive, family
-from voiceplane.cli.stack import Part, Stack, StackFailedError, StackSettings, State
+from voiceplane.cli.stack import Part, PartBrokenError, Stack, StackFailedError, StackSettings, State
 
 QUICK = StackSettings(grace_s=1.0, poll_s=0.02, first_backoff_s=0.05, longest_backoff_s=0.2)
 
@@ -131,6 +131,18 @@ async def test_a_part_that_is_never_ready_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(StackFailedError, match="was not ready in"):
         async with Stack((slow,), tmp_path, lambda line: None, settings):
             pass
+
+
+async def test_a_part_that_says_itself_that_it_is_broken_is_not_started_again(tmp_path: Path) -> None:
+    async def ready() -> bool:
+        raise PartBrokenError("cannot serve: turn at x: no such file")
+
+    said: list[str] = []
+    broken = Part("speech", (sys.executable, "-c", "import time; time.sleep(600)"), ready)
+    with pytest.raises(StackFailedError, match="speech cannot serve: turn at x: no such file"):
+        async with Stack((broken,), tmp_path, said.append, QUICK):
+            pass
+    assert said == []
 
 
 def test_a_wrong_order_is_refused(tmp_path: Path) -> None:

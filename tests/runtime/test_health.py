@@ -31,6 +31,15 @@ async def test_probes_and_metrics_answer() -> None:
         assert (await asyncio.to_thread(_get, port, "/etc/passwd"))[0] == 404
 
 
+async def test_what_is_lacking_is_read_from_readyz_while_the_process_is_alive() -> None:
+    lacking: str | None = "speech at 127.0.0.1:8001 does not answer"
+    with health.serve(0, ready=lambda: True, why_not=lambda: lacking) as port:
+        assert await asyncio.to_thread(_get, port, "/readyz") == (503, f"{lacking}\n")
+        assert (await asyncio.to_thread(_get, port, "/healthz"))[0] == 200
+        lacking = None
+        assert (await asyncio.to_thread(_get, port, "/readyz"))[0] == 200
+
+
 async def test_a_process_whose_event_loop_hangs_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "LOOP_ANSWER_S", 0.2)
     with health.serve(0, ready=lambda: True) as port:

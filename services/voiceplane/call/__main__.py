@@ -63,7 +63,10 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
 async def _serve(bundle: Bundle, options: argparse.Namespace) -> None:
     stop = shutdown.stop_event()
     async with open_gateway(bundle, _settings(options)) as (gateway, sip_port, grpc_port):
-        with health.serve(options.metrics_port, "127.0.0.1", ready=lambda: not stop.is_set()) as metrics_port:
+        probes = health.serve(
+            options.metrics_port, "127.0.0.1", ready=lambda: not stop.is_set(), why_not=lambda: gateway.problem
+        )
+        with probes as metrics_port:
             sys.stdout.write(f"ready sip={sip_port} grpc={grpc_port} metrics={metrics_port}\n")
             sys.stdout.flush()
             await gateway.serve(stop)

@@ -28,6 +28,7 @@ from voiceplane.sip.state import AgentSettings
 from voiceplane.speech.cache import PhraseCache, VoiceChoice
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.speech.errors import SpeechError
+from voiceplane.speech.health import SpeechWatch
 from voiceplane.speech.profiles import load_profile
 from voiceplane.speech.vad import SileroModel
 from voiceplane.tools.client import open_client as open_tools
@@ -58,20 +59,28 @@ class GatewaySettings:
 class Gateway:
     """A running gateway: its calls and its doors."""
 
-    def __init__(self, site: Site, sip: SipServer) -> None:
+    def __init__(self, site: Site, sip: SipServer, watch: SpeechWatch) -> None:
         """Answer what `sip` admits."""
         self._site = site
         self._sip = sip
+        self._watch = watch
+
+    @property
+    def problem(self) -> str | None:
+        """Say what calls would lack now, if anything: no new ones are taken then."""
+        return self._watch.problem
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Answer calls until `stop`; then refuse new ones, finish the live ones, and return."""
         async with asyncio.TaskGroup() as calls:
             accepting = calls.create_task(self._accept(calls), name="accept")
+            watching = calls.create_task(self._watch.run(), name="watch speech")
             await stop.wait()
             self.drain()
             log.info("draining", extra={"live_calls": len(self._site.hub.live())})
             await self._site.hub.drained()
             accepting.cancel()
+            watching.cancel()
 
     def drain(self) -> None:
         """Refuse new calls: 503 with Retry-After, to OPTIONS too."""
@@ -124,15 +133,24 @@ async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterat
         agent = UserAgent(AgentSettings(settings.advertised_host, settings.sip_port), settings.limits)
         server = SipServer(agent, clock, refused=lambda event: CALLS_REFUSED.labels(str(event.status)).inc())
         sip = await stack.enter_async_context(server.listening(settings.sip_host, settings.sip_port))
-        gateway = Gateway(site, sip)
+
+        async def speech_changed(problem: str | None) -> None:
+            sip.pause(problem is not None)
+            await rpc.ready(problem is None and not sip.draining)
+
+        watch = SpeechWatch(speech.look, speech_changed)
+        gateway = Gateway(site, sip, watch)
         service = CallsService(site.hub, drain=gateway.drain, draining=lambda: sip.draining)
         rpc = await stack.enter_async_context(
             grpc_server.serve(
                 lambda server: calls_pb2_grpc.add_CallsServicer_to_server(service, server),
                 host=settings.grpc_host,
                 port=settings.grpc_port,
+                ready=False,
             )
         )
+        await watch.begin()
+        await rpc.ready(watch.problem is None)
         yield gateway, sip.port, rpc.port
 
 

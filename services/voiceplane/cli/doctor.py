@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from voiceplane.cli.ports import SIP_PORT, is_free
+from voiceplane.cli.running import see
 from voiceplane.cli.state import read_endpoints, stack_folder
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.runtime.models import ModelUnavailableError, cache_root, catalogue
@@ -21,8 +22,10 @@ from voiceplane.speech.environment import libpython_folder, triton_environment
 
 EPILOG = """examples:
   voiceplane doctor
-  voiceplane doctor --quiet     only what is not in order
+  voiceplane doctor --quiet                   only what is not in order
+  voiceplane doctor --speech 10.0.0.7:8001    the models of a Triton that runs elsewhere, and why one is not loaded
 
+A stack that runs on this machine is asked too.
 exit status: 0 all that a stack needs is here, 1 something needed is missing; optional things never fail
 """
 _NEEDED_BYTES = 4 << 30  # Ray about 1 GiB, Triton with three models about 1 GiB, the rest, and air
@@ -65,12 +68,17 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--quiet", action="store_true", help="print only what is not in order")
+    parser.add_argument("--speech", metavar="HOST:PORT", help="ask this Triton; several separated by commas")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run every check and print a line for each."""
     found = [finding for check in CHECKS for finding in check()]
+    found += [
+        _found(seen.what, seen.serves, seen.detail, seen.remedy)
+        for seen in see(options.speech, read_endpoints(stack_folder()))
+    ]
     for finding in found:
         if options.quiet and finding.verdict is Verdict.OK:
             continue

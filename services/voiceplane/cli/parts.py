@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voiceplane.cli.ports import free_ports, sip_port
-from voiceplane.cli.stack import Part
+from voiceplane.cli.stack import Part, PartBrokenError
 from voiceplane.cli.state import Endpoints
-from voiceplane.cli.voices import open_speech
 from voiceplane.contract.load import Bundle
 from voiceplane.runtime import grpc_server
+from voiceplane.speech.client import TritonSpeech
+from voiceplane.speech.health import judge
 from voiceplane.speech.server import shared_memory
 
 PARCELS_HOST = "parcels.support.svc"  # the name that docs/examples/parcel-desk.yaml calls
@@ -106,8 +107,12 @@ def plan(bundle: Bundle, options: StackOptions) -> tuple[tuple[Part, ...], Endpo
 
 def _readiness(name: str, target: str) -> Callable[[], Awaitable[bool]]:
     async def models_ready() -> bool:
-        async with open_speech(target) as speech:
-            return speech is not None
+        async with TritonSpeech((target,)) as speech:
+            servers = await speech.look()
+        lacking = judge(servers)
+        if lacking is not None and not servers[0].problem:  # Triton answers only when it has tried to load every model
+            raise PartBrokenError(f"cannot serve: {lacking}")
+        return lacking is None
 
     async def healthy() -> bool:
         return await grpc_server.healthy(target)

@@ -59,6 +59,10 @@ class StackFailedError(Exception):
     """A part could not be started; the message has the end of its log."""
 
 
+class PartBrokenError(Exception):
+    """Raised by `Part.ready`: the part runs and says that it will never be ready; starting it again is no help."""
+
+
 class Stack:
     """A set of parts under one supervisor."""
 
@@ -174,7 +178,13 @@ class Stack:
             self.states[part.name] = State.STARTING
             process = await processes.start(part.command, self.log(part.name), self._environment(part))
             self._processes[part.name] = process
-            problem = await self._until_ready(part, process, started)
+            try:
+                problem = await self._until_ready(part, process, started)
+            except PartBrokenError as error:
+                if not self._was_ready[part.name].is_set():
+                    self._give_up(part, str(error))
+                    return
+                problem = str(error)
             if problem is None:
                 self.states[part.name] = State.READY
                 self._was_ready[part.name].set()

@@ -91,7 +91,13 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def serve(
-    register: Callable[[grpc.aio.Server], None], *, host: str, port: int, grace_s: float = 5.0, traced: bool = True
+    register: Callable[[grpc.aio.Server], None],
+    *,
+    host: str,
+    port: int,
+    grace_s: float = 5.0,
+    traced: bool = True,
+    ready: bool = True,
 ) -> AsyncIterator[Server]:
     """Serve until the block ends, then finish requests in flight within `grace_s`. OSError when the port is taken."""
     interceptors = (TraceInterceptor(),) if traced else ()
@@ -108,7 +114,7 @@ async def serve(
         raise OSError(f"cannot listen on {host}:{port}: is the port taken?") from error
     await server.start()
     running = Server(server, health, bound)
-    await running.ready(True)
+    await running.ready(ready)
     try:
         yield running
     finally:

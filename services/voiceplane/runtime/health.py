@@ -40,8 +40,14 @@ def _alive(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 @contextlib.contextmanager
-def serve(port: int, host: str = "127.0.0.1", *, ready: Callable[[], bool]) -> Iterator[int]:
-    """Serve until the block ends; yield the bound port. `ready` is called from another thread and must not block."""
+def serve(
+    port: int, host: str = "127.0.0.1", *, ready: Callable[[], bool], why_not: Callable[[], str | None] = lambda: None
+) -> Iterator[int]:
+    """Serve until the block ends; yield the bound port.
+
+    `ready` and `why_not` are called from another thread and must not block. A reason makes /readyz fail and is its
+    body, so that whoever asks why no call comes in reads it there.
+    """
     loop = asyncio.get_running_loop()
     metrics = make_wsgi_app()
 
@@ -53,9 +59,12 @@ def serve(port: int, host: str = "127.0.0.1", *, ready: Callable[[], bool]) -> I
         if path not in ("/healthz", "/readyz"):
             start_response("404 Not Found", [("Content-Type", "text/plain")])
             return [b"no such path\n"]
-        good = _alive(loop) and (path == "/healthz" or ready())
+        good, reason = _alive(loop), None
+        if path == "/readyz":
+            reason = why_not()
+            good = good and ready() and reason is None
         start_response("200 OK" if good else "503 Service Unavailable", [("Content-Type", "text/plain")])
-        return [b"ok\n" if good else b"not now\n"]
+        return [b"ok\n" if good else f"{reason or 'not now'}\n".encode()]
 
     server = make_server(host, port, answer, server_class=_Server, handler_class=_QuietHandler)
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)

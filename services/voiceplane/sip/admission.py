@@ -1,4 +1,4 @@
-"""May one more call come in? Pure: calls, rate and draining in, a refusal or nothing out."""
+"""May one more call come in? Pure: calls, rate and a closed door in, a refusal or nothing out."""
 
 from dataclasses import dataclass, replace
 
@@ -29,12 +29,18 @@ class Refusal:
     reason: str  # bounded word for metrics
 
 
-def admit(limits: Limits, bucket: Bucket, *, active: int, draining: bool, now: float) -> tuple[Bucket, Refusal | None]:
-    """Decide about one INVITE at `now`; a refused one costs no token."""
+DRAINING = Refusal(503, 60, "draining")  # this gateway will not come back
+PAUSED = Refusal(503, 5, "not-ready")  # a back end is away; it may be back soon
+
+
+def admit(
+    limits: Limits, bucket: Bucket, *, active: int, closed: Refusal | None, now: float
+) -> tuple[Bucket, Refusal | None]:
+    """Decide about one INVITE at `now`; a refused one costs no token. `closed` refuses every one."""
     refilled = min(float(limits.burst), bucket.tokens + (now - bucket.at) * limits.calls_per_second)
     bucket = Bucket(refilled, now)
-    if draining:
-        return bucket, Refusal(503, 60, "draining")
+    if closed is not None:
+        return bucket, closed
     if active >= limits.max_calls:
         return bucket, Refusal(503, 5, "full")
     if bucket.tokens < 1.0:

@@ -90,6 +90,10 @@ class SipServer:
         """Refuse new calls from now on: 503 with Retry-After, to OPTIONS too."""
         self._agent.state.draining = True
 
+    def pause(self, paused: bool) -> None:
+        """Refuse new calls for now, or no longer: 503 with a short Retry-After, to OPTIONS too."""
+        self._agent.state.paused = paused
+
     @property
     def draining(self) -> bool:
         """Say whether new calls are refused."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from voiceplane.sip.admission import Bucket, Limits
+from voiceplane.sip.admission import DRAINING, PAUSED, Bucket, Limits, Refusal
 from voiceplane.sip.dialog import Dialog
 from voiceplane.sip.events import Output
 from voiceplane.sip.transactions import ClientTransactions, ServerTransactions
@@ -31,10 +31,16 @@ class AgentState:
     limits: Limits
     bucket: Bucket
     draining: bool = False
+    paused: bool = False
     dialogs: dict[str, Dialog] = field(default_factory=dict)
     server: ServerTransactions = field(default_factory=ServerTransactions)
     client: ClientTransactions = field(default_factory=ClientTransactions)
     _out: list[Output] = field(default_factory=list)
+
+    @property
+    def closed(self) -> Refusal | None:
+        """Return why no call may come in whatever the load is, if so."""
+        return DRAINING if self.draining else PAUSED if self.paused else None
 
     def put(self, output: Output) -> None:
         """Add to what leaves."""

@@ -1,7 +1,6 @@
 """Ask Triton: the only place that knows tritonclient. Several endpoints: the next one is asked when one is away."""
 
 import asyncio
-import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -19,9 +18,10 @@ from voiceplane.contract.audio import Pcm, WordTime
 from voiceplane.runtime import telemetry
 from voiceplane.runtime.metrics import OPERATION
 from voiceplane.speech.errors import SpeechError, SpeechRefusedError, SpeechTimedOutError, SpeechUnavailableError
+from voiceplane.speech.health import MODELS, ModelState, ServerState, shortened
 from voiceplane.speech.ports import InferenceTiming, RecognizedWord, SpeechChunk, Transcript, TurnVerdict
 
-MODELS = ("asr", "turn", "tts")
+INDEX_S = 2.0  # a server that is busy with a model's start may take a second to say so
 _AWAY = ("UNAVAILABLE", "not healthy", "unknown model", "no available versions", "not ready", "shutting down")
 _SPANS = telemetry.tracer("voiceplane.speech")
 
@@ -60,14 +60,23 @@ class TritonSpeech:
         for client in self._clients.values():
             await client.close()
 
+    async def look(self) -> tuple[ServerState, ...]:
+        """Ask each server at once what it serves, and why not."""
+        return tuple(await asyncio.gather(*(self._look_at(endpoint) for endpoint in self._endpoints)))
+
+    async def _look_at(self, endpoint: str) -> ServerState:
+        try:
+            async with asyncio.timeout(INDEX_S):
+                index = await self._clients[endpoint].get_model_repository_index(client_timeout=INDEX_S)
+        except (InferenceServerException, grpc.aio.AioRpcError, TimeoutError):
+            return ServerState(endpoint, "does not answer: it is down or starting")
+        states = (ModelState(m.name, m.state == "READY", shortened(m.reason or m.state.lower())) for m in index.models)
+        return ServerState(endpoint, "", tuple(states))
+
     async def health(self) -> dict[str, bool]:
         """Say for each model whether some endpoint serves it."""
-        ready = dict.fromkeys(MODELS, False)
-        for client in self._clients.values():
-            for model in MODELS:
-                with contextlib.suppress(InferenceServerException, TimeoutError):
-                    ready[model] = ready[model] or bool(await client.is_model_ready(model, client_timeout=1.0))
-        return ready
+        servers = await self.look()
+        return {model: any(server.model(model).ready for server in servers) for model in MODELS}
 
     async def recognize(self, audio: bytes, *, hints: str = "") -> Transcript:
         """Recognize 16 kHz s16le audio."""
