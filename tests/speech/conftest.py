@@ -1,5 +1,6 @@
 """A real Triton with the models of cpu-small, once for all tests here, and what tests need to make and stop others."""
 
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -23,7 +24,8 @@ def make_triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
         names = ("--grpc-port", "--http-port", "--metrics-port")
         options = [text for name, port in zip(names, ports, strict=True) for text in (name, str(port))]
         command = [sys.executable, "-m", "voiceplane.speech", "serve", *options]
-        made.append(Triton(command, f"127.0.0.1:{ports[0]}", folder / f"{len(made)}.log"))
+        environment = {**os.environ, "TMPDIR": str(folder)}  # its model repository goes with the test's files
+        made.append(Triton(command, f"127.0.0.1:{ports[0]}", folder / f"{len(made)}.log", environment))
         return made[-1]
 
     yield make

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voiceplane.speech.client import TritonSpeech
+from voiceplane.speech.server import shared_memory
 
 START_S = 60.0
 
@@ -42,6 +43,9 @@ class Triton:
                 self.process.kill()
                 self.process.wait()
             self.process = None
+            left = Path(shared_memory(int(self.endpoint.rpartition(":")[2])))
+            for path in left.parent.glob(left.name):  # a killed server leaves it
+                path.unlink()
 
     async def until(self, *models: str) -> None:
         """Wait until these models are ready."""

@@ -14,7 +14,7 @@ import tritonclient.grpc.aio as triton
 from opentelemetry.trace import Span, SpanKind, use_span
 from tritonclient.utils import InferenceServerException
 
-from voiceplane.contract.audio import Pcm, WordTime
+from voiceplane.contract.audio import BYTES_PER_SAMPLE, Pcm, WordTime
 from voiceplane.runtime import telemetry
 from voiceplane.runtime.metrics import OPERATION
 from voiceplane.speech.errors import SpeechError, SpeechRefusedError, SpeechTimedOutError, SpeechUnavailableError
@@ -213,6 +213,8 @@ def _headers(span: Span) -> dict[str, str]:
 
 
 def _samples(audio: bytes) -> triton.InferInput:
+    if len(audio) % BYTES_PER_SAMPLE:
+        raise SpeechRefusedError(f"{len(audio)} bytes are no whole 16-bit samples: a frame was cut on its way here")
     return _numbers("AUDIO", np.frombuffer(audio, "<i2"), np.int16, "INT16")
 
 

@@ -1,0 +1,89 @@
+"""What Piper in the real Triton says: in a stream, with word times, of any text, and no longer than it is wanted."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from voiceplane.speech.client import SpeechDeadlines, TritonSpeech
+from voiceplane.speech.errors import SpeechRefusedError, SpeechTimedOutError, SpeechUnavailableError
+from voiceplane.speech.ports import SpeechChunk
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+REPLY = "Your parcel is out for delivery, and it should arrive today before six. Is there anything else I can do?"
+LONG = ("Your parcel is on its way to you now. " * 53)[:2000]  # about 100 s of speech
+
+
+async def say(speech: TritonSpeech, text: str, rate: int = 8000) -> list[SpeechChunk]:
+    return [chunk async for chunk in speech.synthesize(text, "joe", sample_rate=rate)]
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000])
+async def test_speech_streams_with_each_word_in_its_place(speech: TritonSpeech, rate: int) -> None:
+    chunks = await say(speech, REPLY, rate)
+    assert len(chunks) > 3
+    first, total = chunks[0].pcm.duration_ms, sum(chunk.pcm.duration_ms for chunk in chunks)
+    assert first < 500 < 4000 < total < 12_000
+    assert all(chunk.pcm.sample_rate == rate for chunk in chunks)
+    words, before = [], 0.0
+    last_end = 0.0
+    for chunk in chunks:
+        for word in chunk.words:  # given with the chunk in which it ends; it may have begun in an earlier one
+            assert 0.0 < word.end_ms <= chunk.pcm.duration_ms + 1.0
+            assert -1.0 <= before + word.start_ms <= before + word.end_ms
+            assert before + word.start_ms >= last_end - 1.0
+            last_end = before + word.end_ms
+            words.append(word.text)
+        before += chunk.pcm.duration_ms
+    assert words == REPLY.split()
+
+
+async def test_the_first_sound_is_on_its_way_while_the_rest_is_computed(speech: TritonSpeech) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    arrived = [loop.time() - began async for _ in speech.synthesize(REPLY * 3, "joe", sample_rate=8000)]
+    assert arrived[0] < arrived[-1] / 2
+
+
+@pytest.mark.parametrize("text", ["", "   ", "...", "?!"])
+async def test_nothing_to_say_is_silence_and_no_error(speech: TritonSpeech, text: str) -> None:
+    assert await say(speech, text) == []
+
+
+async def test_a_text_of_2000_characters_begins_at_once_and_can_be_left(speech: TritonSpeech) -> None:
+    """Both synthesis threads are taken; if leaving did not end their work, the third would wait for 20 s of it."""
+    async with asyncio.timeout(10):
+        for _ in range(2):
+            stream = speech.synthesize(LONG, "joe", sample_rate=8000)
+            async with aclosing(stream):  # type: ignore[type-var]
+                chunk = await anext(stream)
+                assert 0 < chunk.pcm.duration_ms < 500
+        assert await say(speech, "Hello.")
+
+
+async def test_a_voice_that_is_not_there_is_refused_with_those_that_are(speech: TritonSpeech) -> None:
+    with pytest.raises(SpeechRefusedError, match="no voice 'nobody' here; voices are joe"):
+        _ = [chunk async for chunk in speech.synthesize("Hello.", "nobody", sample_rate=8000)]
+
+
+async def test_a_deadline_that_cannot_be_kept_is_said_to_have_passed(endpoint: str) -> None:
+    hasty = SpeechDeadlines(recognize_s=0.001, judge_s=0.001, first_chunk_s=0.001)
+    async with TritonSpeech((endpoint,), hasty) as speech:
+        with pytest.raises(SpeechTimedOutError, match="asr did not answer in time"):
+            await speech.recognize(b"\0\0" * 64_000)
+        with pytest.raises(SpeechTimedOutError, match="turn did not answer in time"):
+            await speech.end_probability(b"\0\0" * 64_000)
+        with pytest.raises(SpeechTimedOutError, match="tts did not answer in time"):
+            await say(speech, REPLY)
+
+
+async def test_a_second_server_answers_for_one_that_is_away(endpoint: str) -> None:
+    async with TritonSpeech(("127.0.0.1:1", endpoint)) as speech:
+        assert await say(speech, "Hello.")
+        assert (await speech.end_probability(b"\0\0" * 16_000)).probability >= 0.0
+        assert all((await speech.health()).values())
+    async with TritonSpeech(("127.0.0.1:1",)) as speech:
+        with pytest.raises(SpeechUnavailableError, match="tts is away"):
+            await say(speech, "Hello.")
+        with pytest.raises(SpeechUnavailableError, match="asr is away"):
+            await speech.recognize(b"\0\0" * 16_000)
