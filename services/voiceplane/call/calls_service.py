@@ -1,6 +1,7 @@
 """The Calls service of a gateway: list, watch, transfer, hang up, drain. A thin shell over call.hub."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -11,6 +12,12 @@ from voiceplane.call.hub import CallHub
 from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
+# It becomes the Refer-To header: a line break would start a header of the asker's choice (RFC 3261 section 25.1).
+_TARGET = re.compile(r"(?:sips?:[!#-;=?-~]{1,255}|tel:\+?[0-9*#().-]{1,40}(?:;[!#-;=?-~]{1,200})?)")
+_TARGET_HELP = (
+    "target must be one URI without spaces, line breaks, quotes or angle brackets, "
+    "such as sip:queue@pbx.example or tel:+15550100"
+)
 
 
 class CallsService(calls_pb2_grpc.CallsServicer):
@@ -53,8 +60,8 @@ class CallsService(calls_pb2_grpc.CallsServicer):
         call = self._hub.find(request.call_id)
         if call is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no live call has this id")
-        if not request.target.startswith(("sip:", "sips:")):
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "target must be a sip: or sips: URI")
+        if _TARGET.fullmatch(request.target) is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, _TARGET_HELP)
         assert call is not None
         try:
             call.transfer.put_nowait(request.target)
