@@ -3,13 +3,14 @@
 import argparse
 import sys
 
-from voiceplane.cli import call_command, demo, dev, doctor, install, records_commands, validate
+from voiceplane.cli import call_command, demo, dev, doctor, install, records_commands, test_command, validate
 
 EPILOG = """first steps:
   voiceplane doctor                              what this machine lacks, and how to get it
   voiceplane validate agent.yaml                 every mistake, with its line
   voiceplane dev agent.yaml                      run the agent; prints the SIP address to call
   voiceplane call --say "Where is my parcel?"    talk to it from another terminal
+  voiceplane test scenarios.yaml                 call it as your scenarios say; a report with pictures
   voiceplane trace latest                        where the time of that call went
 """
 
@@ -23,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = built.add_subparsers(required=True, metavar="COMMAND")
-    for module in (validate, dev, call_command, records_commands, doctor, install, demo):
+    for module in (validate, dev, call_command, test_command, records_commands, doctor, install, demo):
         module.add(commands)
     return built
 

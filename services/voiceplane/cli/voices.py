@@ -56,9 +56,12 @@ class TritonVoice:
 
 
 class FliteVoice:
-    """Flite's voice `rms` as a separate program: a man of CMU's recordings, clear on a phone line, no agent's voice."""
+    """Flite as a separate program. Its voice `rms`, a man of CMU's recordings, is clear on a phone line."""
 
-    about = "flite rms"
+    def __init__(self, voice: str = "rms") -> None:
+        """Speak with one of flite's voices; none of them is an agent's."""
+        self._voice = voice
+        self.about = f"flite {voice}"
 
     async def speak(self, text: str) -> Pcm:
         """Run flite once; the words go in by a file, so none can be an option."""
@@ -70,7 +73,7 @@ class FliteVoice:
             words.write_text(text)
             process = await asyncio.create_subprocess_exec(
                 program,
-                *("-voice", "rms", "-f", str(words), "-o", str(speech)),
+                *("-voice", self._voice, "-f", str(words), "-o", str(speech)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,

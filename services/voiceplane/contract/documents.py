@@ -66,6 +66,24 @@ def dotted(path: Path) -> str:
     return text.lstrip(".") or "(document)"
 
 
+def line_of(node: yaml.Node, path: Path) -> int:
+    """Find the line of a path, or of its nearest parent that is in the file."""
+    line = node.start_mark.line + 1
+    for part in path:
+        following: yaml.Node | None = None
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == part:
+                    line, following = key.start_mark.line + 1, value
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            following = node.value[part]
+            line = following.start_mark.line + 1
+        if following is None:
+            return line
+        node = following
+    return line
+
+
 def read_documents(text: str) -> list[tuple[Any, yaml.Node]]:
     """Return the content and node of each document that is not empty; InvalidAgentError when it is not our YAML."""
     try:

@@ -1,5 +1,6 @@
 """Read VoiceAgent and VoicePolicy YAML. Text in, models or a list of mistakes out; each mistake names path and line."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,12 +8,12 @@ from dataclasses import dataclass
 import yaml
 from pydantic import ValidationError
 
-from voiceplane.contract.agent import API_VERSION, VoiceAgent, placeholders
+from voiceplane.contract.agent import API_VERSION, Placement, Rollout, VoiceAgent, placeholders
 from voiceplane.contract.base import FROM_YAML
-from voiceplane.contract.documents import InvalidAgentError, Mistake, Path, dotted, read_documents
+from voiceplane.contract.documents import InvalidAgentError, Mistake, Path, dotted, line_of, read_documents
 from voiceplane.contract.policy import VoicePolicy, VoicePolicySpec, digest
 
-__all__ = ["Bundle", "InvalidAgentError", "Mistake", "load_bundle"]
+__all__ = ["Bundle", "InvalidAgentError", "Mistake", "load_bundle", "mistakes_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,12 @@ class Bundle:
 
     @property
     def revision(self) -> str:
-        """Name this content of the agent: first 12 hex digits of its sha256."""
-        return digest(self.agent.spec)[:12]
+        """Name what a call sees of agent and policy: first 12 hex digits of a sha256.
+
+        Where and how widely an agent runs is not in it: more capacity is no reason to move anybody's calls.
+        """
+        seen = self.agent.spec.model_copy(update={"placement": Placement(), "rollout": Rollout()})
+        return hashlib.sha256(f"{digest(seen)} {self.policy_digest}".encode()).hexdigest()[:12]
 
     @property
     def policy_digest(self) -> str:
@@ -47,18 +52,20 @@ def load_bundle(text: str) -> Bundle:
                 policy = VoicePolicy.model_validate(content, context=FROM_YAML)
                 if policy.metadata.name in policies:
                     at = ("metadata", "name")
-                    mistakes.append(Mistake(dotted(at), _line(node, at), "two policies have this name"))
+                    mistakes.append(Mistake(dotted(at), line_of(node, at), "two policies have this name"))
                 policies[policy.metadata.name] = policy
             else:
-                mistakes.append(Mistake("kind", _line(node, ()), f"expected VoiceAgent or VoicePolicy, not {kind!r}"))
+                mistakes.append(Mistake("kind", line_of(node, ()), f"expected VoiceAgent or VoicePolicy, not {kind!r}"))
         except ValidationError as error:
-            mistakes.extend(_mistakes(error, node))
+            mistakes.extend(mistakes_of(error, node))
     if not agents and not mistakes:
         mistakes.append(Mistake("(file)", 1, f"no VoiceAgent here: start with apiVersion: {API_VERSION}"))
     if len(agents) > 1:
-        mistakes.append(Mistake("(file)", _line(agents[1][1], ()), "more than one VoiceAgent: one file, one agent"))
+        mistakes.append(Mistake("(file)", line_of(agents[1][1], ()), "more than one VoiceAgent: one file, one agent"))
     for agent, node in agents:
-        mistakes.extend(Mistake(dotted(path), _line(node, path), what) for path, what in _cross_checks(agent, policies))
+        mistakes.extend(
+            Mistake(dotted(path), line_of(node, path), what) for path, what in cross_checks(agent, policies)
+        )
     if mistakes:
         raise InvalidAgentError(tuple(mistakes))
     agent = agents[0][0]
@@ -66,7 +73,8 @@ def load_bundle(text: str) -> Bundle:
     return Bundle(agent, policies[reference.name].spec if reference else VoicePolicySpec())
 
 
-def _mistakes(error: ValidationError, node: yaml.Node) -> Iterator[Mistake]:
+def mistakes_of(error: ValidationError, node: yaml.Node) -> Iterator[Mistake]:
+    """Name each mistake that a model found, with the line of its path."""
     details = error.errors(include_url=False, include_input=False)
     for detail in details:
         path: Path = detail["loc"]
@@ -78,28 +86,10 @@ def _mistakes(error: ValidationError, node: yaml.Node) -> Iterator[Mistake]:
             message = "unknown field: remove it or correct its spelling"
         elif detail["type"] == "string_type":
             message = "expected text: put the value in quotes if YAML reads it as a number, yes or no"
-        yield Mistake(dotted(path), _line(node, path), message)
+        yield Mistake(dotted(path), line_of(node, path), message)
 
 
-def _line(node: yaml.Node, path: Path) -> int:
-    """Find the line of a path, or of its nearest parent that is in the file."""
-    line = node.start_mark.line + 1
-    for part in path:
-        following: yaml.Node | None = None
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == part:
-                    line, following = key.start_mark.line + 1, value
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            following = node.value[part]
-            line = following.start_mark.line + 1
-        if following is None:
-            return line
-        node = following
-    return line
-
-
-def _cross_checks(agent: VoiceAgent, policies: dict[str, VoicePolicy]) -> Iterator[tuple[Path, str]]:
+def cross_checks(agent: VoiceAgent, policies: dict[str, VoicePolicy]) -> Iterator[tuple[Path, str]]:
     """Find what a schema cannot: names that point nowhere, names used twice, words in braces that nothing fills."""
     spec = agent.spec
     yield from _duplicates(("spec", "intents"), [intent.name for intent in spec.intents])

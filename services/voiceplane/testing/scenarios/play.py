@@ -1,0 +1,192 @@
+"""Place one scenario's call with the test phone and follow its steps. Every wait is bounded; an early end is a fact."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from voiceplane.contract.audio import Pcm
+from voiceplane.runtime.clock import Clock, SystemClock
+from voiceplane.testing.phone import CallEnded, NoAgentAudio, Phone, PhoneCall, PhoneError, PhoneSettings
+from voiceplane.testing.phone.audio import Samples, as_samples, read_wav
+from voiceplane.testing.phone.recording import Recording
+from voiceplane.testing.phone.timings import stretches
+from voiceplane.testing.scenarios.evidence import Span, StepTaken
+from voiceplane.testing.scenarios.model import After, Anchor, Scenario, Step
+
+QUIET_S = 0.7  # agent silence that ends its turn
+LAST_QUIET_S = 1.5  # at the end of the call: a tool's result may follow a bridging phrase
+_POLL_S = 0.01  # half a packet time
+_LOUD_PACKETS = 2  # two packets above the gate are speech, one may be a click
+SPEECH_MARGIN_S = 90.0  # longest turn of an agent that is waited out
+
+Speak = Callable[[str, str], Awaitable[Pcm]]  # words and the voice's name
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where the call goes and how patient the caller is."""
+
+    target: str
+    patience_s: float
+    folder: Path  # sound files are relative to it
+    clock: Clock = SystemClock()
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A call that is over: both tracks, the steps as they were done, and what the signaling told."""
+
+    recording: Recording | None
+    steps: tuple[StepTaken, ...] = ()
+    call_id: str = ""
+    answered_wall_ns: int = 0
+    answered_after_ms: float | None = None
+    refer_to: str | None = None
+    trouble: tuple[str, ...] = ()
+
+
+async def sounds_of(scenario: Scenario, voice: str, folder: Path, speak: Speak) -> tuple[Pcm | None, ...]:
+    """Prepare what the caller says, without the silence around it; synthesis is no caller's pause."""
+    found: list[Pcm | None] = []
+    for step in scenario.steps:
+        if step.say is not None:
+            found.append(_trimmed(await speak(step.say, scenario.voice or voice)))
+        else:
+            found.append(_trimmed(read_wav(folder / step.play)) if step.play is not None else None)
+    return tuple(found)
+
+
+async def play(scenario: Scenario, sounds: tuple[Pcm | None, ...], line: Line) -> Played:
+    """Place the call and do the steps; a refusal or a fault on the way is told in `trouble`."""
+    phone = Phone(line.target, PhoneSettings(codecs=(scenario.codec,), clock=line.clock))
+    try:
+        async with phone as call:
+            return await _Caller(call, scenario, line).follow(sounds)
+    except (PhoneError, OSError, TimeoutError, ValueError) as error:
+        return Played(None, trouble=(f"no call: {error}",))
+
+
+class _Caller:
+    """Follows the steps of one answered call."""
+
+    def __init__(self, call: PhoneCall, scenario: Scenario, line: Line) -> None:
+        self._call, self._scenario, self._line = call, scenario, line
+        self._clock = line.clock
+        self._mark = 0  # loud packets of the agent when the step began that it is to answer
+        self._steps: list[StepTaken] = []
+
+    async def follow(self, sounds: tuple[Pcm | None, ...]) -> Played:
+        call, trouble = self._call, []
+        elapsed = self._clock.monotonic() - call.media.started_at
+        answered_ns = self._clock.wall_ns() - int(elapsed * 1e9)
+        try:
+            for index, (step, sound) in enumerate(zip(self._scenario.steps, sounds, strict=True)):
+                await self._until(step.begins)
+                await self._do(index, step, sound)
+            await self._hear_out(self._scenario.steps[-1])
+        except CallEnded:
+            if len(self._steps) < len(sounds):
+                trouble.append(f"the call was over after {self._now_ms() / 1000:.1f} s")
+        except (NoAgentAudio, PhoneError) as error:
+            trouble.append(str(error))
+        try:
+            await call.hang_up()
+        except PhoneError as error:
+            trouble.append(str(error))
+        return Played(
+            call.recording,
+            tuple(_placed(step, call.recording) for step in self._steps),
+            call.leg.dialog.remote_session_id,
+            answered_ns,
+            call.facts.answered_after_ms,
+            call.facts.refer_to,
+            (*trouble, *dict.fromkeys(call.leg.faults)),
+        )
+
+    def _now_ms(self) -> float:
+        return (self._clock.monotonic() - self._call.media.started_at) * 1000
+
+    async def _do(self, index: int, step: Step, sound: Pcm | None) -> None:
+        began = self._now_ms()
+        if sound is not None:
+            await self._call.say(sound)
+        elif step.dtmf is not None:
+            await self._call.dtmf(step.dtmf)
+        elif step.silence is not None:
+            self._mark = self._call.media.sounds
+            self._steps.append(StepTaken(index, Span(began, began + step.silence * 1000)))
+            await self._rest(step.silence)
+            return
+        elif step.hang_up:
+            await self._call.hang_up()
+        self._mark = self._call.media.sounds
+        self._steps.append(StepTaken(index, Span(began, self._now_ms())))
+
+    async def _rest(self, seconds: float) -> None:
+        until = self._clock.monotonic() + seconds
+        await self._wait(lambda: self._clock.monotonic() >= until, seconds + 1.0, "the pause")
+
+    async def _until(self, after: After) -> None:
+        if after.anchor is not Anchor.STEP:
+            await self._speech()
+        if after.anchor is Anchor.AGENT_END:
+            await self._quiet(max(QUIET_S, after.offset_s))
+        elif after.offset_s:
+            await self._rest(after.offset_s)
+
+    async def _speech(self) -> None:
+        media = self._call.media
+        await self._wait(
+            lambda: media.sounds >= self._mark + _LOUD_PACKETS, self._line.patience_s, "the agent to speak"
+        )
+
+    async def _quiet(self, seconds: float) -> None:
+        media = self._call.media
+
+        def quiet() -> bool:
+            last = media.last_sound_at
+            return last is None or self._clock.monotonic() - last >= seconds
+
+        await self._wait(quiet, SPEECH_MARGIN_S, "the agent to finish")
+
+    async def _hear_out(self, last: Step) -> None:
+        """Let the agent finish after the last step."""
+        if last.hang_up:
+            return
+        if last.silence is None and last.expect.agent != "goes on":
+            await self._speech()
+        await self._quiet(LAST_QUIET_S)
+
+    async def _wait(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
+        deadline = self._clock.monotonic() + limit_s
+        while not condition():
+            if self._call.ended:
+                raise CallEnded("the agent hung up")
+            if self._clock.monotonic() > deadline:
+                raise NoAgentAudio(f"waited {limit_s:.0f} s for {what}")
+            await asyncio.sleep(_POLL_S)
+
+
+def _trimmed(pcm: Pcm) -> Pcm:
+    """Cut the silence before and after, so that a pause in the scenario is the pause that is heard."""
+    samples: Samples = as_samples(pcm)
+    found = stretches(samples, pcm.sample_rate)
+    if not found:
+        return pcm
+    return Pcm(samples[found[0].start : found[-1].end].astype("<i2").tobytes(), pcm.sample_rate)
+
+
+def _placed(step: StepTaken, recording: Recording) -> StepTaken:
+    """Put a spoken step where its sound lies on the caller's track; other steps stay where the clock put them."""
+    rate, slack = recording.sample_rate, 60.0  # ms: a packet time before, a few after
+    track = recording.caller.samples()
+    first = max(0, int((step.at.start_ms - slack) * rate / 1000))
+    last = int((step.at.end_ms + slack) * rate / 1000)
+    found = stretches(np.asarray(track[first:last], dtype=np.int16), rate)
+    if not found:
+        return step
+    start, end = (1000.0 * (first + at) / rate for at in (found[0].start, found[-1].end))
+    return StepTaken(step.index, Span(start, end))

@@ -1,0 +1,138 @@
+"""Write what came of the scenarios: report.html with a picture and the sound of each call, junit.xml for machines."""
+
+import statistics
+import xml.etree.ElementTree as xml
+from html import escape
+from pathlib import Path
+
+from voiceplane.testing.scenarios.judge import Finding
+from voiceplane.testing.scenarios.picture import draw
+from voiceplane.testing.scenarios.run import Result
+
+_STYLE = """
+:root{color-scheme:light;--ink:#1f2937;--soft:#6b7280;--line:#e5e7eb;--good:#15803d;--bad:#b91c1c}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);margin:0;background:#f6f7f9}
+main{max-width:1180px;margin:0 auto;padding:28px 20px 60px}
+h1{font-size:24px;margin:0 0 4px}h2{font-size:17px;margin:0}
+.sub{color:var(--soft);margin:0 0 18px}
+table{border-collapse:collapse;width:100%}th{text-align:left;color:var(--soft);font-weight:500;font-size:13px}
+th,td{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+section,.all{background:#fff;border:1px solid var(--line);border-radius:8px;padding:16px 18px;margin:16px 0}
+.good{color:var(--good)}.bad{color:var(--bad)}.mark{font-weight:700;width:1.4em}
+.picture{overflow-x:auto;margin:12px 0 6px;border:1px solid var(--line);border-radius:6px}
+.picture svg{display:block}a{color:inherit}audio{width:100%;height:32px}
+.seen{color:var(--soft)}code{font-size:13px;color:var(--soft)}
+details summary{cursor:pointer;color:var(--soft);margin-top:6px}
+"""
+
+
+def write(results: tuple[Result, ...], title: str, folder: Path) -> None:
+    """Write report.html, junit.xml and for each call its picture (SVG) and its recording (left caller, right agent)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = []
+    for number, result in enumerate(results, 1):
+        recording = result.played.recording
+        tracks = None if recording is None else (recording.caller.samples(), recording.agent.samples())
+        rate = 8000 if recording is None else recording.sample_rate
+        picture = draw(result.scenario, result.evidence, tracks, rate, result.waits)
+        (folder / f"{number:02d}.svg").write_text(picture)
+        pictures.append(picture)
+        if recording is not None:
+            recording.save(folder / f"{number:02d}.wav")
+    (folder / "report.html").write_text(_page(results, pictures, title))
+    junit(results, title).write(folder / "junit.xml", encoding="utf-8", xml_declaration=True)
+
+
+def junit(results: tuple[Result, ...], title: str) -> "xml.ElementTree[xml.Element]":
+    """Write the results as JUnit XML: one test case a scenario, one failure an expectation that was not met."""
+    failed = sum(not result.passed for result in results)
+    seconds = sum(result.evidence.seconds for result in results)
+    counts = {"tests": str(len(results)), "failures": str(failed), "errors": "0", "time": f"{seconds:.3f}"}
+    root = xml.Element("testsuites", counts)
+    suite = xml.SubElement(root, "testsuite", {"name": title, **counts})
+    for result in results:
+        facts = {"name": result.scenario.name, "classname": title, "time": f"{result.evidence.seconds:.3f}"}
+        case = xml.SubElement(suite, "testcase", facts)
+        properties = xml.SubElement(case, "properties")
+        median = median_ms(result)
+        known = {"call_id": result.evidence.call_id, "median_wait_ms": "" if median is None else f"{median:.0f}"}
+        for name, value in known.items():
+            xml.SubElement(properties, "property", {"name": name, "value": value})
+        for finding in result.findings:
+            if not finding.passed:
+                message = f"{finding.where}: {finding.what}: no"
+                xml.SubElement(case, "failure", {"message": _legal(message)}).text = _legal(finding.seen)
+        xml.SubElement(case, "system-out").text = _legal(result.evidence.text())
+    return xml.ElementTree(root)
+
+
+def median_ms(result: Result) -> float | None:
+    """Return the median wait of a call; None when no wait was measured."""
+    known = [wait.latency_ms for wait in result.waits if wait.latency_ms is not None]
+    return statistics.median(known) if known else None
+
+
+def _legal(text: str) -> str:
+    """Drop what XML 1.0 has no place for: a recognizer or a remote server may send any character."""
+    return "".join(letter for letter in text if letter in "\t\n" or (letter >= " " and letter not in "\ufffe\uffff"))
+
+
+def _page(results: tuple[Result, ...], pictures: list[str], title: str) -> str:
+    good = sum(result.passed for result in results)
+    rows = "".join(_row(number, result) for number, result in enumerate(results, 1))
+    sections = "".join(
+        _section(number, result, picture)
+        for number, (result, picture) in enumerate(zip(results, pictures, strict=True), 1)
+    )
+    state = "good" if good == len(results) else "bad"
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style><main><h1>{escape(title)}</h1>'
+        f'<p class="sub"><b class="{state}">{good} of {len(results)} passed</b>. Waits are measured on the recorded '
+        "sound: from the caller's last sound to the agent's first. Words are what a recognizer hears in the recording."
+        '</p><div class="all"><table><tr><th></th><th>scenario</th><th class="n">median wait</th>'
+        f'<th class="n">longest</th><th class="n">length</th></tr>{rows}</table></div>{sections}</main></html>\n'
+    )
+
+
+def _row(number: int, result: Result) -> str:
+    known = [wait.latency_ms for wait in result.waits if wait.latency_ms is not None]
+    median = median_ms(result)
+    cells = ("" if median is None else f"{median:.0f} ms", f"{max(known):.0f} ms" if known else "")
+    return (
+        f'<tr><td class="mark {_state(result.passed)}">{_mark(result.passed)}</td>'
+        f'<td><a href="#s{number}">{escape(result.scenario.name)}</a></td>'
+        f'<td class="n">{cells[0]}</td><td class="n">{cells[1]}</td>'
+        f'<td class="n">{result.evidence.seconds:.1f} s</td></tr>'
+    )
+
+
+def _section(number: int, result: Result, picture: str) -> str:
+    evidence = result.evidence
+    findings = sorted(result.findings, key=lambda finding: finding.passed)
+    checks = "".join(_check(finding) for finding in findings)
+    sound = f'<audio controls preload="none" src="{number:02d}.wav"></audio>' if result.played.recording else ""
+    end = f"{evidence.record.outcome}, {evidence.record.end_reason}" if evidence.record else "no call record"
+    trace = f" · <code>voiceplane trace {escape(evidence.call_id)}</code>" if evidence.call_id else ""
+    return (
+        f'<section id="s{number}"><h2><span class="{_state(result.passed)}">{_mark(result.passed)}</span> '
+        f'{escape(result.scenario.name)}</h2><p class="sub">{escape(end)}{trace}</p>'
+        f'<div class="picture">{picture}</div>{sound}<table>{checks}</table>'
+        f"<details><summary>All that the agent was heard to say</summary>{escape(evidence.text())}</details></section>"
+    )
+
+
+def _check(finding: Finding) -> str:
+    return (
+        f'<tr><td class="mark {_state(finding.passed)}">{_mark(finding.passed)}</td><td>{escape(finding.where)}</td>'
+        f'<td>{escape(finding.what)}</td><td class="seen">{escape(finding.seen)}</td></tr>'
+    )
+
+
+def _mark(passed: bool) -> str:
+    return "✓" if passed else "✗"
+
+
+def _state(passed: bool) -> str:
+    return "good" if passed else "bad"

@@ -1,0 +1,40 @@
+"""Compare words as people do: case, punctuation and the way a recognizer writes numbers do not matter. Pure."""
+
+import re
+
+_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()  # fmt: skip  # noqa: E501
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ORDINALS = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split()  # fmt: skip  # noqa: E501
+_NUMBERS = {word: value for value, word in enumerate(_UNITS)} | {word: value for value, word in enumerate(_ORDINALS)}
+_NUMBERS |= {word: 10 * value for value, word in enumerate(_TENS, start=2)} | {"oh": 0, "thirtieth": 30}
+_TOKEN = re.compile(r"\d+(?=(?:st|nd|rd|th)?\b)|[a-z]+|\d+")
+_SUFFIXES = frozenset({"st", "nd", "rd", "th"})
+
+
+def plain(text: str) -> list[str]:
+    """Return the words of a text; each digit of a number is a word, however the number was written."""
+    found = _TOKEN.findall(text.lower().replace("'", "").replace("’", ""))
+    tokens = [token for at, token in enumerate(found) if not (token in _SUFFIXES and at and found[at - 1].isdecimal())]
+    words: list[str] = []
+    at = 0
+    while at < len(tokens):
+        value = _NUMBERS.get(tokens[at])
+        if value is None:
+            words += list(tokens[at]) if tokens[at].isdecimal() else [tokens[at]]
+        else:
+            following = _NUMBERS.get(tokens[at + 1], 0) if at + 1 < len(tokens) and tokens[at] in _TENS else 0
+            joined = 1 <= following <= 9
+            words += list(str(value + following if joined else value))
+            at += joined
+        at += 1
+    return words
+
+
+def find(wanted: str, heard: list[str]) -> int | None:
+    """Return where one of the wanted phrases (alternatives stand between bars) begins; None when none is there."""
+    for phrase in wanted.split("|"):
+        words = plain(phrase)
+        for at in range(len(heard) - len(words) + 1 if words else 0):
+            if heard[at : at + len(words)] == words:
+                return at
+    return None
