@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 async def _start(url: str, port: int = 0) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-W", "error::ResourceWarning", "-m", "voiceplane.records", "serve", "--database-url", url),
-        *("--grpc-port", str(port)),
+        *("--grpc-port", str(port), "--keep-audits-days", "0"),  # the samples are of 2023
         env={**os.environ, "PYTHONPATH": str(ROOT / "services")},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -7,13 +7,21 @@ import logging
 import sys
 
 from voiceplane.records import http, service
-from voiceplane.records.errors import RecordsAwayError
+from voiceplane.records.errors import NewerSchemaError, RecordsAwayError
 from voiceplane.records.ingest import IngestLimits, SpanIngest
+from voiceplane.records.retention import Retention, RetentionSettings
 from voiceplane.records.store import open_store
 from voiceplane.runtime import grpc_server, health, logs, shutdown, telemetry
 from voiceplane.runtime.clock import SystemClock
 
 log = logging.getLogger(__name__)
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0 <= days < 100_000:
+        raise ValueError("not a number of days")
+    return days
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -25,6 +33,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     serve.add_argument("--metrics-port", type=int, default=0, help="/metrics, /healthz, /readyz")
     serve.add_argument("--database-url", default="sqlite:///voiceplane-records.db", help="sqlite:/// or postgresql://")
     serve.add_argument("--keep-spans-days", type=float, default=7.0, help="older spans are deleted")
+    serve.add_argument("--keep-calls-days", type=_days, default=90.0, help="older call records go; 0 keeps all")
+    serve.add_argument("--keep-audits-days", type=_days, default=730.0, help="older tool audits go; 0 keeps all")
     serve.add_argument("--keep-personal", action="store_true", help="keep attributes with a pii segment in traces")
     serve.add_argument("--otlp-endpoint", default=None, help="where this process sends its own spans")
     serve.add_argument("--log-level", default="INFO")
@@ -37,6 +47,8 @@ async def _serve(options: argparse.Namespace) -> None:
         store = await stack.enter_async_context(open_store(options.database_url))
         ingest = SpanIngest(store, SystemClock(), IngestLimits(keep_days=options.keep_spans_days))
         await stack.enter_async_context(ingest.running())
+        keep = RetentionSettings(options.keep_calls_days, options.keep_audits_days)
+        await stack.enter_async_context(Retention(store, SystemClock(), keep).running())
         server = await stack.enter_async_context(
             grpc_server.serve(
                 lambda server: service.register(server, store, ingest, keep_personal=options.keep_personal),
@@ -64,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     traces = telemetry.configure("records", otlp_endpoint=options.otlp_endpoint)
     try:
         asyncio.run(_serve(options))
-    except (OSError, ValueError, RecordsAwayError) as error:
+    except (OSError, ValueError, NewerSchemaError, RecordsAwayError) as error:
         sys.stderr.write(f"records cannot start: {error}\n")
         return 1
     finally:

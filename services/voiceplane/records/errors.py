@@ -4,6 +4,7 @@ RecordsError
     NoSuchCallError        nothing fits the id: the asker's mistake, or pruned
     AmbiguousCallError     the prefix fits more than one call
     InvalidRecordError     the record can never be stored: the sender's fault, do not send it again
+    NewerSchemaError       the database was changed by a newer voiceplane: run that one
     RecordsAwayError       the records process or its database does not answer: try again
 """
 
@@ -22,6 +23,10 @@ class AmbiguousCallError(RecordsError):
 
 class InvalidRecordError(RecordsError):
     """The record can never be stored."""
+
+
+class NewerSchemaError(RecordsError):
+    """The database was changed by a newer voiceplane."""
 
 
 class RecordsAwayError(RecordsError):

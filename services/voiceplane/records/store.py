@@ -6,18 +6,17 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, event, select, text, union
+from sqlalchemy import Table, delete, event, select, union
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from voiceplane.records import tables
+from voiceplane.records import schema, tables
 from voiceplane.records.errors import AmbiguousCallError, InvalidRecordError, NoSuchCallError, RecordsAwayError
 from voiceplane.records.rows import AuditRow, CallRow, QualityRow, SpanRow, TurnRow
 
 _HEX = frozenset("0123456789abcdef")
-_SCHEMA_LOCK = 0x766F6963  # any constant: two processes that start at once create the tables one after the other
 _QUALITY = tuple(field.name for field in dataclasses.fields(QualityRow))
 MAX_LISTED = 1000
 BUSY_S = 4.0  # SQLite waits this long for another writer: less than a request may take
@@ -40,7 +39,7 @@ def async_url(url: str) -> str:
 
 @contextlib.asynccontextmanager
 async def open_store(url: str) -> AsyncIterator["Store"]:
-    """Connect, create missing tables, and close at the end of the block; RecordsAwayError when nothing answers."""
+    """Connect, bring the tables to this version, and close at the end; RecordsAwayError when nothing answers."""
     complete = async_url(url)
     if complete.startswith("sqlite"):
         Path(make_url(complete).database or "").parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +53,7 @@ async def open_store(url: str) -> AsyncIterator["Store"]:
     try:
         with _stated():
             async with engine.begin() as connection:
-                await connection.run_sync(_create)
+                await connection.run_sync(schema.migrate)
         yield Store(engine)
     finally:
         await engine.dispose()
@@ -65,12 +64,6 @@ def _durable_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")  # readers do not wait for the writer
     cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged record survives a power cut
     cursor.close()
-
-
-def _create(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})"))
-    tables.metadata.create_all(connection)
 
 
 @contextlib.contextmanager
@@ -149,6 +142,26 @@ class Store:
             async with self._engine.begin() as connection:
                 result = await connection.execute(
                     delete(tables.spans).where(tables.spans.c.end_unix_ns < before_unix_ns)
+                )
+                return result.rowcount
+
+    async def prune_calls(self, before_unix_ns: int, *, limit: int) -> int:
+        """Delete up to `limit` calls that ended before a time, with their turns; return how many."""
+        old = select(tables.calls.c.call_id).where(tables.calls.c.ended_unix_ns < before_unix_ns)
+        with _stated():
+            async with self._engine.begin() as connection:
+                gone = (await connection.execute(old.order_by(tables.calls.c.started_unix_ns).limit(limit))).scalars()
+                ids = list(gone)
+                await connection.execute(delete(tables.turns).where(tables.turns.c.call_id.in_(ids)))
+                await connection.execute(delete(tables.calls).where(tables.calls.c.call_id.in_(ids)))
+        return len(ids)
+
+    async def prune_audits(self, before_unix_ns: int) -> int:
+        """Delete tool attempts before a time; return how many."""
+        with _stated():
+            async with self._engine.begin() as connection:
+                result = await connection.execute(
+                    delete(tables.audits).where(tables.audits.c.at_unix_ns < before_unix_ns)
                 )
                 return result.rowcount
 

@@ -1,4 +1,7 @@
-"""The tables of the records database: the same on SQLite and PostgreSQL. Columns are named as the rows' fields."""
+"""The tables of the records database: the same on SQLite and PostgreSQL. Columns are named as the rows' fields.
+
+A change here needs a step in schema.py, which brings the databases that exist to the same.
+"""
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, MetaData, Table, Text
 
@@ -42,6 +45,7 @@ audits = Table(
     Column("duration_ms", Float, nullable=False),
 )
 Index("audits_call", audits.c.call_id)
+Index("audits_at", audits.c.at_unix_ns)
 
 spans = Table(
     "spans",
