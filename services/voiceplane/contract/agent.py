@@ -18,7 +18,10 @@ from voiceplane.contract.base import (
 )
 
 API_VERSION = "voiceplane.dev/v1alpha1"
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]{1,2000}$")]
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2008)]
+
+Mode = Literal["cloud", "region-local", "on-prem"]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$", max_length=2)]  # ISO 3166-1 alpha-2
 
 
 class SlotType(StrEnum):
@@ -51,7 +54,7 @@ class Slot(ContractModel):
     type: SlotType
     ask: Sentence
     length: Annotated[int, Field(ge=1, le=32)] | None = None
-    choices: tuple[Sentence, ...] = ()
+    choices: Annotated[tuple[Sentence, ...], Field(max_length=50)] = ()
     confirm: bool = False
 
     @model_validator(mode="after")
@@ -70,7 +73,7 @@ class Intent(ContractModel):
 
     name: DnsLabel
     examples: Annotated[tuple[Sentence, ...], Field(min_length=1, max_length=200)]
-    slots: tuple[Slot, ...] = ()
+    slots: Annotated[tuple[Slot, ...], Field(max_length=20)] = ()
     tool: DnsLabel | None = None
     reply: Sentence
     confirm: Sentence | None = None  # asked, and answered yes, before the tool runs; may name slots
@@ -166,6 +169,14 @@ class Escalation(ContractModel):
 class Silence(ContractModel):
     """What happens when the caller says nothing."""
 
+class BargeIn(ContractModel):
+    """When the caller may interrupt the agent. `never` names sentences that are heard to their end, such as notices."""
+
+    mode: Literal["always", "after", "never"] = "always"
+    after: Duration = 1.0  # of each of the agent's turns, with mode after
+    never: Annotated[tuple[Sentence, ...], Field(max_length=20)] = ()
+
+
     ask_after: Duration = 6.0
     asks: Annotated[int, Field(ge=0, le=5)] = 2
     ask: Sentence = "Are you still there?"
@@ -187,8 +198,8 @@ class Phrases(ContractModel):
 class Placement(ContractModel):
     """Where the agent may run and how many calls it must be able to hold."""
 
-    modes: tuple[Literal["cloud", "region-local", "on-prem"], ...] = ("cloud", "region-local", "on-prem")
-    residency: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...] = ()
+    modes: Annotated[tuple[Mode, ...], Field(min_length=1, max_length=3)] = ("cloud", "region-local", "on-prem")
+    residency: Annotated[tuple[Country, ...], Field(max_length=50)] = ()
     capacity: Annotated[int, Field(ge=1, le=100_000)] = 10
 
 
@@ -202,7 +213,7 @@ class Objectives(ContractModel):
 class Rollout(ContractModel):
     """How new calls move to a new revision: shares in percent of new calls."""
 
-    steps: tuple[Annotated[int, Field(ge=1, le=100)], ...] = (5, 25, 100)
+    steps: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1, max_length=10)] = (5, 25, 100)
     max_unavailable: Annotated[int, Field(ge=0)] = 0
 
 

@@ -3,7 +3,15 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, ValidationInfo
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 FROM_YAML = {"from": "yaml"}  # validation context: the value was written by a person
@@ -45,11 +53,18 @@ def format_duration(seconds: float) -> str:
     return f"{milliseconds}ms"
 
 
-Duration = Annotated[float, BeforeValidator(_duration), PlainSerializer(format_duration, return_type=str)]
-DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+DURATION_SCHEMA = {"type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h)$", "maxLength": 21}
+Duration = Annotated[
+    float,
+    BeforeValidator(_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema(DURATION_SCHEMA),  # what a person writes; Python code may pass seconds
+]
+# The lengths stand beside the patterns because a cluster prices a CEL rule by them.
+DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", max_length=63)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$", max_length=63)]
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
-SipUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>\"]{1,255}$")]
+SipUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>\"]{1,255}$", max_length=260)]
 
 
 class ObjectMeta(ContractModel):

@@ -12,8 +12,9 @@ from voiceplane.contract.base import ContractModel, DnsLabel, Identifier, Object
 class ToolRules(ContractModel):
     """Which tools may run at all; a VoiceAgent cannot widen this."""
 
-    allow: tuple[DnsLabel, ...] | None = None  # None: every tool the VoiceAgent defines
-    deny: tuple[DnsLabel, ...] = ()
+    # None: every tool that the VoiceAgent defines
+    allow: Annotated[tuple[DnsLabel, ...], Field(max_length=1000)] | None = None
+    deny: Annotated[tuple[DnsLabel, ...], Field(max_length=1000)] = ()
     max_attempts_per_call: Annotated[int, Field(ge=1, le=1000)] = 50
 
     def permits(self, tool: str) -> bool:
@@ -24,7 +25,7 @@ class ToolRules(ContractModel):
 class Redaction(ContractModel):
     """Which tool arguments an audit record may show: all others are replaced by a mark with their length."""
 
-    show_arguments: tuple[Identifier, ...] = ()
+    show_arguments: Annotated[tuple[Identifier, ...], Field(max_length=1000)] = ()
     keep_transcript: bool = True
 
 

@@ -1,0 +1,177 @@
+"""The VoiceRegion: one cluster that may hold calls, and everything in which it differs from the others.
+
+The dialogue, the tools and the policy of an agent are never said here: two regions differ in where models lie, in
+sizes, in the network, and in nothing that a caller could notice in words.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from voiceplane.contract.agent import Country, Mode
+from voiceplane.contract.base import ContractModel, DnsLabel, Duration, ObjectMeta
+
+Image = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][^\s]*$", max_length=512)]
+HostPort = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\[\]:-]+:[0-9]{1,5}$", max_length=261)]
+Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=20)]
+Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", max_length=49)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+Port = Annotated[int, Field(ge=1024, le=65535)]
+Text = Annotated[str, StringConstraints(max_length=253)]
+PER_GATEWAY_PORTS = 3  # SIP, gRPC and metrics of a gateway on the network of its node
+
+
+class InCluster(ContractModel):
+    """The region is the cluster that the operator runs in."""
+
+
+class KubeConfig(ContractModel):
+    """A Secret in the operator's namespace that holds a kubeconfig; a changed Secret is taken up without a restart."""
+
+    name: Name
+    key: Name = "kubeconfig"
+
+
+class ClusterProfile(ContractModel):
+    """A ClusterProfile (multicluster.x-k8s.io) whose credential plugin gives access."""
+
+    name: Name
+    namespace: DnsLabel
+
+
+class Images(ContractModel):
+    """The image of each part; name digests where images are mirrored."""
+
+    gateway: Image = "ghcr.io/voiceplane/gateway:0.1.0"
+    speech: Image = "ghcr.io/voiceplane/speech:0.1.0"
+    planner: Image = "ghcr.io/voiceplane/planner:0.1.0"
+    tools: Image = "ghcr.io/voiceplane/tools:0.1.0"
+
+
+class Size(ContractModel):
+    """What one pod asks for. Memory is also its limit; the processor has none, because throttling is heard."""
+
+    cpu: Quantity = "250m"
+    memory: Quantity = "512Mi"
+    gpu: Annotated[int, Field(ge=0, le=16)] = 0  # nvidia.com/gpu
+    replicas: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class Sizes(ContractModel):
+    """The size of each part; the gateway's count follows from the calls."""
+
+    gateway: Size = Size(cpu="500m", memory="512Mi")
+    speech: Size = Size(cpu="1", memory="2Gi")
+    planner: Size = Size(cpu="500m", memory="2Gi")
+    tools: Size = Size(cpu="100m", memory="256Mi")
+
+
+class Models(ContractModel):
+    """Where models lie when they are not in the images: the same files by digest, mirrored by whoever runs the region."""
+
+    host_path: Annotated[str, StringConstraints(pattern=r"^/", max_length=4096)] | None = None
+    claim: Name | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.host_path is None) == (self.claim is None):
+            raise ValueError("name exactly one place of the models: hostPath or claim")
+        return self
+
+
+class Network(ContractModel):
+    """How calls reach a gateway: by its pod's own address, or by its node's with ports that are its alone."""
+
+    exposure: Literal["pod", "host"] = "pod"
+    advertise: Text = ""  # address in Contact and SDP; default: the pod's or node's
+    service_type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    node_selector: Annotated[dict[str, Text], Field(max_length=20)] = Field(default_factory=dict)
+    first_port: Port = 20000  # on a node, with exposure host
+    last_port: Port = 39999
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.first_port >= self.last_port:
+            raise ValueError("firstPort must be below lastPort")
+        return self
+
+
+class Gateways(ContractModel):
+    """How many calls one gateway may hold."""
+
+    calls: Annotated[int, Field(ge=1, le=2000)] = 50
+
+
+class PlannerEngine(ContractModel):
+    """KubeRay's RayService, or a Ray head of our own for clusters without KubeRay."""
+
+    engine: Literal["kuberay", "ray"] = "kuberay"
+
+
+class Autoscaling(ContractModel):
+    """Follow the calls by the metric voiceplane_calls_active; without it the count follows from the capacity."""
+
+    enabled: bool = False
+    max_replicas: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
+class Egress(ContractModel):
+    """What pods may reach outside their cluster. Closed and without ranges: nothing."""
+
+    open: bool = True
+    cidrs: Annotated[tuple[Cidr, ...], Field(max_length=100)] = ()
+
+
+class Telemetry(ContractModel):
+    """Where spans go (OTLP over gRPC); by default to the records endpoint."""
+
+    endpoint: HostPort
+
+
+class HostAlias(ContractModel):
+    """Names for an address that the region's DNS does not know."""
+
+    ip: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+$", max_length=45)]
+    hostnames: Annotated[tuple[Name, ...], Field(min_length=1, max_length=20)]
+
+
+class VoiceRegionSpec(ContractModel):
+    """Access, place, size and network of one region."""
+
+    mode: Mode
+    location: Country
+    in_cluster: InCluster | None = None
+    kube_config: KubeConfig | None = None
+    cluster_profile: ClusterProfile | None = None
+    namespace: DnsLabel = "voiceplane"
+    capacity: Annotated[int, Field(ge=0, le=1_000_000)] = 100  # calls at once
+    records: HostPort = "records.voiceplane-system.svc:9002"
+    telemetry: Telemetry | None = None
+    images: Images = Images()
+    sizes: Sizes = Sizes()
+    models: Models | None = None
+    network: Network = Network()
+    gateway: Gateways = Gateways()
+    planner: PlannerEngine = PlannerEngine()
+    autoscaling: Autoscaling = Autoscaling()
+    egress: Egress = Egress()
+    host_aliases: Annotated[tuple[HostAlias, ...], Field(max_length=50)] = ()
+    image_pull_secrets: Annotated[tuple[Name, ...], Field(max_length=10)] = ()
+    drain_timeout: Duration = 3600.0
+    suspend: bool = False  # no new agents come here; what runs goes on
+
+    @model_validator(mode="after")
+    def _has_one_way_in(self) -> Self:
+        ways = (self.in_cluster, self.kube_config, self.cluster_profile)
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError("name exactly one access: inCluster, kubeConfig or clusterProfile")
+        return self
+
+
+class VoiceRegion(ContractModel):
+    """The custom resource; it has no namespace."""
+
+    api_version: Literal["voiceplane.dev/v1alpha1"]
+    kind: Literal["VoiceRegion"]
+    metadata: ObjectMeta
+    spec: VoiceRegionSpec
