@@ -38,3 +38,30 @@ def test_every_mistake_is_named_with_its_line(tmp_path: Path, capsys: pytest.Cap
 def test_a_missing_file_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path / "none.yaml") == 2
     assert "cannot read" in capsys.readouterr().err
+
+
+TOOL = "idempotent: true"
+SCHEMAS = {
+    "arguments": "arguments: {type: objekt}",
+    "result": "result: {type: object, properties: {status: {$ref: 'http://elsewhere.example/status.json'}}}",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("arguments", "is not a JSON Schema"), ("result", "$ref may only point into the schema itself")],
+)
+def test_a_schema_that_the_tool_gateway_would_refuse_is_named_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, words: str
+) -> None:
+    broken = tmp_path / "agent.yaml"
+    lines = [line for line in EXAMPLE.read_text().splitlines() if not line.strip().startswith("result:")]
+    at = next(number for number, line in enumerate(lines) if line.strip() == TOOL)
+    indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+    lines.insert(at + 1, indent + SCHEMAS[kind])
+    broken.write_text("\n".join(lines) + "\n")
+    assert run(broken) == 1
+    out = capsys.readouterr().out
+    assert out.startswith(f"{broken}:{at + 2}: spec.tools[0].{kind}: ") and words in out
+    broken.write_text(broken.read_text().replace(SCHEMAS[kind], f"{kind}: {{type: object}}"))
+    assert run(broken) == 0

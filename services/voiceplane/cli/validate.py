@@ -2,9 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from voiceplane.contract.load import Bundle, InvalidAgentError, load_bundle
+from voiceplane.contract.documents import dotted, line_of, read_documents
+from voiceplane.contract.load import Bundle, InvalidAgentError, Mistake, load_bundle
+from voiceplane.tools.errors import UnsafeSchemaError
+from voiceplane.tools.schema import check_schema
 
 EPILOG = """examples:
   voiceplane validate agent.yaml          explain every mistake, or sum the agent up
@@ -46,7 +50,25 @@ def run(options: argparse.Namespace) -> int:
 def read_bundle(path: str) -> Bundle:
     """Load an agent from a file or standard input; OSError or InvalidAgentError."""
     raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    return load_bundle(raw.decode("utf-8", errors="replace"))
+    text = raw.decode("utf-8", errors="replace")
+    bundle = load_bundle(text)
+    if mistakes := tuple(_schema_mistakes(bundle, text)):
+        raise InvalidAgentError(mistakes)
+    return bundle
+
+
+def _schema_mistakes(bundle: Bundle, text: str) -> Iterator[Mistake]:
+    """Find the tools' JSON Schemas that the tool gateway would refuse; the contract knows them only as mappings."""
+    node = next(node for content, node in read_documents(text) if content["kind"] == "VoiceAgent")
+    for index, tool in enumerate(bundle.agent.spec.tools):
+        for kind, schema in (("arguments", tool.arguments), ("result", tool.result)):
+            if schema is None:
+                continue
+            at = ("spec", "tools", index, kind)
+            try:
+                check_schema(schema, dotted(at))
+            except UnsafeSchemaError as error:
+                yield Mistake(dotted(at), line_of(node, at), str(error).removeprefix(f"{dotted(at)}: "))
 
 
 def summary(bundle: Bundle) -> list[str]:
