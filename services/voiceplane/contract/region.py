@@ -67,7 +67,7 @@ class Sizes(ContractModel):
 
 
 class Models(ContractModel):
-    """Where models lie when they are not in the images: the same files by digest, mirrored by whoever runs the region."""
+    """Where models lie when they are not in the images: the same files by digest, on a mirror."""
 
     host_path: Annotated[str, StringConstraints(pattern=r"^/", max_length=4096)] | None = None
     claim: Name | None = None

@@ -1,0 +1,84 @@
+"""The CEL rules of the kinds: everything wrong that an object can tell by itself, said in words. Read by crds.
+
+The same rules hold on a laptop (contract.load, the models' validators); here the API server refuses the object before
+it is stored, whoever sends it. Costs are bounded by the lengths in the models.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of x-kubernetes-validations. A message that named the culprit would cost as much again as the rule."""
+
+    rule: str
+    message: str
+
+    def as_schema(self) -> dict[str, str]:
+        """Return the rule as the API server reads it."""
+        return {"rule": self.rule, "message": self.message}
+
+
+_TOOL_EXISTS = "!has(i.tool) || (has(self.tools) && self.tools.exists(t, t.name == i.tool))"
+_AGENT = (
+    Rule(
+        f"self.intents.all(i, {_TOOL_EXISTS})",
+        "an intent names a tool that is not in spec.tools: add the tool or correct its name",
+    ),
+    Rule(
+        "!has(self.tools) || self.tools.all(t, self.intents.exists(i, has(i.tool) && i.tool == t.name))",
+        "no intent uses one of spec.tools: no call could run it; remove it or name it in an intent",
+    ),
+    Rule(
+        "has(self.escalation) || !self.intents.exists(i, has(i.then) && i.then == 'transfer')",
+        "an intent transfers the call, so spec.escalation must name a target",
+    ),
+)
+_ONE_ACCESS = "[has(self.inCluster), has(self.kubeConfig), has(self.clusterProfile)].filter(x, x).size() == 1"
+
+# Lists whose names must differ: the API server names the duplicate itself, at no cost of CEL, and two people who apply
+# different intents do not undo each other's.
+UNIQUE_BY_NAME = {"VoiceAgent": frozenset({"spec.intents", "spec.tools", "spec.intents[].slots"})}
+
+RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
+    "VoiceAgent": {
+        "spec": _AGENT,
+        "spec.intents[].slots[]": (
+            Rule(
+                "self.type != 'choice' || (has(self.choices) && self.choices.size() >= 2)",
+                "a slot of type choice needs at least two choices",
+            ),
+            Rule(
+                "self.type == 'choice' || !has(self.choices) || self.choices.size() == 0", "choices go with type choice"
+            ),
+            Rule("self.type == 'digits' || !has(self.length)", "length goes with type digits"),
+        ),
+        "spec.tools[]": (
+            Rule("has(self.http) != has(self.mcp)", "a tool has exactly one backend: http or mcp"),
+            Rule(
+                "!has(self.speculative) || !self.speculative || (has(self.idempotent) && self.idempotent)",
+                "a speculative tool must be idempotent: it may run for words that the caller takes back",
+            ),
+        ),
+        "spec.planner": (Rule("has(self.flow) != has(self.model)", "name exactly one planner: flow or model"),),
+    },
+    "VoiceRegion": {
+        "spec": (
+            Rule(_ONE_ACCESS, "name exactly one access: inCluster, kubeConfig or clusterProfile"),
+            Rule(
+                "self.network.exposure == oldSelf.network.exposure && self.namespace == oldSelf.namespace",
+                "namespace and network.exposure cannot change while calls may be live: remove the region, which drains "
+                "it, and add it again",
+            ),
+        ),
+        "spec.models": (
+            Rule("has(self.hostPath) != has(self.claim)", "name exactly one place of the models: hostPath or claim"),
+        ),
+        "spec.network": (
+            Rule(
+                "!has(self.firstPort) || !has(self.lastPort) || self.firstPort < self.lastPort",
+                "firstPort must be below lastPort",
+            ),
+        ),
+    },
+}
