@@ -107,7 +107,7 @@ async def running_plane(folder: Path, options: PlaneOptions | None = None) -> As
     names = ["etcd", "kube-apiserver", "kubectl"]
     names += ["kube-controller-manager", "kube-scheduler"] if options.controllers else []
     bin_folder = await binaries(*names)
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     processes: dict[str, asyncio.subprocess.Process] = {}
     ports = free_ports()
     token = secrets.token_hex(16)

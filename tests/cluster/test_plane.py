@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from tests.cluster.plane import PlaneOptions, running_plane
 
 pytestmark = pytest.mark.timeout(900)  # the first run on a machine builds the binaries
