@@ -19,6 +19,13 @@ class Rule:
         return {"rule": self.rule, "message": self.message}
 
 
+def _fixed(field: str) -> Rule:
+    return Rule(
+        "self == oldSelf",
+        f"{field} cannot change while calls may be live: remove the region, which drains it, and add it again",
+    )
+
+
 _TOOL_EXISTS = "!has(i.tool) || (has(self.tools) && self.tools.exists(t, t.name == i.tool))"
 _AGENT = (
     Rule(
@@ -63,14 +70,9 @@ RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
         "spec.planner": (Rule("has(self.flow) != has(self.model)", "name exactly one planner: flow or model"),),
     },
     "VoiceRegion": {
-        "spec": (
-            Rule(_ONE_ACCESS, "name exactly one access: inCluster, kubeConfig or clusterProfile"),
-            Rule(
-                "self.network.exposure == oldSelf.network.exposure && self.namespace == oldSelf.namespace",
-                "namespace and network.exposure cannot change while calls may be live: remove the region, which drains "
-                "it, and add it again",
-            ),
-        ),
+        "spec": (Rule(_ONE_ACCESS, "name exactly one access: inCluster, kubeConfig or clusterProfile"),),
+        "spec.namespace": (_fixed("namespace"),),
+        "spec.network.exposure": (_fixed("network.exposure"),),
         "spec.models": (
             Rule("has(self.hostPath) != has(self.claim)", "name exactly one place of the models: hostPath or claim"),
         ),

@@ -1,0 +1,68 @@
+"""What can go wrong in the operator, and whose fault it is.
+
+OperatorError
+├── InvalidObjectError     an object that cannot run; its author reads the reason in a condition
+├── ClusterError           an API server's answer that is not a success
+│   ├── ClusterAwayError   no answer: network, timeout, TLS, or a 5xx; try again later, change nothing
+│   ├── AccessDeniedError  401 or 403: credentials or RBAC, for the region's administrator
+│   ├── ConflictError      409: somebody was faster; read again
+│   ├── NotThereError      404
+│   ├── GoneError          410: a watch's place in history is gone; list again
+│   ├── BusyError          429: come back after `after_s`
+│   └── RejectedError      400, 413 or 422: our own manifest, or the cluster's admission, refuses it
+└── LeaseLostError         another replica leads; this process must end
+"""
+
+
+class OperatorError(Exception):
+    """Whatever the operator can name."""
+
+
+class InvalidObjectError(OperatorError):
+    """An object cannot run; the message says where and what to do."""
+
+    def __init__(self, message: str, *, reason: str = "Invalid") -> None:
+        """Keep the reason of the condition."""
+        super().__init__(message)
+        self.reason = reason
+
+
+class ClusterError(OperatorError):
+    """An API server did not do what was asked."""
+
+
+class ClusterAwayError(ClusterError):
+    """No answer that says anything about the object."""
+
+
+class AccessDeniedError(ClusterError):
+    """The credentials do not allow this."""
+
+
+class ConflictError(ClusterError):
+    """The object has changed since it was read."""
+
+
+class NotThereError(ClusterError):
+    """There is no such object, or no such kind."""
+
+
+class GoneError(ClusterError):
+    """The history that the watch wants is gone."""
+
+
+class BusyError(ClusterError):
+    """The API server asks for patience."""
+
+    def __init__(self, message: str, *, after_s: float) -> None:
+        """Keep how long it asks for."""
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class RejectedError(ClusterError):
+    """The API server refuses the object."""
+
+
+class LeaseLostError(OperatorError):
+    """Another replica leads now."""

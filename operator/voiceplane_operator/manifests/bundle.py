@@ -1,0 +1,17 @@
+"""The bundle of a revision as an immutable ConfigMap, named by its digest."""
+
+from voiceplane_operator import names
+from voiceplane_operator.manifests.common import Object, metadata
+from voiceplane_operator.target import Target
+
+FILE = "agent.yaml"
+POLICY_DIGEST = f"{names.DOMAIN}/policy-digest"
+
+
+def manifests(target: Target) -> tuple[Object, ...]:
+    """Return the ConfigMap of the current revision; older ones exist already and never change."""
+    revision = target.revision
+    meta = metadata(target, names.bundle_name(target.prefix, revision.name), "bundle", revision=revision.name)
+    meta["annotations"][POLICY_DIGEST] = revision.policy_digest
+    content: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "immutable": True}
+    return ({**content, "data": {FILE: revision.text}},)

@@ -1,0 +1,53 @@
+"""The OpenTelemetry Collector's configuration of a region: OTLP in, personal data out of it, then on."""
+
+import yaml
+
+from voiceplane.contract.region import VoiceRegionSpec
+from voiceplane_operator import names
+from voiceplane_operator.manifests.common import Object
+
+NAME = "voiceplane-collector"
+FILE = "collector.yaml"
+# Any key with a pii segment, and digits that look like a card: both are gone before anything leaves the region.
+PII_KEY = r"(^|.*[._])pii([._].*|$)"
+CARD = r"(?:\d[ -]?){13,19}"
+
+
+def manifest(region: VoiceRegionSpec, hub: str) -> Object:
+    """Return the ConfigMap that the region's collector mounts."""
+    endpoint = region.telemetry.endpoint if region.telemetry else region.records
+    config = {
+        "receivers": {
+            "otlp": {"protocols": {"grpc": {"endpoint": "0.0.0.0:4317"}, "http": {"endpoint": "0.0.0.0:4318"}}}
+        },
+        "processors": {
+            "memory_limiter": {"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 20},
+            "redaction": {
+                "allow_all_keys": True,
+                "blocked_key_patterns": [PII_KEY],
+                "blocked_values": [CARD],
+                "summary": "silent",
+            },
+            "batch": {"timeout": "1s", "send_batch_size": 1024},
+        },
+        "exporters": {"otlp": {"endpoint": endpoint, "tls": {"insecure": True}}},
+        "service": {
+            "pipelines": {
+                "traces": {
+                    "receivers": ["otlp"],
+                    "processors": ["memory_limiter", "redaction", "batch"],
+                    "exporters": ["otlp"],
+                }
+            }
+        },
+    }
+    labels = {
+        "app.kubernetes.io/name": NAME,
+        "app.kubernetes.io/managed-by": names.MANAGER,
+        names.HUB: hub,
+        names.AGENT: names.REGION_MARK,
+        names.COMPONENT: "collector",
+    }
+    meta = {"name": NAME, "namespace": region.namespace, "labels": labels, "annotations": {}}
+    data = {FILE: yaml.safe_dump(config, sort_keys=False, width=120)}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}

@@ -1,0 +1,130 @@
+"""The gateways of one revision, and the address that calls come to.
+
+A Deployment for each revision: a live call keeps the gateway, and so the words, that it began with. RTP has no Service
+in its path; a gateway is reached at its own address, by its pod's or, with ports of its own, by its node's. The place
+of a SIP edge (Kamailio, rtpengine) is in front of the Service.
+"""
+
+from voiceplane_operator import names
+from voiceplane_operator.manifests import common
+from voiceplane_operator.manifests.common import GATEWAY_GRPC, GATEWAY_METRICS, RTP_FIRST, RTP_LAST, SIP, Object
+from voiceplane_operator.target import Target
+
+PART = "gateway"
+NOBODY = "none"  # no pod has this revision: an address that is there, and answers not yet
+SCALE_AT = 0.7  # of a gateway's calls: a new one needs its time to start
+
+
+def manifests(target: Target) -> tuple[Object, ...]:
+    """Return the Deployment, the autoscaler, the Service and the budget."""
+    scaled = target.spec.autoscaling.enabled
+    return (
+        _deployment(target, None if scaled else target.gateways),
+        *((_autoscaler(target),) if scaled else ()),
+        service(target),
+        common.disruption_budget(target, PART),
+    )
+
+
+def service(target: Target) -> Object:
+    """Return the Service of SIP: it leads to the one revision that takes new calls."""
+    selector = common.selector(target, PART) | {names.REVISION: target.serving or NOBODY}
+    port = target.block.sip if target.block else SIP
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": common.metadata(target, f"{target.prefix}-sip", PART),
+        "spec": {
+            "type": target.spec.network.service_type,
+            "selector": selector,
+            "ports": [
+                {"name": f"sip-{protocol.lower()}", "port": SIP, "targetPort": port, "protocol": protocol}
+                for protocol in ("UDP", "TCP")
+            ],
+        },
+    }
+
+
+def _deployment(target: Target, replicas: int | None) -> Object:
+    revision = target.revision.name
+    files, file_mounts, (path,) = common.agent_files(target, (revision,))
+    spool, spool_mount = common.scratch("spool", common.SPOOL)
+    phrases, phrases_mount = common.scratch("phrases", f"{common.CACHE}/phrases")
+    sip, grpc, metrics, (first, last) = _ports(target)
+    command = ["python", "-m", "voiceplane.call", "serve", "--agent", path, "--revision", revision]
+    command += ["--sip", f"0.0.0.0:{sip}", "--advertise", target.spec.network.advertise or "$(POD_IP)"]
+    command += ["--rtp-ports", f"{first}-{last}", "--max-calls", str(target.spec.gateway.calls)]
+    command += ["--speech", target.address("speech", common.SPEECH_GRPC)]
+    command += ["--planner", target.address("planner", common.PLANNER_GRPC)]
+    command += ["--tools", target.address("tools", common.TOOLS_GRPC), "--records", target.spec.records]
+    command += ["--spool", common.SPOOL, "--host", "0.0.0.0", "--grpc-port", str(grpc), "--metrics-port", str(metrics)]
+    main = common.container(
+        target, PART, target.spec.images.gateway, [*command, *common.otlp(target)], size=target.spec.sizes.gateway
+    )
+    main["volumeMounts"] += [*file_mounts, spool_mount, phrases_mount]
+    main["ports"] = [
+        _port("sip-udp", sip, target, protocol="UDP"),
+        _port("sip-tcp", sip, target, protocol="TCP"),
+        _port("grpc", grpc, target, protocol="TCP"),
+        _port("metrics", metrics, target, protocol="TCP"),
+    ]
+    main["startupProbe"] = common.http_probe("/healthz", metrics, period_s=2, failures=150)  # waits for speech
+    main["readinessProbe"] = common.http_probe("/readyz", metrics, period_s=2)
+    main["livenessProbe"] = common.http_probe("/healthz", metrics, period_s=10)
+    spec = common.pod(target, main, priority="voiceplane-media", extra_volumes=(*files, spool, phrases))
+    spec["terminationGracePeriodSeconds"] = common.grace_s(target)
+    if target.spec.network.node_selector:
+        spec["nodeSelector"] = dict(target.spec.network.node_selector)
+    meta = common.metadata(target, names.gateway_name(target.prefix, revision), PART, revision=revision)
+    select = common.selector(target, PART) | {names.REVISION: revision}
+    if target.block is not None:
+        meta["annotations"][names.BLOCK] = f"{target.block.first}+{target.block.size}"
+        spec |= {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}
+    built = common.deployment(target, meta, spec, replicas=replicas, select=select)
+    if target.block is not None:  # the successor needs the same ports of a node
+        built["spec"]["strategy"]["rollingUpdate"] = {"maxUnavailable": 1, "maxSurge": 0}
+    return built
+
+
+def _ports(target: Target) -> tuple[int, int, int, tuple[int, int]]:
+    if target.block is not None:
+        return target.block.sip, target.block.grpc, target.block.metrics, target.block.rtp
+    return SIP, GATEWAY_GRPC, GATEWAY_METRICS, (RTP_FIRST, RTP_LAST)
+
+
+def _port(name: str, number: int, target: Target, *, protocol: str) -> Object:
+    port: Object = {"name": name, "containerPort": number, "protocol": protocol}
+    # A host port keeps two gateways of one block off one node: the scheduler sees it, RTP it would not.
+    return port | ({"hostPort": number} if target.block is not None else {})
+
+
+def _autoscaler(target: Target) -> Object:
+    revision = target.revision.name
+    name = names.gateway_name(target.prefix, revision)
+    metric = {
+        "name": "voiceplane_calls_active",
+        "selector": {"matchLabels": {"agent": target.prefix, "revision": revision}},
+    }
+    average = max(1, int(target.spec.gateway.calls * SCALE_AT))
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": common.metadata(target, name, PART, revision=revision),
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicas": 1,
+            "maxReplicas": max(target.spec.autoscaling.max_replicas, 1),
+            "metrics": [
+                {
+                    "type": "External",
+                    "external": {"metric": metric, "target": {"type": "AverageValue", "averageValue": str(average)}},
+                }
+            ],
+            "behavior": {  # a gateway that goes finishes its calls first, so one at a time is enough
+                "scaleDown": {
+                    "stabilizationWindowSeconds": 600,
+                    "policies": [{"type": "Pods", "value": 1, "periodSeconds": 300}],
+                }
+            },
+        },
+    }

@@ -1,0 +1,35 @@
+"""Names, labels and annotations of what the operator makes. Deterministic: the same agent, the same names."""
+
+import hashlib
+import re
+
+PREFIX_CHARS = 24  # with the hash and the longest ending, a name stays under a Service's 63
+MANAGER = "voiceplane-operator"  # server-side apply's field manager
+DOMAIN = "voiceplane.dev"
+HUB = f"{DOMAIN}/hub"
+AGENT = f"{DOMAIN}/agent"
+COMPONENT = f"{DOMAIN}/component"
+REVISION = f"{DOMAIN}/revision"
+OWNER = f"{DOMAIN}/owner"
+APPLIED = f"{DOMAIN}/applied"
+BLOCK = f"{DOMAIN}/port-block"
+REGION_MARK = "region"  # the agent label of what a region has once
+FINALIZER = f"{DOMAIN}/drain"
+RELEASE = f"{DOMAIN}/release-finalizer"  # annotation: break glass
+
+
+def prefix(owner: str) -> str:
+    """Return the short name of an agent given as namespace/name: readable, and never another agent's."""
+    _, _, name = owner.partition("/")
+    readable = re.sub(r"[^a-z0-9-]", "-", name)[:PREFIX_CHARS].strip("-") or "agent"
+    return f"{readable}-{hashlib.sha256(owner.encode()).hexdigest()[:8]}"
+
+
+def bundle_name(prefix: str, revision: str) -> str:
+    """Return the name of the ConfigMap that holds a revision."""
+    return f"{prefix}-b-{revision}"
+
+
+def gateway_name(prefix: str, revision: str) -> str:
+    """Return the name of the Deployment that answers calls of a revision."""
+    return f"{prefix}-gateway-{revision}"

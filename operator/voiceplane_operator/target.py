@@ -1,0 +1,86 @@
+"""What is rendered: one agent in one region. The input of manifests and plan; made in reconcile. Pure data."""
+
+from dataclasses import dataclass, field
+
+from voiceplane.contract.region import PER_GATEWAY_PORTS, VoiceRegionSpec
+from voiceplane_operator import names
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """An immutable content of an agent with its policy."""
+
+    name: str  # 12 hex digits
+    policy_digest: str
+    text: str  # the bundle as the services read it
+
+
+@dataclass(frozen=True, slots=True)
+class PortBlock:
+    """The ports of one gateway on the network of its node; no two gateways of a region have the same block."""
+
+    first: int
+    size: int
+
+    @property
+    def sip(self) -> int:
+        """Return the port of SIP."""
+        return self.first
+
+    @property
+    def grpc(self) -> int:
+        """Return the port of the Calls service."""
+        return self.first + 1
+
+    @property
+    def metrics(self) -> int:
+        """Return the port of metrics and probes."""
+        return self.first + 2
+
+    @property
+    def rtp(self) -> tuple[int, int]:
+        """Return the first and last port of media."""
+        return self.first + PER_GATEWAY_PORTS, self.first + self.size - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One agent in one region."""
+
+    hub: str
+    owner: str  # namespace/name
+    region: str
+    spec: VoiceRegionSpec
+    revision: Revision
+    profile: str  # of speech
+    capacity: int  # calls that this region must hold of it
+    sources: tuple[str, ...] = ()  # of its trunks; empty: calls may come from anywhere
+    block: PortBlock | None = None  # with exposure host
+    others: tuple[Revision, ...] = field(default=())  # older ones whose calls go on
+    serving: str = ""  # the revision that takes new calls
+
+    @property
+    def prefix(self) -> str:
+        """Return the agent's short name."""
+        return names.prefix(self.owner)
+
+    @property
+    def namespace(self) -> str:
+        """Return where everything goes."""
+        return self.spec.namespace
+
+    @property
+    def revisions(self) -> tuple[Revision, ...]:
+        """Return every revision that a call may still have, in a fixed order."""
+        return tuple(
+            sorted({one.name: one for one in (*self.others, self.revision)}.values(), key=lambda one: one.name)
+        )
+
+    @property
+    def gateways(self) -> int:
+        """Return how many gateways hold the capacity."""
+        return max(1, -(-self.capacity // self.spec.gateway.calls))
+
+    def address(self, part: str, port: int) -> str:
+        """Return where a part of the agent is reached."""
+        return f"{self.prefix}-{part}.{self.namespace}.svc:{port}"
