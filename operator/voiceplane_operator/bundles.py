@@ -50,8 +50,6 @@ def revision(agent: VoiceAgent, policy: VoicePolicy | None) -> Revision:
     mistakes = [f"{dotted(path)}: {what}" for path, what in cross_checks(agent, policies)]
     if mistakes:
         raise InvalidObjectError("; ".join(mistakes[:5]))
-    if agent.spec.planner.flow is None:
-        raise InvalidObjectError("spec.planner.model: this version serves planner.flow only")
     text = bundle_text(agent, policy)
     size = len(text.encode())
     if size > MAX_TEXT_BYTES:

@@ -135,7 +135,7 @@ def http_probe(path: str, port: int, *, period_s: int = 5, failures: int = 3) ->
 def deployment(
     target: Target, meta: Object, pod_spec: Object, *, replicas: int | None, select: dict[str, str]
 ) -> Object:
-    """Return a Deployment that replaces a pod only when its successor is ready; no replicas where a scaler owns them."""
+    """Return a Deployment that replaces a pod only when its successor is ready; None leaves the count to a scaler."""
     spec: Object = {
         "selector": {"matchLabels": select},
         "revisionHistoryLimit": 1,

@@ -21,6 +21,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m voiceplane.call", description=__doc__)
     serve = parser.add_subparsers(required=True, metavar="serve").add_parser("serve", help="run until SIGTERM")
     serve.add_argument("--agent", required=True, type=Path, help="VoiceAgent YAML")
+    serve.add_argument("--revision", default=None, help="refuse to start when the agent with its policy is another one")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on for gRPC, metrics and probes")
     serve.add_argument("--sip", default="127.0.0.1:5060", metavar="HOST:PORT", help="UDP and TCP")
     serve.add_argument("--advertise", default=None, metavar="HOST", help="address in Contact and SDP; default: --sip's")
     serve.add_argument("--rtp-ports", default="20000-20999", metavar="FIRST-LAST")
@@ -56,15 +58,27 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         tools=options.tools,
         records=options.records,
         spool=options.spool or Path(tempfile.gettempdir()) / f"voiceplane-gateway-{port}",
+        grpc_host=options.host,
         grpc_port=options.grpc_port,
     )
+
+
+def _load(options: argparse.Namespace) -> Bundle:
+    """Read the agent and compare it with what whoever deployed it says it is: no calls under another policy."""
+    bundle = load_bundle(options.agent.read_text())
+    if options.revision not in (None, bundle.revision):
+        raise ValueError(
+            f"{options.agent} is revision {bundle.revision} and not {options.revision}: its content, or this program's "
+            "version, is not what was deployed"
+        )
+    return bundle
 
 
 async def _serve(bundle: Bundle, options: argparse.Namespace) -> None:
     stop = shutdown.stop_event()
     async with open_gateway(bundle, _settings(options)) as (gateway, sip_port, grpc_port):
         probes = health.serve(
-            options.metrics_port, "127.0.0.1", ready=lambda: not stop.is_set(), why_not=lambda: gateway.problem
+            options.metrics_port, options.host, ready=lambda: not stop.is_set(), why_not=lambda: gateway.problem
         )
         with probes as metrics_port:
             sys.stdout.write(f"ready sip={sip_port} grpc={grpc_port} metrics={metrics_port}\n")
@@ -79,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
     logs.configure("gateway", options.log_level)
     traces = telemetry.configure("gateway", otlp_endpoint=options.otlp_endpoint)
     try:
-        asyncio.run(_serve(load_bundle(options.agent.read_text()), options))
+        asyncio.run(_serve(_load(options), options))
     except (OSError, ValueError, InvalidAgentError, ModelUnavailableError) as error:
         sys.stderr.write(f"the gateway cannot start: {error}\n")
         return 1
