@@ -60,6 +60,7 @@ class PlannerSettings:
     health_check_period_s=2,
     health_check_timeout_s=5,
     graceful_shutdown_timeout_s=DRAIN_S,
+    graceful_shutdown_wait_loop_s=0.2,  # how often it looks for unfinished replies; Ray's 2 s are waited in full
 )
 class PlannerReplica:
     """One replica: every agent's planner, ready. Holds nothing between requests."""
