@@ -166,9 +166,6 @@ class Escalation(ContractModel):
     say: Sentence = "I will connect you with a colleague. One moment, please."
 
 
-class Silence(ContractModel):
-    """What happens when the caller says nothing."""
-
 class BargeIn(ContractModel):
     """When the caller may interrupt the agent. `never` names sentences that are heard to their end, such as notices."""
 
@@ -176,6 +173,9 @@ class BargeIn(ContractModel):
     after: Duration = 1.0  # of each of the agent's turns, with mode after
     never: Annotated[tuple[Sentence, ...], Field(max_length=20)] = ()
 
+
+class Silence(ContractModel):
+    """What happens when the caller says nothing."""
 
     ask_after: Duration = 6.0
     asks: Annotated[int, Field(ge=0, le=5)] = 2
