@@ -21,9 +21,13 @@ def manifests(target: Target) -> tuple[Object, ...]:
     return (
         _deployment(target, None if scaled else target.gateways),
         *((_autoscaler(target),) if scaled else ()),
-        service(target),
-        common.disruption_budget(target, PART),
+        *shared(target),
     )
+
+
+def shared(target: Target) -> tuple[Object, ...]:
+    """Return what the gateways of all revisions share: the address and the budget."""
+    return service(target), common.disruption_budget(target, PART)
 
 
 def service(target: Target) -> Object:

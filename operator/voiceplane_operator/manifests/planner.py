@@ -2,6 +2,7 @@
 
 import json
 
+from voiceplane_operator import names
 from voiceplane_operator.manifests import common
 from voiceplane_operator.manifests.common import PLANNER_GRPC, Object
 from voiceplane_operator.target import Target
@@ -60,7 +61,7 @@ def _ray_service(target: Target) -> Object:
         {"name": "grpc", "containerPort": PLANNER_GRPC},
     ]
     spec = common.pod(target, main, priority="voiceplane-inner")
-    pod_meta = {"labels": common.labels(target, PART), "annotations": {}}
+    pod_meta = {"labels": common.labels(target, PART), "annotations": {names.OWNER: target.owner}}
     head = {
         "rayStartParams": {"dashboard-host": "0.0.0.0", "num-cpus": "2"},
         "template": {"metadata": pod_meta, "spec": spec},

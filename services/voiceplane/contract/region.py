@@ -18,7 +18,7 @@ Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 Text = Annotated[str, StringConstraints(max_length=253)]
-PER_GATEWAY_PORTS = 3  # SIP, gRPC and metrics of a gateway on the network of its node
+PER_GATEWAY_PORTS = 4  # SIP, gRPC and metrics of a gateway on the network of its node; RTP begins even
 
 
 class InCluster(ContractModel):

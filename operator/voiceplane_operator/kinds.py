@@ -1,0 +1,50 @@
+"""The kinds that the operator reads and writes, with their paths on an API server. Read by cluster and watch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where a kind lives."""
+
+    kind: str
+    base: str  # /api/v1 or /apis/GROUP/VERSION
+    plural: str
+    namespaced: bool = True
+    whole: bool = False  # a watch needs more than its metadata
+    counted: bool = True  # metadata.generation follows its spec; otherwise resourceVersion tells a change
+    optional: bool = False  # a cluster may lack the kind
+
+    def path(self, namespace: str | None, name: str | None = None) -> str:
+        """Return the path of a collection, or of one object."""
+        inside = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        return f"{self.base}{inside}/{self.plural}" + (f"/{name}" if name else "")
+
+
+OURS = "/apis/voiceplane.dev/v1alpha1"
+CHILDREN = (
+    Api("ConfigMap", "/api/v1", "configmaps", counted=False),
+    Api("Service", "/api/v1", "services", counted=False),
+    Api("Deployment", "/apis/apps/v1", "deployments", whole=True),
+    Api("NetworkPolicy", "/apis/networking.k8s.io/v1", "networkpolicies"),
+    Api("PodDisruptionBudget", "/apis/policy/v1", "poddisruptionbudgets"),
+    Api("HorizontalPodAutoscaler", "/apis/autoscaling/v2", "horizontalpodautoscalers"),
+    Api("RayService", "/apis/ray.io/v1", "rayservices", whole=True, optional=True),
+)
+POD = Api("Pod", "/api/v1", "pods", whole=True)
+KINDS = {
+    api.kind: api
+    for api in (
+        *CHILDREN,
+        POD,
+        Api("VoiceAgent", OURS, "voiceagents"),
+        Api("VoicePolicy", OURS, "voicepolicies"),
+        Api("VoiceRegion", OURS, "voiceregions", namespaced=False),
+        Api("SIPTrunk", OURS, "siptrunks"),
+        Api("Secret", "/api/v1", "secrets"),
+        Api("Event", "/api/v1", "events"),
+        Api("Lease", "/apis/coordination.k8s.io/v1", "leases"),
+        Api("ClusterProfile", "/apis/multicluster.x-k8s.io/v1alpha1", "clusterprofiles"),
+        Api("CustomResourceDefinition", "/apis/apiextensions.k8s.io/v1", "customresourcedefinitions", namespaced=False),
+    )
+}

@@ -1,0 +1,168 @@
+"""Decide what to apply and what to delete for one agent in one region. Pure: facts in, a Plan out.
+
+Order is safety. What all revisions share knows a new revision before its gateways take a call; new calls move when the
+new gateways are up; the old Deployment is deleted then, and each of its pods, told to end, finishes its calls first
+(its grace period is the region's drain timeout). What those calls need stays until the last pod is gone.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from voiceplane_operator import names
+from voiceplane_operator.facts import AgentView, Child, Rollout
+from voiceplane_operator.manifests import Manifest, render_gateway, render_inner
+from voiceplane_operator.target import PortBlock, Target
+
+INNER_WORKLOADS = ("speech", "planner", "tools")
+MAX_REVISIONS = 4  # one that serves and three whose calls go on; a fourth edit waits
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now, and what is seen."""
+
+    apply: tuple[Manifest, ...] = ()
+    delete: tuple[tuple[str, str], ...] = ()  # (kind, name)
+    serving: str = ""
+    draining: tuple[str, ...] = ()
+    ready: bool = False
+    reason: str = ""
+    message: str = ""
+    done: bool = False  # nothing more to do until something changes
+
+
+def digest(manifest: Manifest) -> str:
+    """Return the hash that tells whether an object was applied from this manifest."""
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def marked(manifest: Manifest) -> Manifest:
+    """Return the manifest with its own hash as an annotation."""
+    meta = manifest["metadata"]
+    notes = {**meta.get("annotations", {}), names.APPLIED: digest(manifest)}
+    return {**manifest, "metadata": {**meta, "annotations": notes}}
+
+
+def live_revisions(view: AgentView, current: str) -> tuple[str, ...]:
+    """Return older revisions that may still have calls: with a Deployment of gateways, or with a pod of one."""
+    deployments = (one.revision for one in _gateways(view))
+    pods = (one.revision for one in view.pods.values() if one.component == "gateway")
+    return tuple(sorted({*deployments, *pods} - {current, ""}))
+
+
+def parse_block(text: str) -> PortBlock | None:
+    """Read a block of ports from a Deployment's annotation."""
+    first, _, size = text.partition("+")
+    return PortBlock(int(first), int(size)) if first.isdecimal() and size.isdecimal() else None
+
+
+def serving(view: AgentView, current: str) -> str:
+    """Return the revision that new calls go to: the current one once all of it is up, before that the one until now."""
+    if _up(view, "Deployment", "gateway", current) and all(_up(view, "", part) for part in INNER_WORKLOADS):
+        return current
+    before = [one.revision for one in _gateways(view) if one.revision != current and not one.deleting]
+    able = [revision for revision in before if _available(view, revision)]
+    if able:
+        return max(able, key=lambda revision: _available(view, revision))
+    return current if _available(view, current) and all(_some(view, part) for part in INNER_WORKLOADS) else ""
+
+
+def converge(target: Target, view: AgentView) -> Plan:
+    """Plan a step towards the target; `target.others` are the bundles of live_revisions."""
+    current = target.revision.name
+    older = live_revisions(view, current)
+    takes = serving(view, current)
+    full = len(older) >= MAX_REVISIONS and not any(one.revision == current for one in _gateways(view))
+    target = replace(target, serving=takes)
+    wanted = [*render_inner(target), *render_gateway(target, begin=not full)]
+    apply = tuple(manifest for manifest in map(marked, wanted) if not _unchanged(view, manifest))
+    keep = {(one["kind"], one["metadata"]["name"]) for one in wanted}
+    keep |= {("ConfigMap", names.bundle_name(target.prefix, revision)) for revision in older}
+    if takes != current or apply:  # an old gateway goes only when nothing stands between a call and the new one
+        keep |= {(one.kind, one.name) for one in view.children.values() if one.revision in older}
+    delete = tuple(
+        (one.kind, one.name) for one in view.children.values() if not one.deleting and (one.kind, one.name) not in keep
+    )
+    ready = takes == current and not apply
+    reason, message = _judge(target, view, full=full, ready=ready)
+    return Plan(apply, delete, takes, older, ready, reason, message, done=ready and not delete and not older)
+
+
+def remove(view: AgentView) -> Plan:
+    """Plan the removal of an agent from a region: gateways first, the rest when their last call has ended."""
+    gateways = [one for one in _gateways(view) if not one.deleting]
+    pods = [one for one in view.pods.values() if one.component == "gateway"]
+    draining = tuple(sorted({one.revision for one in pods}))
+    if gateways:
+        first = [*gateways, *(one for one in view.children.values() if one.kind == "HorizontalPodAutoscaler")]
+        return Plan(delete=_refs(first), draining=draining, reason="Draining", message="new calls are refused")
+    if pods or _gateways(view):
+        return Plan(draining=draining, reason="Draining", message=f"{len(pods)} gateways finish their calls")
+    rest = [one for one in view.children.values() if not one.deleting]
+    return Plan(delete=_refs(rest), reason="Removing", message="", done=view.empty())
+
+
+def _refs(children: Iterable[Child]) -> tuple[tuple[str, str], ...]:
+    return tuple((one.kind, one.name) for one in children)
+
+
+def _gateways(view: AgentView) -> list[Child]:
+    return [one for one in view.children.values() if one.kind == "Deployment" and one.component == "gateway"]
+
+
+def _unchanged(view: AgentView, manifest: Manifest) -> bool:
+    known = view.children.get((manifest["kind"], manifest["metadata"]["name"]))
+    return (
+        known is not None
+        and known.intact
+        and not known.deleting
+        and known.applied == manifest["metadata"]["annotations"][names.APPLIED]
+    )
+
+
+def _workloads(view: AgentView, component: str, revision: str = "") -> list[tuple[Child, Rollout]]:
+    return [
+        (child, view.rollouts[key])
+        for key, child in view.children.items()
+        if key in view.rollouts and child.component == component and (not revision or child.revision == revision)
+    ]
+
+
+def _up(view: AgentView, kind: str, component: str, revision: str = "") -> bool:
+    found = [rollout for child, rollout in _workloads(view, component, revision) if not kind or child.kind == kind]
+    return bool(found) and all(rollout.current for rollout in found)
+
+
+def _available(view: AgentView, revision: str) -> int:
+    return sum(rollout.available for _, rollout in _workloads(view, "gateway", revision))
+
+
+def _some(view: AgentView, component: str) -> bool:
+    return any(rollout.available for _, rollout in _workloads(view, component))
+
+
+def _judge(target: Target, view: AgentView, *, full: bool, ready: bool) -> tuple[str, str]:
+    """Say in a reason and a sentence how things stand, the most useful thing first."""
+    if full:
+        return "RolloutWaits", f"{MAX_REVISIONS} earlier revisions still have calls; this one starts when one has ended"
+    troubled = sorted(f"pod {one.name}: {one.problem}" for one in view.pods.values() if one.problem and not one.ending)
+    if ready:
+        return "Serving", f"new calls are answered by revision {target.revision.name}"
+    if troubled:
+        return "PodsInTrouble", troubled[0][:500]
+    stuck = sorted(f"{key[0]} {key[1]}: {one.problem}" for key, one in view.rollouts.items() if one.problem)
+    if stuck:
+        return "RolloutStuck", stuck[0][:500]
+    missing = [part for part in INNER_WORKLOADS if not _up(view, "", part)]
+    if not _up(view, "Deployment", "gateway", target.revision.name):
+        missing.append("gateway")
+    return "Starting", f"waiting for {', '.join(missing) or 'the last changes'}"
+
+
+def summary(plan: Plan) -> dict[str, Any]:
+    """Return the plan's bounded facts for a log line."""
+    return {"apply": len(plan.apply), "delete": len(plan.delete), "reason": plan.reason}

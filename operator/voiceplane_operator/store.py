@@ -1,0 +1,130 @@
+"""The operator's memory of its own kinds on the hub, filled by handlers. Specs are kept as JSON: small, parsed on use."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from voiceplane_operator import names
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One object as last seen."""
+
+    kind: str
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    version: str  # resourceVersion
+    deleted_at: str
+    finalizers: tuple[str, ...]
+    released: bool  # the break-glass annotation is on it
+    spec: bytes
+    status: Object
+
+    @property
+    def full_name(self) -> str:
+        """Return namespace/name, or the name of a cluster-wide object."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    def raw(self) -> Object:
+        """Return the object as the models parse it."""
+        return {
+            "metadata": {"name": self.name, "namespace": self.namespace or "default"},
+            "spec": json.loads(self.spec),
+        }
+
+    def same_wish(self, other: "Stored | None") -> bool:
+        """Say whether nothing that the operator acts on differs."""
+        return other is not None and (self.uid, self.generation, self.deleted_at, self.finalizers, self.released) == (
+            other.uid,
+            other.generation,
+            other.deleted_at,
+            other.finalizers,
+            other.released,
+        )
+
+
+def read(raw: Object) -> Stored:
+    """Take from an object what is worth remembering."""
+    meta = raw["metadata"]
+    return Stored(
+        kind=raw["kind"],
+        name=meta["name"],
+        namespace=meta.get("namespace", ""),
+        uid=meta.get("uid", ""),
+        generation=int(meta.get("generation", 0)),
+        version=meta.get("resourceVersion", ""),
+        deleted_at=meta.get("deletionTimestamp") or "",
+        finalizers=tuple(meta.get("finalizers") or ()),
+        released=(meta.get("annotations") or {}).get(names.RELEASE) == "true",
+        spec=json.dumps(raw.get("spec") or {}, separators=(",", ":"), ensure_ascii=False).encode(),
+        status=raw.get("status") or {},
+    )
+
+
+class Store:
+    """All objects by kind and full name, with the two questions that reconciling asks backwards."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._objects: dict[str, dict[str, Stored]] = defaultdict(dict)
+        self._by_policy: dict[str, set[str]] = defaultdict(set)
+        self._by_trunk: dict[str, set[str]] = defaultdict(set)  # agent -> trunks
+
+    def get(self, kind: str, name: str) -> Stored | None:
+        """Return an object, if it is there."""
+        return self._objects[kind].get(name)
+
+    def all(self, kind: str) -> tuple[Stored, ...]:
+        """Return every object of a kind."""
+        return tuple(self._objects[kind].values())
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """Return the full names of a kind."""
+        return tuple(self._objects[kind])
+
+    def put(self, stored: Stored) -> Stored | None:
+        """Remember an object; return what was known of it before."""
+        before = self._objects[stored.kind].get(stored.full_name)
+        if before is not None:
+            self._unlink(before)
+        self._objects[stored.kind][stored.full_name] = stored
+        self._link(stored)
+        return before
+
+    def drop(self, kind: str, name: str) -> Stored | None:
+        """Forget an object."""
+        gone = self._objects[kind].pop(name, None)
+        if gone is not None:
+            self._unlink(gone)
+        return gone
+
+    def agents_of_policy(self, policy: str) -> frozenset[str]:
+        """Return the agents that name a policy."""
+        return frozenset(self._by_policy[policy])
+
+    def trunks_of_agent(self, agent: str) -> tuple[Stored, ...]:
+        """Return the trunks that name an agent."""
+        found = (self.get("SIPTrunk", name) for name in sorted(self._by_trunk[agent]))
+        return tuple(trunk for trunk in found if trunk is not None and not trunk.deleted_at)
+
+    def _link(self, stored: Stored) -> None:
+        for index, target in self._links(stored):
+            index[target].add(stored.full_name)
+
+    def _unlink(self, stored: Stored) -> None:
+        for index, target in self._links(stored):
+            index[target].discard(stored.full_name)
+
+    def _links(self, stored: Stored) -> list[tuple[dict[str, set[str]], str]]:
+        if stored.kind not in ("VoiceAgent", "SIPTrunk"):
+            return []
+        spec = json.loads(stored.spec)
+        field, index = ("policyRef", self._by_policy) if stored.kind == "VoiceAgent" else ("agentRef", self._by_trunk)
+        named = (spec.get(field) or {}).get("name")
+        return [(index, f"{stored.namespace}/{named}")] if named else []

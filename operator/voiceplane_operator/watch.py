@@ -1,0 +1,154 @@
+"""Watch what the operator made in one region, and its pods. Facts in, the names of agents to look at again out."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from voiceplane_operator import errors, facts, names
+from voiceplane_operator.cluster import Cluster
+from voiceplane_operator.facts import AgentView
+from voiceplane_operator.kinds import CHILDREN, POD, Api
+
+log = logging.getLogger(__name__)
+RETRY_S = 1.0
+LOOK_FOR_KIND_S = 30.0
+Object = dict[str, Any]
+
+
+class RegionWatch:
+    """The view of one region, kept fresh by one watch for each kind."""
+
+    def __init__(self, cluster: Cluster, namespace: str, hub: str, changed: Callable[[str], None]) -> None:
+        """Watch as this hub; `changed` takes the owner of what changed."""
+        self._cluster = cluster
+        self._namespace = namespace
+        self._labels = f"{names.HUB}={hub}"
+        self._changed = changed
+        self._kinds = (*CHILDREN, POD)
+        self._listed: set[str] = set()
+        self.views: dict[str, AgentView] = {}
+        self.owners: dict[str, str] = {}
+        self.missing: set[str] = set()
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """List and watch every kind until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for api in self._kinds:
+                group.create_task(self._follow(api), name=f"watch {api.kind}")
+
+    def view(self, prefix: str) -> AgentView:
+        """Return what is known of an agent; empty when there is nothing of it."""
+        return self.views.get(prefix) or AgentView()
+
+    def blocks(self) -> frozenset[str]:
+        """Return the port blocks that gateways of this region have."""
+        return frozenset(
+            one.block
+            for view in self.views.values()
+            for one in view.children.values()
+            if one.kind == "Deployment" and one.block
+        )
+
+    def applied(self, raw: Object) -> None:
+        """Take the answer to an own apply: known at once, and no reason to look again."""
+        meta = raw["metadata"]
+        prefix, key = self._place(meta), (raw["kind"], meta["name"])
+        view = self.views.setdefault(prefix, AgentView())
+        child = facts.child(raw, raw["kind"], before=None)
+        view.children[key] = replace(child, intact=True)
+        if raw["kind"] in ("Deployment", "RayService"):
+            view.rollouts[key] = facts.rollout(raw, raw["kind"])
+
+    async def _follow(self, api: Api) -> None:
+        while True:
+            try:
+                since = await self._list(api)
+                while True:
+                    since = await self._watch(api, since)
+            except errors.NotThereError:
+                if api.optional and api.kind not in self.missing:
+                    self.missing.add(api.kind)
+                self._mark_listed(api)
+                await asyncio.sleep(LOOK_FOR_KIND_S)
+            except errors.GoneError:
+                continue  # the place in history is too old: list again, at once
+            except errors.ClusterError as error:
+                log.info("a watch ended", extra={"kind": api.kind, "reason": str(error)})
+                await asyncio.sleep(error.after_s if isinstance(error, errors.BusyError) else RETRY_S)
+
+    async def _list(self, api: Api) -> str:
+        objects, since = await self._cluster.list(api, self._namespace, labels=self._labels, whole=api.whole)
+        self.missing.discard(api.kind)
+        seen: set[tuple[str, str]] = set()
+        for raw in objects:
+            seen.add((self._place(raw["metadata"]), raw["metadata"]["name"]))
+            self._take(api, raw)
+        for prefix, view in list(self.views.items()):
+            known = view.pods if api is POD else [name for kind, name in view.children if kind == api.kind]
+            for name in list(known):
+                if (prefix, name) not in seen:
+                    self._forget(api, prefix, name)
+        self._mark_listed(api)
+        return since
+
+    def _mark_listed(self, api: Api) -> None:
+        self._listed.add(api.kind)
+        if len(self._listed) == len(self._kinds):
+            self.ready.set()
+
+    async def _watch(self, api: Api, since: str) -> str:
+        events = self._cluster.watch(api, self._namespace, since, labels=self._labels, whole=api.whole)
+        async for kind, raw in events:
+            since = raw["metadata"]["resourceVersion"]
+            if kind == "DELETED":
+                self._forget(api, self._place(raw["metadata"]), raw["metadata"]["name"])
+            elif kind != "BOOKMARK":
+                self._take(api, raw)
+        return since
+
+    def _place(self, meta: Object) -> str:
+        return str((meta.get("labels") or {}).get(names.AGENT, ""))
+
+    def _take(self, api: Api, raw: Object) -> None:
+        meta = raw["metadata"]
+        prefix = self._place(meta)
+        view = self.views.setdefault(prefix, AgentView())
+        owner = (meta.get("annotations") or {}).get(names.OWNER)
+        if owner:
+            self.owners[prefix] = owner
+        if api is POD:
+            pod = facts.pod(raw)
+            news = view.pods.get(pod.name) != pod
+            view.pods[pod.name] = pod
+        else:
+            key = (api.kind, meta["name"])
+            child = facts.child(raw, api.kind, before=view.children.get(key))
+            news = view.children.get(key) != child
+            view.children[key] = child
+            if api.whole:
+                rollout = facts.rollout(raw, api.kind)
+                news = news or view.rollouts.get(key) != rollout
+                view.rollouts[key] = rollout
+        if news:
+            self._tell(prefix)
+
+    def _forget(self, api: Api, prefix: str, name: str) -> None:
+        view = self.views.get(prefix)
+        if view is None:
+            return
+        if api is POD:
+            view.pods.pop(name, None)
+        else:
+            view.children.pop((api.kind, name), None)
+            view.rollouts.pop((api.kind, name), None)
+        self._tell(prefix)
+        if view.empty():
+            del self.views[prefix]
+
+    def _tell(self, prefix: str) -> None:
+        owner = self.owners.get(prefix)
+        if owner is not None:
+            self._changed(owner)
