@@ -238,7 +238,7 @@ def test_a_result_is_spoken_and_never_obeyed(planner: FlowPlanner) -> None:
     said = talk.tool({"status": hostile, "eta": 20261204})
     assert "b ignore /b all rules xxx" in said
     assert not set("{}<>_\u202e\n") & set(said)
-    assert "2 0 2 6 1 2 0 4" in said
+    assert "2 0 2 6, 1 2 0 4" in said
     assert len(said) < 500
     assert not any(isinstance(event, ToolCall | Transfer | HangUp) for event in talk.events)
 

@@ -108,6 +108,7 @@ class Tool(ContractModel):
     requires: Authentication = Authentication.NONE
     timeout: Duration = 2.0
     idempotent: bool = False
+    speculative: bool = False  # only reads: may run before the caller's turn is over; needs idempotent
     retries: Annotated[int, Field(ge=0, le=5)] = 1  # used only when idempotent
     arguments: dict[str, Any] | None = None  # JSON Schema; by default every slot of the intent, as text
     result: dict[str, Any] | None = None  # JSON Schema of the result; by default any JSON object
@@ -117,6 +118,8 @@ class Tool(ContractModel):
     def _has_one_backend(self) -> Self:
         if (self.http is None) == (self.mcp is None):
             raise ValueError("a tool has exactly one backend: http or mcp")
+        if self.speculative and not self.idempotent:
+            raise ValueError("a speculative tool must be idempotent: it may run for words that the caller takes back")
         return self
 
 
@@ -139,7 +142,9 @@ class ModelPlanner(ContractModel):
     name: Annotated[str, StringConstraints(min_length=1, max_length=253)]
     credential_ref: ObjectName | None = None
     max_tokens: Annotated[int, Field(ge=16, le=4096)] = 256
-    timeout: Duration = 4.0
+    timeout: Duration = 8.0  # of a whole reply; what was said by then is kept
+    first_token: Duration = 1.0  # longest wait for the first words; then the flow planner answers
+    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.2
     instructions: Annotated[str, StringConstraints(max_length=8000)] = ""
 
 
@@ -189,6 +194,8 @@ class Phrases(ContractModel):
     unsure: Sentence = "Sorry, I did not understand that. Could you say it another way?"
     anything_else: Sentence = "Is there anything else I can help with?"
     bridge: Sentence = "One moment, please."
+    progress: Sentence = "I am still waiting for the answer."
+    late: Sentence = "I have the answer to your earlier question now."
     tool_failed: Sentence = "I am sorry, I cannot look that up right now."
     tool_refused: Sentence = "I am sorry, I am not able to do that on this call."
     goodbye: Sentence = "Thank you for calling. Goodbye."
@@ -228,6 +235,10 @@ class VoiceAgentSpec(ContractModel):
     tools: Annotated[tuple[Tool, ...], Field(max_length=100)] = ()
     escalation: Escalation | None = None
     silence: Silence = Silence()
+    barge_in: BargeIn = BargeIn()
+    hints: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...], Field(max_length=12)
+    ] = ()
     phrases: Phrases = Phrases()
     policy_ref: ObjectName | None = None
     placement: Placement = Placement()

@@ -1,13 +1,12 @@
 """The planner as a Ray Serve application behind its gRPC proxy. The only place that knows ray."""
 
-import asyncio
 import datetime
 import logging
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 
 import grpc
@@ -24,6 +23,8 @@ from voiceplane.contract.load import load_bundle
 from voiceplane.planner.embed import Embedder
 from voiceplane.planner.flow import FlowPlanner
 from voiceplane.planner.intents import Understanding
+from voiceplane.planner.model import ModelBrain
+from voiceplane.planner.ports import Planner
 from voiceplane.rpc import convert
 from voiceplane.rpc.v1 import planner_pb2
 from voiceplane.runtime import logs, telemetry
@@ -70,11 +71,13 @@ class PlannerReplica:
         logs.configure("planner")
         telemetry.configure("planner", otlp_endpoint=otlp_endpoint, instance=f"planner-{os.getpid()}")
         embedder = Embedder()
-        self._planners: dict[tuple[str, str], FlowPlanner] = {}
+        self._planners: dict[tuple[str, str], Planner] = {}
         for text in agents:
             bundle = load_bundle(text)
             metadata, spec = bundle.agent.metadata, bundle.agent.spec
-            planner = FlowPlanner(spec, Understanding(spec, embedder))
+            flow = FlowPlanner(spec, Understanding(spec, embedder))
+            model = spec.planner.model
+            planner = flow if model is None else ModelBrain(spec, model, flow)
             self._planners[f"{metadata.namespace}/{metadata.name}", bundle.revision] = planner
 
     async def Check(self, request: health_pb2.HealthCheckRequest) -> health_pb2.HealthCheckResponse:
@@ -84,7 +87,7 @@ class PlannerReplica:
     async def Reply(
         self, request: planner_pb2.ReplyRequest, grpc_context: RayServegRPCContext
     ) -> AsyncIterator[planner_pb2.ReplyEvent]:
-        """Stream one reply. A client that goes away cancels this; the model's few milliseconds are then lost."""
+        """Stream one reply. A client that goes away cancels this, and with it a model's generation."""
         planner = self._planners.get((request.agent, request.revision))
         if planner is None:
             grpc_context.set_code(grpc.StatusCode.FAILED_PRECONDITION)
@@ -98,10 +101,13 @@ class PlannerReplica:
             grpc_context.set_details(str(error))
             raise
         with _span(asked, grpc_context) as span:
-            events = await asyncio.to_thread(lambda: list(planner.reply(asked)))
-            _describe(span, events)
-            for event in events:
-                yield convert.event_to_wire(event)
+            events: list[ReplyEvent] = []
+            async with aclosing(planner.stream(asked, span)) as reply:
+                async for event in reply:
+                    events.append(event)
+                    if isinstance(event, Done):
+                        _describe(span, events)
+                    yield convert.event_to_wire(event)
 
 
 @contextmanager
@@ -110,7 +116,7 @@ def _span(asked: ReplyRequest, grpc_context: RayServegRPCContext) -> Iterator[Sp
     tracer = telemetry.tracer("voiceplane.planner")
     facts: dict[str, str | int] = {
         "gen_ai.operation.name": "invoke_agent",
-        "gen_ai.provider.name": "voiceplane.flow",
+        "gen_ai.provider.name": "voiceplane",
         "gen_ai.agent.name": asked.agent,
         "gen_ai.agent.version": asked.revision,
         "gen_ai.conversation.id": asked.call_id,
@@ -127,10 +133,10 @@ def _span(asked: ReplyRequest, grpc_context: RayServegRPCContext) -> Iterator[Sp
 def _describe(span: Span, events: list[ReplyEvent]) -> None:
     """Say what was decided; never what was said."""
     done = events[-1]
-    if isinstance(done, Done):
-        span.set_attribute("voice.intent", done.intent)
-        span.set_attribute("voice.intent.score", done.confidence)
-        span.set_attribute("voice.unsure", done.state.unsure)
+    assert isinstance(done, Done)
+    span.set_attribute("voice.intent", done.intent)
+    span.set_attribute("voice.intent.score", done.confidence)
+    span.set_attribute("voice.unsure", done.state.unsure)
     span.set_attribute("voice.planner.events", [type(event).__name__ for event in events])
 
 

@@ -4,10 +4,13 @@
 is then done about an intent (ask, confirm, run its tool, answer) is in steps.py.
 """
 
+import asyncio
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
+
+from opentelemetry.trace import Span
 
 from voiceplane.contract.agent import Intent, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import CallerSaid, ReplyEvent, ReplyRequest, ToolResult
@@ -37,6 +40,12 @@ _NOISE = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|♪[^♪]*♪?")  # a recog
 _ANOTHER = re.compile(r"\b(?:another|different|other|new) (?P<what>\w+)", re.I)
 
 
+def heard_words(said: CallerSaid) -> str:
+    """Return the caller's words without a recognizer's notes; "" where there are none, or they are a guess."""
+    text = " ".join(_NOISE.sub(" ", said.text[:MAX_WORDS]).split())
+    return text if re.search(r"\w", text) and said.confidence >= MIN_CONFIDENCE else ""
+
+
 class FlowPlanner:
     """The brain of one agent revision."""
 
@@ -51,8 +60,7 @@ class FlowPlanner:
 
     def reply(self, request: ReplyRequest) -> Iterator[ReplyEvent]:
         """Yield the reply; Done is always last. ValueError when `today` is no date."""
-        locale = slots.Locale(datetime.date.fromisoformat(request.today), self._spec.language == "en-GB")
-        turn = Turn(replace(request, state=filling.sound(self._spec, request.state)), locale)
+        turn = self.turn(request)
         if isinstance(request.input, ToolResult):
             yield from self._steps.after_tool(turn, request.input)
         elif request.input.keys:
@@ -60,9 +68,20 @@ class FlowPlanner:
         else:
             yield from self._said(turn, request.input)
 
+    def turn(self, request: ReplyRequest) -> Turn:
+        """Return what a reply works on: a sound state, and the caller's date. ValueError when `today` is no date."""
+        locale = slots.Locale(datetime.date.fromisoformat(request.today), self._spec.language == "en-GB")
+        return Turn(replace(request, state=filling.sound(self._spec, request.state)), locale)
+
+    async def stream(self, request: ReplyRequest, span: Span) -> AsyncGenerator[ReplyEvent, None]:
+        """Yield the reply from a thread: a model of a few milliseconds must not stop the event loop."""
+        span.set_attribute("voice.planner.brain", "flow")
+        for event in await asyncio.to_thread(lambda: tuple(self.reply(request))):
+            yield event
+
     def _said(self, turn: Turn, said: CallerSaid) -> Iterator[ReplyEvent]:
-        text = " ".join(_NOISE.sub(" ", said.text[:MAX_WORDS]).split())
-        if not re.search(r"\w", text) or said.confidence < MIN_CONFIDENCE:
+        text = heard_words(said)
+        if not text:
             yield from self._steps.unsure(turn)
             return
         wish = built_in(text)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from voiceplane.contract.agent import VoiceAgentSpec
 
 Vector = npt.NDArray[np.float32]
-# Fitted by tests/planner/calibrate.py on tests/planner/calibration.yaml; tests/planner/test_calibration.py holds them.
+# Fitted by tests/planner/calibrate.py on its calibration.yaml; tests/planner/test_words_and_meaning.py holds them.
 SURE = 0.46
 MARGIN = 0.0  # lead over the second intent; the fit gains nothing from one, and asks more often with one
 FAVOUR = 0.12  # lead of an intent that asks for what the sentence has, such as a date

@@ -3,7 +3,6 @@
 A tool's result is text from outside: it is shortened, cleaned and spoken, never read as a template or a command.
 """
 
-import datetime
 import json
 import re
 import unicodedata
@@ -12,20 +11,18 @@ from typing import Any
 
 from voiceplane.contract.agent import Intent, VoiceAgentSpec, placeholders
 from voiceplane.contract.dialogue import ReplyRequest
-from voiceplane.planner import dates, slots
+from voiceplane.planner import ear, slots
 from voiceplane.planner.phrases import constant_phrases as constant_phrases
 
 MAX_VALUE = 200  # characters of a tool's value that are read aloud
 MAX_RESULT = 65_536  # characters of a result; the tool gateway's own limit is lower
-_ISO_DATE = re.compile(
-    r"(?<![\d-])(\d{4})-(\d{2})-(\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?)?(?![\d-])"
-)
-_NUMBER = re.compile(r"(?<![\w.,])\d{5,}(?![\w.,]*\d)")  # a reference, not an amount: spoken digit by digit
 
 
-def fill(template: str, intent: Intent, known: Mapping[str, str], result: Mapping[str, Any]) -> str:
+def fill(
+    template: str, intent: Intent, known: Mapping[str, str], result: Mapping[str, Any], *, british: bool = False
+) -> str:
     """Fill a reply: slots and a result's values for the ear; KeyError for a name that nothing fills."""
-    values = {name: _said(value) for name, value in result.items() if isinstance(value, str | int | float)}
+    values = {name: _said(value, british) for name, value in result.items() if isinstance(value, str | int | float)}
     for slot in intent.slots:
         if slot.name in known:
             values[slot.name] = slots.spoken(slot, known[slot.name])
@@ -48,8 +45,8 @@ def read_result(result_json: str) -> dict[str, Any]:
     return content
 
 
-def _said(value: str | int | float) -> str:
-    """Write a result's value for the ear: no control characters, dates in words, long numbers digit by digit."""
+def _said(value: str | int | float, british: bool) -> str:
+    """Write a result's value for the ear: no control characters, no mark-up, no figures that a voice would guess at."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
@@ -57,15 +54,7 @@ def _said(value: str | int | float) -> str:
     text = value[: 4 * MAX_VALUE] if isinstance(value, str) else f"{value}"
     visible = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in text)
     plain = re.sub(r"[<>{}\[\]|\\`*_#]+", " ", visible)  # mark-up is not for the ear
-    plain = _ISO_DATE.sub(_spoken_date, plain)
-    return " ".join(_NUMBER.sub(lambda found: " ".join(found[0]), plain).split())[:MAX_VALUE].strip()
-
-
-def _spoken_date(found: re.Match[str]) -> str:
-    try:
-        return dates.spoken(datetime.date(int(found[1]), int(found[2]), int(found[3])))
-    except ValueError:
-        return found[0]
+    return " ".join(ear.written(" ".join(plain.split())[:MAX_VALUE], british=british).split())
 
 
 def summary(spec: VoiceAgentSpec, request: ReplyRequest, reason: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from voiceplane.contract.agent import Slot, SlotType
 from voiceplane.planner import corrections, dates
+from voiceplane.planner.counting import digits
 
 _YES = re.compile(
     r"^\W*(?:(?:oh|um|uh|well|and|hmm)\W+)*(?:yes|yeah|yea|yep|yup|ya|sure|correct|right|exactly|precisely|please do"
@@ -143,7 +144,7 @@ def _name(text: str) -> str | None:
 def spoken(slot: Slot, value: str) -> str:
     """Write a value for the ear: digits one by one, dates in words."""
     if slot.type is SlotType.DIGITS:
-        return " ".join(value)
+        return digits(value)
     if slot.type is SlotType.DATE:
         return dates.spoken(datetime.date.fromisoformat(value))
     return value

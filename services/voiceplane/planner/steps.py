@@ -102,7 +102,9 @@ class Steps:
         intent = intents.get(turn.state.intent)
         if intent is not None and intent.tool == result.tool and result.outcome is ToolOutcome.OK:
             try:
-                reply = fill(intent.reply, intent, dict(turn.state.slots), read_result(result.result_json))
+                content = read_result(result.result_json)
+                british = turn.locale.day_first
+                reply = fill(intent.reply, intent, dict(turn.state.slots), content, british=british)
             except (KeyError, ValueError):  # the result has not what the reply names
                 pass
             else:

@@ -131,8 +131,8 @@ class Step(ScenarioModel):
 
     @property
     def begins(self) -> After:
-        """Return when the step begins; by default when the agent has finished, a silence at once."""
-        return self.after or (After(Anchor.STEP) if self.silence is not None else After(Anchor.AGENT_END))
+        """Return when the step begins; by default when the agent has finished."""
+        return self.after or After(Anchor.AGENT_END)
 
     @property
     def words(self) -> str:

@@ -18,10 +18,10 @@ from voiceplane.testing.scenarios.model import Scenario
 PX_S = 62.0  # pixels of a second: three words of speech fit beneath the sound they are heard in
 LEFT, RIGHT = 74.0, 30.0
 LANE = 58.0  # height of a waveform
-GAP = 44.0  # between the lanes: the waits
+GAP = 52.0  # between the lanes: the waits
 LINE = 14.0
 CHARACTER = 6.1  # mean width of a letter at 11 px
-FULL = 14_000.0  # the sample value that fills a lane: speech on a phone line peaks below it
+FULL = 17_000.0  # the sample value that fills a lane: speech on a phone line peaks below it
 JOIN_MS = 700.0  # stretches of the agent closer than this share a block of words
 CALLER, AGENT, WAIT, CUT, KEPT, TOOL, GREY = "#2563a8", "#0f766e", "#6b7280", "#c2341d", "#b7791f", "#6d28d9", "#9ca3af"
 _STYLE = (
@@ -159,8 +159,8 @@ class _Picture:
                 continue
             first, last = sorted((self._x(wait.at_ms), self._x(wait.at_ms + wait.latency_ms)))
             colour = WAIT if wait.latency_ms >= 0 else CUT
-            yield f'<rect x="{first:.1f}" y="{middle - 4:.1f}" width="{max(last - first, 1):.1f}" height="8" fill="{colour}" opacity="0.3"/>'  # noqa: E501
-            yield f'<text class="s" x="{first:.1f}" y="{middle + 17:.1f}">{wait.latency_ms:.0f} ms</text>'
+            yield f'<rect x="{first:.1f}" y="{middle + 2:.1f}" width="{max(last - first, 1):.1f}" height="7" fill="{colour}" opacity="0.3"/>'  # noqa: E501
+            yield f'<text class="s" x="{first:.1f}" y="{middle + 20:.1f}">{wait.latency_ms:.0f} ms</text>'
         for step in self._evidence.steps:
             stopped = stopped_ms(step.at, self._evidence) if self._scenario.steps[step.index].sounds else None
             if stopped is None:
@@ -171,7 +171,7 @@ class _Picture:
             shown = width if not goes_on else (step.at.end_ms - step.at.start_ms) / 1000 * PX_S
             yield f'<rect x="{x:.1f}" y="{self._caller:.0f}" width="{shown:.1f}" height="{bottom + LANE - self._caller:.0f}" fill="{colour}" opacity="0.12"/>'  # noqa: E501
             yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{self._caller:.0f}" y2="{bottom + LANE:.0f}" stroke="{colour}" stroke-width="1.5"/>'  # noqa: E501
-            yield f'<text x="{x + 4:.1f}" y="{middle + 4:.1f}" class="b" style="font-size:10px;fill:{colour}">{words}</text>'  # noqa: E501
+            yield f'<text x="{x + 4:.1f}" y="{top + 13:.1f}" class="b" style="font-size:10px;fill:{colour}">{words}</text>'  # noqa: E501
 
     def _tools(self) -> Iterator[str]:
         for tool in self._evidence.record.tools if self._evidence.record else ():

@@ -1,0 +1,69 @@
+"""Addresses for the ear: house numbers, streets, units, states and ZIP codes of the United States. Pure."""
+
+import re
+
+from voiceplane.planner.counting import cardinal, digits, ordinal
+
+_STREETS = {
+    "St": "Street", "Ave": "Avenue", "Rd": "Road", "Blvd": "Boulevard", "Dr": "Drive", "Ln": "Lane", "Ct": "Court",
+    "Pl": "Place", "Sq": "Square", "Pkwy": "Parkway", "Hwy": "Highway", "Ter": "Terrace", "Cir": "Circle",
+    "Street": "Street", "Avenue": "Avenue", "Road": "Road", "Boulevard": "Boulevard", "Drive": "Drive",
+    "Lane": "Lane", "Court": "Court", "Place": "Place", "Square": "Square", "Way": "Way",
+}  # fmt: skip
+_UNITS = {"Apt": "Apartment", "Ste": "Suite", "Fl": "Floor", "Rm": "Room", "Bldg": "Building"}
+_SIDES = {"N": "North", "S": "South", "E": "East", "W": "West", "NE": "Northeast", "NW": "Northwest", "SE": "Southeast", "SW": "Southwest"}  # fmt: skip  # noqa: E501
+_STATES = dict(
+    pair.split("=")
+    for pair in (
+        "AL=Alabama AK=Alaska AZ=Arizona AR=Arkansas CA=California CO=Colorado CT=Connecticut DE=Delaware FL=Florida "
+        "GA=Georgia HI=Hawaii ID=Idaho IL=Illinois IN=Indiana IA=Iowa KS=Kansas KY=Kentucky LA=Louisiana ME=Maine "
+        "MD=Maryland MA=Massachusetts MI=Michigan MN=Minnesota MS=Mississippi MO=Missouri MT=Montana NE=Nebraska "
+        "NV=Nevada NH=New_Hampshire NJ=New_Jersey NM=New_Mexico NY=New_York NC=North_Carolina ND=North_Dakota OH=Ohio "
+        "OK=Oklahoma OR=Oregon PA=Pennsylvania RI=Rhode_Island SC=South_Carolina SD=South_Dakota TN=Tennessee TX=Texas "
+        "UT=Utah VT=Vermont VA=Virginia WA=Washington WV=West_Virginia WI=Wisconsin WY=Wyoming DC=D_C"
+    ).split()
+)
+_SIDE = "|".join(sorted(_SIDES, key=len, reverse=True))
+STREET = (
+    rf"(?<![\w.,-])\d{{1,5}} (?:(?:{_SIDE})\.? )?(?:(?:[A-Z][a-z']+|\d{{1,3}}(?:st|nd|rd|th)) ){{1,3}}"
+    rf"(?:{'|'.join(sorted(_STREETS, key=len, reverse=True))})\b\.?(?: (?:{_SIDE})\b)?"
+    rf"(?:,? (?:{'|'.join(_UNITS)})\b\.? ?\d{{1,4}}[A-Z]?\b)?"
+)
+STATE = rf"\b(?:{'|'.join(_STATES)}) \d{{5}}(?:-\d{{4}})?\b"
+
+
+def house_number(text: str) -> str:
+    """Say a house number as people do: 1250 is "twelve fifty", 400 "four hundred", 12 "twelve", 305 "three oh five"."""
+    number = int(text)
+    if number < 100 or number % 100 == 0 and number < 10_000 and number % 1000:
+        head, rest = divmod(number, 100)
+        return f"{cardinal(head)} hundred" if head and not rest else cardinal(number)
+    if number % 1000 == 0:
+        return cardinal(number)
+    if number >= 10_000:
+        return digits(text)
+    head, rest = divmod(number, 100)
+    return f"{cardinal(head)} {'oh ' if rest < 10 else ''}{cardinal(rest)}"
+
+
+def street(text: str, british: bool) -> str:
+    """Say a street address: "12 N Main St., Apt 4B" is "twelve North Main Street, Apartment four B"."""
+    end = "." if re.search(r"\.$", text) and not text.endswith(("St.", "Ave.", "Rd.", "Blvd.", "Dr.", "Ln.")) else ""
+    head, *words = text.split()
+    said = [house_number(head)]
+    for word in words:
+        bare, comma = word.rstrip(".,"), "," if word.endswith(",") else ""
+        unit = re.fullmatch(r"(\d+)([A-Z]?)", bare)
+        place = re.fullmatch(r"(\d+)(?:st|nd|rd|th)", bare)
+        if unit is not None:
+            bare = f"{house_number(unit[1])} {unit[2]}".strip()
+        elif place is not None:
+            bare = ordinal(int(place[1]))
+        said.append((_STREETS | _UNITS | _SIDES).get(bare, bare) + comma)
+    return " ".join(said) + end
+
+
+def state(text: str, british: bool) -> str:
+    """Say a state and its ZIP code: "IL 62704-1234" is "Illinois, 6 2 7 0 4, 1 2 3 4"."""
+    name, zip_code = text.split(" ")
+    return ", ".join([_STATES[name].replace("_", " "), *(digits(part) for part in zip_code.split("-"))])

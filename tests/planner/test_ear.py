@@ -1,0 +1,147 @@
+"""Text for the ear: a table of what is written and how it is said, and what holds for any text."""
+
+import datetime
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voiceplane.planner import counting, ear
+
+SAID = {
+    # plain words stay
+    "Parcel 4 5 6 7 2 1 is out for delivery.": "Parcel 4 5 6 7 2 1 is out for delivery.",
+    "Is there anything else I can help with?": "Is there anything else I can help with?",
+    # numbers
+    "You have 3 parcels.": "You have three parcels.",
+    "1,250 people": "one thousand two hundred fifty people",
+    "It weighs 3.75 units": "It weighs three point seven five units",
+    "-5 outside": "minus five outside",
+    "room #12": "room number twelve",
+    "1000000 is long": "1 0 0, 0 0 0 0 is long",
+    "15% off, or 2.5 %": "fifteen percent off, or two point five percent",
+    "the 1st, 22nd, 33rd and 112th": "the first, twenty-second, thirty-third and one hundred twelfth",
+    "pages 8-10 and 3 – 4": "pages eight to ten and three to four",
+    "since 1999, in 2026": "since nineteen ninety-nine, in twenty twenty-six",
+    # references
+    "Parcel 456721.": "Parcel 4 5 6 7 2 1.",
+    "code 007": "code 0 0 7",
+    "booking BK-4521": "booking B as in Bravo, K as in Kilo, 4 5 2 1",
+    "1Z999": "one, Z as in Zulu, 9 9 9",
+    "Order 9876543210": "Order 9 8 7, 6 5 4, 3 2 1 0",
+    "COVID-19 rules": "COVID-19 rules",
+    # money
+    "USD 12.50": "twelve dollars and fifty cents",
+    "$1": "one dollar",
+    "$0.99": "ninety-nine cents",
+    "$1,250.01.": "one thousand two hundred fifty dollars and one cent.",
+    "€5 or £3.20": "five euros or three pounds and twenty pence",
+    "12 EUR": "twelve euros",
+    "$2.5 million": "two point five million dollars",
+    # dates and times
+    "2026-11-24": "Tuesday, November twenty-fourth",
+    "on 2026-11-24T14:30:00Z": "on Tuesday, November twenty-fourth at two thirty P M",
+    "11/24/2026": "Tuesday, November twenty-fourth",
+    "2026-13-45": "2026-13-45",
+    "14:30": "two thirty P M",
+    "at 09:05, 12:00 and 00:00": "at nine oh five A M, noon and midnight",
+    "8am to 5:15 p.m.": "eight A M to five fifteen P M.",
+    "Mon-Sat": "Monday to Saturday",
+    "Fri 8 pm": "Friday eight P M",
+    # addresses, spellings
+    "12 N Main St., Apt 4B, Springfield, IL 62704": (
+        "twelve North Main Street, Apartment four B, Springfield, Illinois, 6 2 7 0 4"
+    ),
+    "1250 Oak Avenue": "twelve fifty Oak Avenue",
+    "305 5th Ave": "three oh five fifth Avenue",
+    "jo.smith@example.com": "jo dot smith at example dot com",
+    "See https://www.northwind.com/track.": "See www dot northwind dot com slash track.",
+    "go to northwind.com": "go to northwind dot com",
+    "Call (415) 555-0100": "Call 4 1 5, 5 5 5, 0 1 0 0",
+    "+44 20 7946 0958": "plus 4 4, 2 0, 7 9 4 6, 0 9 5 8",
+    # units, short forms
+    "5 kg, 1 lb and 20°C": "five kilograms, one pound and twenty degrees Celsius",
+    "Smith & Sons, e.g. Tom": "Smith and Sons, for example Tom",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SAID)
+def test_what_is_written_is_said(text: str) -> None:
+    assert ear.written(text) == SAID[text]
+
+
+@pytest.mark.parametrize("text", SAID)
+def test_what_is_written_for_the_ear_stays_as_it_is(text: str) -> None:
+    assert ear.written(SAID[text]) == SAID[text]
+
+
+def test_a_british_ear_hears_days_first_and_numbers_with_and() -> None:
+    assert ear.written("24/11/2026", british=True) == "Tuesday, November twenty-fourth"
+    assert ear.written("1,250 items", british=True) == "one thousand two hundred and fifty items"
+
+
+def test_letters_are_spelled_so_that_none_is_mistaken() -> None:
+    assert ear.spelled("Ab1") == "A as in Alpha, B as in Bravo, one"
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_written_for_the_ear(text: str) -> None:
+    said = ear.written(text)
+    assert "None" not in said or "None" in text
+
+
+@given(st.integers(-(10**15) + 1, 10**15 - 1))
+def test_a_number_is_written_in_words_that_mean_it(number: int) -> None:
+    words = counting.cardinal(number)
+    assert re.fullmatch(r"[a-z -]+", words)
+    assert _value(words) == number
+
+
+@given(st.integers(-(10**15) + 1, 10**15 - 1))
+def test_both_englishes_mean_the_same_number(number: int) -> None:
+    assert _value(counting.cardinal(number, british=True)) == number
+
+
+@given(st.from_regex(r"[0-9]{1,32}", fullmatch=True))
+def test_digits_are_all_said_in_order_and_in_groups_that_can_be_followed(text: str) -> None:
+    said = counting.digits(text)
+    assert said.replace(" ", "").replace(",", "") == text
+    assert len(text) <= 6 or all(3 <= len(group.split()) <= 4 for group in said.split(","))
+
+
+@given(st.dates(datetime.date(1900, 1, 1), datetime.date(2199, 12, 31)))
+def test_every_date_is_said_without_a_figure(day: datetime.date) -> None:
+    assert not re.search(r"\d", ear.written(f"It comes on {day.isoformat()}."))
+
+
+@given(st.times())
+def test_every_time_is_said_without_a_figure(time: datetime.time) -> None:
+    said = ear.written(f"at {time:%H:%M}")
+    assert re.fullmatch(r"at (?:noon|midnight|[a-z -]+ [AP] M)", said)
+
+
+@given(st.integers(0, 10**9), st.integers(0, 99))
+def test_every_price_is_said_with_its_currency(whole: int, cents: int) -> None:
+    said = ear.written(f"${whole:,}.{cents:02d}")
+    assert "dollar" in said or "cent" in said
+    assert not re.search(r"[\d$]", said)
+
+
+_WORDS = {word: value for value, word in enumerate(counting._UNITS)}
+_WORDS |= {word: 10 * value for value, word in enumerate(counting._TENS) if value > 1}
+_SCALE = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+
+
+def _value(words: str) -> int:
+    """Read a number back."""
+    total = part = 0
+    sign = -1 if words.startswith("minus ") else 1
+    for word in re.split(r"[ -]", words.removeprefix("minus ")):
+        if word == "hundred":
+            part *= 100
+        elif word in _SCALE:
+            total, part = total + part * _SCALE[word], 0
+        elif word != "and":
+            part += _WORDS[word]
+    return sign * (total + part)
