@@ -147,8 +147,8 @@ class LocalRay:
         """Prepare; nothing runs yet."""
         self._settings = settings
         # The path of a socket may have no more than 107 bytes (unix(7)), and Ray appends about 65.
-        short = len(tempfile.gettempdir()) <= 28
-        self._folder = tempfile.mkdtemp(prefix="ray-" if short else "vp-ray-", dir=None if short else "/tmp")
+        short = len(tempfile.gettempdir()) <= 26
+        self._folder = tempfile.mkdtemp(prefix="vp-ray-", dir=None if short else "/tmp")
 
     def start(self) -> None:
         """Start Ray and the application; returns when every replica serves."""
