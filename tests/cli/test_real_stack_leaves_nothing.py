@@ -62,6 +62,17 @@ def scratch_of(mark: str) -> Path:
     return next(Path(argument) for argument in arguments if argument.startswith("/tmp/vp-"))
 
 
+async def doctor(state: Path) -> str:
+    """Ask `voiceplane doctor` what it sees of the stack that runs."""
+    asking = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "voiceplane.cli", "doctor"),
+        env={**os.environ, "PYTHONPATH": str(ROOT / "services"), "XDG_STATE_HOME": str(state)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await asyncio.wait_for(asking.communicate(), 60)
+    return out.decode()
+
+
 async def test_killed_in_the_middle_of_rays_start_nothing_is_left(dev: subprocess.Popen[bytes]) -> None:
     await until(lambda: bool(mark_of(dev.pid)))
     mark = mark_of(dev.pid)
@@ -80,9 +91,12 @@ async def test_a_planner_killed_from_outside_takes_ray_with_it_and_ctrl_c_ends_a
     await until(lambda: read_endpoints(tmp_path / "voiceplane/dev") is not None)
     mark = mark_of(dev.pid)
     scratch = scratch_of(mark)
+    lines = (await doctor(tmp_path)).splitlines()
+    for what in ("speech asr", "speech turn", "speech tts", "records", "tools", "planner", "gateway"):
+        assert any(line.startswith(f"ok        {what} ") for line in lines), f"{what}: {lines}"
     (planner,) = named(marked(f"{mark}planner"), "voiceplane.planner serve")
     before = marked(f"{mark}planner")
-    assert len(before) > 6 and named(before, "ray::DashboardAgent")
+    assert len(before) > 6 and named(before, "raylet")
     os.kill(planner, signal.SIGKILL)
     await until(lambda: not any(alive(name) for name in before), 10)
     await until(lambda: bool(named(marked(f"{mark}planner"), "voiceplane.planner serve")))

@@ -32,7 +32,7 @@ async def _see(speech: str, endpoints: Endpoints | None) -> list[Seen]:
             found += [seen for server in await client.look() for seen in _models(server)]
     if endpoints is not None:
         targets = {name: getattr(endpoints, name) for name in ("records", "tools", "planner", "gateway")}
-        healthy = await asyncio.gather(*(grpc_server.healthy(target) for target in targets.values()))
+        healthy = await asyncio.gather(*(grpc_server.healthy(target, timeout_s=5.0) for target in targets.values()))
         for (name, target), good in zip(targets.items(), healthy, strict=True):
             found.append(
                 Seen(name, good, f"{target} {'serves' if good else 'does not serve'}", f"see its log: {name}.log")
