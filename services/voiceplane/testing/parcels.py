@@ -71,7 +71,7 @@ class ParcelSystem:
         return web.json_response({"error": "busy"}, status=503) if self.requests <= self.fail_first else None
 
 
-async def _serve(port: int, system: ParcelSystem) -> None:
+async def _serve(host: str, port: int, system: ParcelSystem) -> None:
     stop = shutdown.stop_event()
     application = web.Application()
     application.add_routes(
@@ -83,7 +83,7 @@ async def _serve(port: int, system: ParcelSystem) -> None:
     )
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    site = web.TCPSite(runner, host, port)
     await site.start()
     sys.stdout.write(f"ready http={runner.addresses[0][1]}\n")
     sys.stdout.flush()
@@ -94,11 +94,12 @@ async def _serve(port: int, system: ParcelSystem) -> None:
 def main() -> int:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m voiceplane.testing.parcels", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay-ms", type=float, default=0.0, help="wait so long before each answer")
     parser.add_argument("--fail-first", type=int, default=0, metavar="N", help="answer 503 to the first N requests")
     options = parser.parse_args()
-    asyncio.run(_serve(options.port, ParcelSystem(options.delay_ms / 1000, options.fail_first)))
+    asyncio.run(_serve(options.host, options.port, ParcelSystem(options.delay_ms / 1000, options.fail_first)))
     return 0
 
 
