@@ -145,8 +145,8 @@ async def test_the_hub_may_do_what_it_must_in_a_region_and_nothing_beside_it(pla
         return out.strip() == "yes"
 
     verbs = ("get", "list", "watch", "create", "update", "patch", "delete")
-    kinds = ("configmaps", "services", "deployments.apps", "networkpolicies.networking.k8s.io")
-    kinds += ("poddisruptionbudgets.policy", "horizontalpodautoscalers.autoscaling")
+    kinds: tuple[str, ...] = ("configmaps", "services", "deployments.apps", "networkpolicies.networking.k8s.io")
+    kinds = (*kinds, "poddisruptionbudgets.policy", "horizontalpodautoscalers.autoscaling")
     asked = [(verb, kind, "voiceplane") for kind in kinds for verb in verbs]
     asked += [("get", "pods/proxy", "voiceplane"), ("list", "voiceagents.voiceplane.dev", "support")]
     asked += [("patch", "voiceagents.voiceplane.dev/status", "support"), ("get", "secrets", "voiceplane-system")]

@@ -1,6 +1,7 @@
 """What a container is given: environment variables and volumes, from ConfigMaps, Secrets, the pod itself and tokens."""
 
 import base64
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -134,15 +135,21 @@ async def volumes(api: Api, facts: PodFacts, folder: Path) -> dict[str, Path]:
     """Materialize a pod's volumes below its folder; InputMissingError when a source is not there."""
     result = {}
     for volume in facts.pod["spec"].get("volumes") or []:
-        place = folder / "volumes" / volume["name"]
         if "hostPath" in volume:
             result[volume["name"]] = Path(volume["hostPath"]["path"])
             continue
+        in_memory = (volume.get("emptyDir") or {}).get("medium") == "Memory"
+        place = (memory_folder(folder) if in_memory else folder / "volumes") / volume["name"]
         place.mkdir(parents=True, exist_ok=True)
         place.chmod(0o777)
         result[volume["name"]] = place
         _write(place, await _contents(api, facts, volume))
     return result
+
+
+def memory_folder(folder: Path) -> Path:
+    """Return where a pod's volumes in memory lie; the name tells whose they are, should nobody remove them."""
+    return Path("/dev/shm") / f"vpn-{os.getpid()}-{folder.name}"
 
 
 async def _contents(api: Api, facts: PodFacts, volume: Object) -> dict[str, bytes]:

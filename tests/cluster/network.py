@@ -7,6 +7,7 @@ removes the namespace with its interfaces. The bridge of a killed test is remove
 import asyncio
 import json
 import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -127,7 +128,7 @@ class Bridge:
 
 
 async def make_bridge() -> Bridge:
-    """Make a bridge that no other test uses; bridges whose makers are gone are removed first."""
+    """Make a bridge that no other test uses; what killed tests left is removed first."""
     await _sweep()
     for number in range(BRIDGES):
         bridge = Bridge(number)
@@ -147,6 +148,9 @@ def _runs(pid: str) -> bool:
 
 
 async def _sweep() -> None:
+    for left in Path("/dev/shm").glob(f"{PREFIX}-*"):
+        if not _runs(left.name.split("-")[1]):
+            await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
     for link in json.loads(await ip("-json", "link", "show", "type", "bridge") or "[]"):
         alias = str(link.get("ifalias", ""))
         pid = alias.rpartition(" ")[2]

@@ -155,6 +155,7 @@ class Pod:
     def _clean(self) -> None:
         """Remove volumes and descriptions, which may hold secrets; the logs stay."""
         shutil.rmtree(self._folder / "volumes", ignore_errors=True)
+        shutil.rmtree(inputs.memory_folder(self._folder), ignore_errors=True)
         for description in self._folder.glob("*.json"):
             description.unlink(missing_ok=True)
 

@@ -120,7 +120,8 @@ class Runner:
         words = [*(manifest.get("command") or []), *(manifest.get("args") or [])]
         if not manifest.get("command"):
             raise inputs.InputMissingError("the test node runs no images: the container needs a command")
-        image = tuple(Bind(source, target) for source, target in around.image_binds)
+        read_only = bool((manifest.get("securityContext") or {}).get("readOnlyRootFilesystem"))
+        image = tuple(Bind(source, target, read_only) for source, target in around.image_binds)
         mounts = inputs.binds(manifest, around.volumes, environment)
         return ContainerSpec(
             name=self.name,
@@ -128,7 +129,7 @@ class Runner:
             environment=environment,
             binds=(*image, *around.files, *mounts),
             working_dir=manifest.get("workingDir") or "/",
-            read_only_root=bool((manifest.get("securityContext") or {}).get("readOnlyRootFilesystem")),
+            read_only_root=read_only,
         )
 
     def _say(self, state: Object) -> None:
