@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from tests.cluster.plane import LOOPBACK, Plane, binaries, ended, started
+
 from voiceplane.cli.ports import free_ports
 
 KINDS = ("rayclusters", "rayjobs", "rayservices")

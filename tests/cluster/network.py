@@ -147,10 +147,14 @@ def _runs(pid: str) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-async def _sweep() -> None:
+def _sweep_memory() -> None:
     for left in Path("/dev/shm").glob(f"{PREFIX}-*"):
         if not _runs(left.name.split("-")[1]):
-            await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
+            shutil.rmtree(left, ignore_errors=True)
+
+
+async def _sweep() -> None:
+    await asyncio.to_thread(_sweep_memory)
     for link in json.loads(await ip("-json", "link", "show", "type", "bridge") or "[]"):
         alias = str(link.get("ifalias", ""))
         pid = alias.rpartition(" ")[2]

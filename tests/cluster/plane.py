@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import secrets
 import ssl
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -32,11 +33,11 @@ class PlaneFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PlaneOptions:
-    """What a test may choose."""
+    """What a test may choose. Nodes of several planes share this machine's network: Services must not overlap."""
 
     name: str = "plane"
     controllers: bool = True  # the controller manager and the scheduler, with ServiceAccount admission
-    service_cidr: str = "10.96.0.0/24"
+    service_cidr: str = field(default_factory=lambda: f"10.{random.randint(96, 111)}.{random.randint(0, 255)}.0/24")
     feature_gates: str = ""
 
 

@@ -162,7 +162,7 @@ class Pod:
     async def _forget(self) -> None:
         """Write the last status, then remove the object: its finalizers, if any, hold it."""
         with contextlib.suppress(ApiError):
-            await self._node.api.merge(f"{self._path}/status", {"status": self._status()})
+            await self._tell(self._status())
         body = {"gracePeriodSeconds": 0, "preconditions": {"uid": self.uid}}
         await self._node.api.delete(self._path, body)
 
@@ -178,6 +178,10 @@ class Pod:
         )
         return status.pod_status(self.manifest, seen)
 
+    async def _tell(self, status: Object) -> None:
+        """Write a status, to this pod and not to a later one of the same name."""
+        await self._node.api.merge(f"{self._path}/status", {"metadata": {"uid": self.uid}, "status": status})
+
     async def _write_status(self) -> None:
         """Write the status whenever it changed, at most five times a second."""
         while True:
@@ -186,10 +190,10 @@ class Pod:
             wanted = self._status()
             if wanted != self._written:
                 try:
-                    await self._node.api.merge(f"{self._path}/status", {"status": wanted})
+                    await self._tell(wanted)
                     self._written = wanted
                 except ApiError as error:
-                    if error.status == 404:
+                    if error.status in (404, 409):  # gone, or another pod of the same name
                         self._ending.set()
                     log.info("status not written", extra={"pod": self._path, "error": str(error)})
                 except (aiohttp.ClientError, TimeoutError, OSError) as error:  # an API server that is away ends no pod

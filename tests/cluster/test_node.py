@@ -200,3 +200,19 @@ async def test_a_failed_liveness_probe_restarts_the_container(cluster: tuple[Pla
     found = await eventually(plane, "pod", "sick", lambda p: p["status"]["containerStatuses"][0]["restartCount"] >= 1)
     assert "liveness probe failed" in json.dumps(found["status"])
     await plane.kubectl("delete", "pod", "sick", "--timeout=30s", "--grace-period=1")
+
+
+async def test_a_pod_that_ended_says_nothing_of_a_later_one_of_its_name(cluster: tuple[Plane, Node]) -> None:
+    plane, _ = cluster
+    for seconds in (0, 30):
+        container = {"name": "main", "image": "none", "command": ["sleep", str(seconds)]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "again"}}
+        pod["spec"] = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [container]}
+        await plane.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+        await eventually(plane, "pod", "again", lambda p: p["status"]["phase"] in ("Succeeded", "Running"))
+        if seconds == 0:
+            await eventually(plane, "pod", "again", lambda p: p["status"]["phase"] == "Succeeded")
+            await plane.kubectl("delete", "pod", "again")
+    await asyncio.sleep(1)
+    assert (await eventually(plane, "pod", "again", lambda p: True))["status"]["phase"] == "Running"
+    await plane.kubectl("delete", "pod", "again", "--timeout=20s")
