@@ -1,0 +1,64 @@
+"""Calls for the end-to-end test: a test phone that asks one thing after another and hears the answers as words."""
+
+import contextlib
+import difflib
+from collections.abc import AsyncIterator
+
+from voiceplane.cli.voices import CallerVoice, transcribe
+from voiceplane.contract.audio import SPEECH_RATE, Pcm
+from voiceplane.speech.client import TritonSpeech
+from voiceplane.testing.phone import Phone, PhoneCall
+from voiceplane.testing.phone.audio import resample
+from voiceplane.testing.phone.timings import GATE, stretches
+
+AGENT_S = 30.0  # the longest wait for the agent's first sound: the two cores here are busy
+MARGIN_MS = 150
+
+
+class Caller:
+    """A call that goes on."""
+
+    def __init__(self, call: PhoneCall, voice: CallerVoice, ears: TritonSpeech) -> None:
+        """Speak with a voice, hear by Triton's recognizer."""
+        self._call, self._voice, self._ears = call, voice, ears
+        self._taken = 0
+
+    @property
+    def live(self) -> bool:
+        """Say whether nobody has hung up."""
+        return not self._call.ended
+
+    async def listen(self) -> str:
+        """Wait until the agent has finished speaking; return its words."""
+        await self._call.wait_for_agent_silence(timeout_s=AGENT_S)
+        return await transcribe(self._ears, self._heard())
+
+    async def ask(self, words: str) -> str:
+        """Say something; return the agent's answer."""
+        sound = await self._voice.speak(words)
+        self._taken = len(self._call.recording.agent.samples())
+        await self._call.say(sound)
+        return await self.listen()
+
+    def _heard(self) -> Pcm:
+        samples, rate = self._call.recording.agent.samples(), self._call.recording.sample_rate
+        found = list(stretches(samples[self._taken :], rate, gate=GATE))
+        margin = rate * MARGIN_MS // 1000
+        start = max(self._taken + (found[0].start if found else 0) - margin, 0)
+        self._taken = len(samples)
+        return resample(Pcm(samples[start:].astype("<i2").tobytes(), rate), SPEECH_RATE)
+
+
+@contextlib.asynccontextmanager
+async def calling(target: str, voice: CallerVoice, ears: TritonSpeech) -> AsyncIterator[Caller]:
+    """Call until the block ends."""
+    async with Phone(target) as call:
+        try:
+            yield Caller(call, voice, ears)
+        finally:
+            await call.hang_up()
+
+
+def closest(heard: str, *candidates: str) -> str:
+    """Return the one of several sentences that was most likely said; the recognizer is not exact."""
+    return max(candidates, key=lambda each: difflib.SequenceMatcher(None, heard.lower(), each.lower()).ratio())
