@@ -8,6 +8,8 @@ help:
 	@echo "make test    install what is missing and run every test"
 	@echo "make check   formatting, lint, types, layers, generated code"
 	@echo "make protos  generate services/voiceplane/rpc/v1 from protos/"
+	@echo "make demo-k8s  install the charts on a real Kubernetes control plane, call the agent, edit it during a call (KEEP=1 keeps it)"
+	@echo "make test-k8s  the tests on real Kubernetes control planes: charts, operator, end to end"
 
 setup:
 	@.ci/setup
@@ -28,3 +30,13 @@ check: setup
 
 protos: setup
 	python -m grpc_tools.protoc -I protos --python_out=services --grpc_python_out=services --mypy_out=services --mypy_grpc_out=services $$(find protos -name '*.proto')
+
+.PHONY: test-k8s demo-k8s
+# A real Kubernetes control plane (built from Go modules the first time: 4 to 9 minutes) with the charts, KubeRay and a node.
+demo-k8s: setup
+	@voiceplane install
+	@python -m tests.cluster.demo $(if $(KEEP),--keep)
+
+test-k8s: setup
+	@voiceplane install
+	@pytest -q tests/charts tests/control tests/cluster

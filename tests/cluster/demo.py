@@ -123,7 +123,7 @@ async def main(options: argparse.Namespace) -> int:
         print(f"{loop.time() - began:6.1f} s  {line}", flush=True)
 
     if not await network.permitted():
-        print("network namespaces cannot be made here: run as root, or below  unshare -Urnm", file=sys.stderr)
+        print("network namespaces cannot be made here: run as root", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="voiceplane-k8s-") as name:
         folder = Path(name)

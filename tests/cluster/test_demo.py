@@ -11,7 +11,7 @@ from tests.cluster.stage import running_stage
 @pytest.mark.timeout(1500)  # 4 minutes when warm; the first run on a machine also builds the control plane
 async def test_new_calls_hear_the_edit_and_the_live_call_keeps_its_words(tmp_path: Path) -> None:
     if not await network.permitted():
-        pytest.skip("this process may make no network namespace: run as root, or below `unshare -Urnm`")
+        pytest.skip("this process may make no network namespace: run as root")
     async with running_stage(tmp_path, print) as stage:
         report = await play(stage, tmp_path)
     assert report.problems() == []

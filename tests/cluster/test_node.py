@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Plane, Node]]:
     if not await network.permitted():
-        pytest.skip("this process may make no network namespace: run as root, or below `unshare -Urnm`")
+        pytest.skip("this process may make no network namespace: run as root")
     folder = tmp_path_factory.mktemp("cluster")
     image = folder / "image"
     image.mkdir()
