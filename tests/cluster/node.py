@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.cluster.api import Api, ApiError, Object, open_api
 from tests.cluster.dns import DnsServer
 from tests.cluster.inputs import CAPACITY
+from tests.cluster.logs import PORT, serving_logs
 from tests.cluster.network import Bridge, make_bridge
 from tests.cluster.plane import Plane
 from tests.cluster.pod import NodeFacts, Pod
@@ -54,6 +55,14 @@ class Node:
     def folder(self) -> Path:
         """Return the folder below which each pod has one named by its uid, with its containers' logs."""
         return self._facts.folder
+
+    def log_of(self, namespace: str, pod: str, container: str) -> Path | None:
+        """Return the log of a container that is here."""
+        for each, _ in self.pods.values():
+            metadata = each.manifest["metadata"]
+            if (metadata["namespace"], metadata["name"]) == (namespace, pod) and each.runner(container):
+                return self.folder / "pods" / each.uid / f"{container}.log"
+        return None
 
     def log_files(self) -> list[Path]:
         """Return the logs of all containers that ran."""
@@ -95,6 +104,7 @@ class Node:
                 {"type": "InternalIP", "address": self._bridge.address},
                 {"type": "Hostname", "address": name},
             ],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": PORT}},
             "nodeInfo": {
                 **dict.fromkeys(("machineID", "systemUUID", "bootID", "kernelVersion", "kubeProxyVersion"), ""),
                 "osImage": "this machine",
@@ -175,7 +185,8 @@ async def running_node(plane: Plane, folder: Path, options: NodeOptions | None =
             await node.register()
             tasks.append(asyncio.create_task(node.run(), name="node"))
             try:
-                yield node
+                async with serving_logs(bridge.address, folder, node.log_of):
+                    yield node
             finally:
                 dns.close()
         finally:

@@ -176,6 +176,7 @@ def _commands(
             f"--service-account-key-file={folder / 'sa.pub'}",
             f"--service-account-signing-key-file={folder / 'sa.key'}",
             *(f"--service-cluster-ip-range={options.service_cidr}", "--authorization-mode=RBAC"),
+            "--kubelet-preferred-address-types=InternalIP",  # a node name is known to no name server here
             f"--token-auth-file={folder / 'tokens.csv'}",
             *(("--disable-admission-plugins=ServiceAccount",) if not options.controllers else ()),
             *((f"--feature-gates={options.feature_gates}",) if options.feature_gates else ()),

@@ -160,6 +160,7 @@ async def test_a_failing_container_backs_off_and_says_how_it_ended(cluster: tupl
     found = await eventually(plane, "pod", "fail", lambda p: p["status"]["containerStatuses"][0]["restartCount"] >= 2)
     status = found["status"]["containerStatuses"][0]
     assert status["lastState"]["terminated"]["exitCode"] == 7
+    assert "trouble" in await plane.kubectl("logs", "fail", "--tail=1")
     assert conditions(found)["Ready"] == "False"
     await plane.kubectl("delete", "pod", "fail", "--timeout=20s")
 
