@@ -136,6 +136,8 @@ async def running_plane(folder: Path, options: PlaneOptions | None = None) -> As
             plane.pids[name] = process.pid
             if name == "kube-apiserver":
                 await _answers(plane, process, "/readyz")
+        if options.controllers:  # a pod is admitted when its namespace has this account
+            await _answers(plane, processes["kube-apiserver"], "/api/v1/namespaces/default/serviceaccounts/default")
         yield plane
     finally:
         for process in reversed(processes.values()):
