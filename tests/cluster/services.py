@@ -178,7 +178,7 @@ class Proxies:
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Pass bytes on until one side ends, then the end."""
-    with contextlib.suppress(ConnectionError, TimeoutError, RuntimeError):
+    with contextlib.suppress(OSError, TimeoutError, RuntimeError)  # either side may be gone:
         while chunk := await reader.read(CHUNK):
             writer.write(chunk)
             await writer.drain()
