@@ -126,10 +126,10 @@ def collector() -> Iterator[tuple[Collector, str]]:
         server.stop(None).wait()
 
 
-def start_planner(folder: Path, *, replicas: int, otlp_endpoint: str) -> PlannerProcess:
+def start_planner(folder: Path, *, replicas: int, otlp_endpoint: str, agent: Path = EXAMPLE) -> PlannerProcess:
     port, metrics = free_port(), free_port()
     log = folder / "planner.log"
-    command = [sys.executable, "-m", "voiceplane.planner", "serve", "--agent", str(EXAMPLE), "--grpc-port", str(port)]
+    command = [sys.executable, "-m", "voiceplane.planner", "serve", "--agent", str(agent), "--grpc-port", str(port)]
     command += ["--metrics-port", str(metrics), "--replicas", str(replicas), "--otlp-endpoint", otlp_endpoint]
     with log.open("wb") as sink:
         process = subprocess.Popen(

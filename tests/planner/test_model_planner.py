@@ -159,6 +159,22 @@ async def test_an_intent_is_a_function_and_its_steps_are_the_agents(bundle: Bund
     ]  # fmt: skip
 
 
+async def test_a_function_call_may_take_as_long_to_write_as_words_may(bundle: Bundle, planner: FlowPlanner) -> None:
+    slowly = tuple(
+        Raw(_part(piece)) if piece else Pause(0.3) for piece in ("", '{"parcel_', "", 'number": ', "", '""}')
+    )
+    script: Script = (Call("track-parcel", ()), *slowly, Finish("tool_calls"))
+    async with talking(bundle, planner, script, first_token=0.7) as harness:
+        events = await harness.say("Something I ordered is late")
+        assert harness.fallback() is None
+    assert texts(events) == ["What is the six digit parcel number?"]
+
+
+def _part(arguments: str) -> bytes:
+    delta = {"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}
+    return f"data: {json.dumps({'choices': [{'index': 0, 'delta': delta}]})}\n\n".encode()
+
+
 async def test_what_is_missing_is_asked_in_the_agents_words(bundle: Bundle, planner: FlowPlanner) -> None:
     async with talking(bundle, planner, (Words("Sure. "), Call("track-parcel", ("{}",)), Finish())) as harness:
         events = await harness.say("Something I ordered is late")

@@ -65,6 +65,7 @@ class ChatStream:
     """Reads one streamed reply. A function call may be split over any number of events."""
 
     done: bool = False
+    pieces: int = 0  # words, and parts of function calls, so far
     _calls: dict[int, _Call] = field(default_factory=dict)
     _finish_reason: str = ""
     _usage: Usage | None = None
@@ -115,9 +116,11 @@ class ChatStream:
         delta = choice.get("delta") or {}
         for part in delta.get("tool_calls") or ():
             self._join(part)
+            self.pieces += 1
         content = delta.get("content")
         if content is not None and not isinstance(content, str):
             raise TypeError("content is text")
+        self.pieces += bool(content)
         return Text(content) if content else None
 
     def _join(self, part: dict[str, Any]) -> None:

@@ -106,9 +106,11 @@ class Endpoint:
             until, loop = deadlines.first, asyncio.get_running_loop()
             while not stream.done:
                 line = await _next(lines, until)
+                before = stream.pieces
                 piece = stream.close() if line is None else stream.feed(line)
                 if piece is not None:
                     yield piece
+                if stream.pieces > before:
                     until = deadlines.following(loop.time())
         except NonsenseError as error:
             raise EndpointNonsenseError(str(error)) from error
