@@ -193,6 +193,9 @@ def _sum_up(results: tuple[Result, ...], output: Path) -> int:
         for finding in result.findings:
             if not finding.passed:
                 print(f"          {finding.where}: expected that {finding.what}; {finding.seen}")
+        if not result.passed and result.evidence.record is not None:
+            heard = "; ".join(f"“{turn.text}”" for turn in result.evidence.record.caller_turns)
+            print(f"          the agent heard: {heard or '(nothing)'}")
     good = sum(result.passed for result in results)
     print(f"{good} of {len(results)} passed; report: {output / 'report.html'}")
     return PASSED if good == len(results) else FAILED

@@ -141,14 +141,14 @@ class _Picture:
             silent = not any(span.meets(sound) for sound in self._evidence.caller)
             for number, line in enumerate(lines):
                 style = ' style="font-style:italic;fill:#6b7280"' if silent else f' style="fill:{CALLER}"'
-                yield f'<text x="{x:.1f}" y="{top + number * LINE:.1f}"{style}>{escape(line)}</text>'
+                yield f'<text x="{x:.1f}" y="{top + number * LINE:.1f}"{style}>{escape(legal(line))}</text>'
             if silent:
                 width = (span.end_ms - span.start_ms) / 1000 * PX_S
                 yield f'<rect x="{x:.1f}" y="{self._caller + LANE / 2 - 5:.0f}" width="{max(width, 2):.1f}" height="10" fill="{GREY}" opacity="0.35"/>'  # noqa: E501
         for start, words, room in self._blocks():
             for number, line in enumerate(self._wrapped(words, room)):
                 y = self._words_at + number * LINE
-                yield f'<text x="{self._x(start):.1f}" y="{y:.1f}" style="fill:{AGENT}">{escape(line)}</text>'
+                yield f'<text x="{self._x(start):.1f}" y="{y:.1f}" style="fill:{AGENT}">{escape(legal(line))}</text>'
 
     def _marks(self) -> Iterator[str]:
         """Draw the waits between the lanes, and what became of each time the caller spoke over the agent."""
@@ -178,9 +178,14 @@ class _Picture:
             x, y = self._x(tool.at_ms), self._tools_at + 6
             yield f'<path d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z" fill="{TOOL}"/>'
             yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{self._agent + LANE + 3:.0f}" y2="{y - 5:.1f}" stroke="{TOOL}" stroke-dasharray="2 3"/>'  # noqa: E501
-            label = escape(f"{tool.name}: {tool.outcome}, {tool.duration_ms:.0f} ms")
+            label = escape(legal(f"{tool.name}: {tool.outcome}, {tool.duration_ms:.0f} ms"))
             yield f'<text x="{x + 9:.1f}" y="{y + 4:.1f}" style="fill:{TOOL}">{label}</text>'
 
 
 def _attribute(text: str) -> str:
-    return escape(text, {'"': "&quot;"})
+    return escape(legal(text), {'"': "&quot;"})
+
+
+def legal(text: str) -> str:
+    """Drop what XML 1.0 has no place for: a recognizer or a remote server may send any character."""
+    return "".join(letter for letter in text if letter in "\t\n" or (letter >= " " and letter not in "\ufffe\uffff"))

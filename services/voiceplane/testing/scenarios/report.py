@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from voiceplane.testing.scenarios.judge import Finding
-from voiceplane.testing.scenarios.picture import draw
+from voiceplane.testing.scenarios.picture import draw, legal
 from voiceplane.testing.scenarios.run import Result
 
 _STYLE = """
@@ -62,8 +62,8 @@ def junit(results: tuple[Result, ...], title: str) -> "xml.ElementTree[xml.Eleme
         for finding in result.findings:
             if not finding.passed:
                 message = f"{finding.where}: {finding.what}: no"
-                xml.SubElement(case, "failure", {"message": _legal(message)}).text = _legal(finding.seen)
-        xml.SubElement(case, "system-out").text = _legal(result.evidence.text())
+                xml.SubElement(case, "failure", {"message": legal(message)}).text = legal(finding.seen)
+        xml.SubElement(case, "system-out").text = legal(result.evidence.text())
     return xml.ElementTree(root)
 
 
@@ -71,11 +71,6 @@ def median_ms(result: Result) -> float | None:
     """Return the median wait of a call; None when no wait was measured."""
     known = [wait.latency_ms for wait in result.waits if wait.latency_ms is not None]
     return statistics.median(known) if known else None
-
-
-def _legal(text: str) -> str:
-    """Drop what XML 1.0 has no place for: a recognizer or a remote server may send any character."""
-    return "".join(letter for letter in text if letter in "\t\n" or (letter >= " " and letter not in "\ufffe\uffff"))
 
 
 def _page(results: tuple[Result, ...], pictures: list[str], title: str) -> str:
@@ -119,7 +114,19 @@ def _section(number: int, result: Result, picture: str) -> str:
         f'<section id="s{number}"><h2><span class="{_state(result.passed)}">{_mark(result.passed)}</span> '
         f'{escape(result.scenario.name)}</h2><p class="sub">{escape(end)}{trace}</p>'
         f'<div class="picture">{picture}</div>{sound}<table>{checks}</table>'
-        f"<details><summary>All that the agent was heard to say</summary>{escape(evidence.text())}</details></section>"
+        f"{_words(result)}</section>"
+    )
+
+
+def _words(result: Result) -> str:
+    """Write what each side heard of the other: the first question about a call that failed."""
+    evidence = result.evidence
+    turns = evidence.record.caller_turns if evidence.record else ()
+    lines = [f"<p><b>The agent heard</b> at {turn.at_ms / 1000:.1f} s: {escape(turn.text)}</p>" for turn in turns]
+    opened = "" if result.passed else " open"
+    return (
+        f"<details{opened}><summary>What each side heard</summary>"
+        f"<p><b>The caller heard:</b> {escape(evidence.text()) or '(nothing)'}</p>{''.join(lines)}</details>"
     )
 
 
