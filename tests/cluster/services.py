@@ -96,6 +96,7 @@ class Proxies:
         """Prepare; follow() opens and closes listeners as Services come and go."""
         self._directory, self._bridge = directory, bridge
         self._open: dict[tuple[str, str], list[tuple[asyncio.AbstractServer | asyncio.DatagramTransport, str]]] = {}
+        self._known: dict[tuple[str, str], tuple[str, list[Object]]] = {}
         self._pumps: set[asyncio.Task[None]] = set()
 
     async def follow(self, api: Api) -> None:
@@ -117,13 +118,18 @@ class Proxies:
     async def _take_service(self, kind: str, service: Object) -> None:
         await self._directory.take_service(kind, service)
         key = (service["metadata"]["namespace"], service["metadata"]["name"])
+        address, ports = service["spec"].get("clusterIP"), service["spec"].get("ports") or []
+        if kind != "DELETED" and self._known.get(key) == (address, ports):
+            return  # its selector or labels: flows go on
+        self._known.pop(key, None)
         self._close(key)
-        address = service["spec"].get("clusterIP")
+        await asyncio.sleep(0)  # asyncio closes a socket in the loop's next round
         if kind == "DELETED" or address in (None, "", "None") or ":" in address:
             return
         await self._bridge.serve(address)
+        self._known[key] = (address, ports)
         self._open[key] = []
-        for port in service["spec"].get("ports") or []:
+        for port in ports:
             try:
                 await self._listen(key, address, port)
             except OSError as error:
@@ -178,7 +184,7 @@ class Proxies:
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Pass bytes on until one side ends, then the end."""
-    with contextlib.suppress(OSError, TimeoutError, RuntimeError)  # either side may be gone:
+    with contextlib.suppress(OSError, TimeoutError, RuntimeError):  # either side may be gone
         while chunk := await reader.read(CHUNK):
             writer.write(chunk)
             await writer.drain()
