@@ -122,18 +122,21 @@ def stopped_ms(at: Span, evidence: Evidence) -> float | None:
 
 def _goes_on(index: int, at: Span, evidence: Evidence) -> Finding:
     what = "the agent goes on speaking"
+    failure = silenced(at, evidence)
+    return Finding(what, passed=failure is None, seen=failure or "it spoke on", step=index)
+
+
+def silenced(at: Span, evidence: Evidence) -> str | None:
+    """Say how a sound of the caller took the floor from the agent; None when the agent went on, at once or soon."""
     if not any(span.start_ms < at.start_ms < span.end_ms for span in evidence.agent):
-        return Finding(what, passed=False, seen="the agent did not speak when the caller began", step=index)
+        return "the agent did not speak when the caller began"
     limit = at.end_ms + GOES_ON_MS
     if not any(span.end_ms > at.end_ms and span.start_ms < limit for span in evidence.agent):
-        return Finding(what, passed=False, seen=f"not heard again within {GOES_ON_MS:.0f} ms", step=index)
-    taken = [
-        turn
-        for turn in (evidence.record.caller_turns if evidence.record else ())
-        if at.start_ms - EARLY_MS <= turn.at_ms <= limit
-    ]
-    seen = f"the agent took it for a turn: “{taken[0].text}”" if taken else "it spoke on"
-    return Finding(what, passed=not taken, seen=seen, step=index)
+        return f"not heard again within {GOES_ON_MS:.0f} ms"
+    for turn in evidence.record.caller_turns if evidence.record else ():
+        if at.start_ms - EARLY_MS <= turn.at_ms <= limit:
+            return f"the agent took it for a turn: “{turn.text}”"
+    return None
 
 
 def _within(wait: Wait, limit_ms: int) -> Finding:

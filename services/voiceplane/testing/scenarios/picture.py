@@ -12,7 +12,7 @@ import numpy as np
 
 from voiceplane.testing.phone.audio import Samples
 from voiceplane.testing.scenarios.evidence import Evidence, Span
-from voiceplane.testing.scenarios.judge import Wait, stopped_ms
+from voiceplane.testing.scenarios.judge import Wait, silenced, stopped_ms
 from voiceplane.testing.scenarios.model import Scenario
 
 PX_S = 62.0  # pixels of a second: three words of speech fit beneath the sound they are heard in
@@ -165,10 +165,14 @@ class _Picture:
             stopped = stopped_ms(step.at, self._evidence) if self._scenario.steps[step.index].sounds else None
             if stopped is None:
                 continue
-            goes_on = step.at.start_ms + stopped > step.at.end_ms + 300
-            colour, words = (KEPT, "goes on") if goes_on else (CUT, f"silent after {stopped:.0f} ms")
+            went_on = silenced(step.at, self._evidence) is None
+            held = step.at.start_ms + stopped <= step.at.end_ms + 300
+            colour = KEPT if went_on else CUT
+            words = "goes on" if went_on else f"silent after {stopped:.0f} ms"
+            if went_on and held:
+                words = f"held after {stopped:.0f} ms, goes on"
             x, width = self._x(step.at.start_ms), stopped / 1000 * PX_S
-            shown = width if not goes_on else (step.at.end_ms - step.at.start_ms) / 1000 * PX_S
+            shown = width if held else (step.at.end_ms - step.at.start_ms) / 1000 * PX_S
             yield f'<rect x="{x:.1f}" y="{self._caller:.0f}" width="{shown:.1f}" height="{bottom + LANE - self._caller:.0f}" fill="{colour}" opacity="0.12"/>'  # noqa: E501
             yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{self._caller:.0f}" y2="{bottom + LANE:.0f}" stroke="{colour}" stroke-width="1.5"/>'  # noqa: E501
             yield f'<text x="{x + 4:.1f}" y="{top + 13:.1f}" class="b" style="font-size:10px;fill:{colour}">{words}</text>'  # noqa: E501
