@@ -92,6 +92,8 @@ async def play(stage: Stage, folder: Path) -> Report:
             say(f"  call 1 caller: {ASK_HOURS}")
             report.hours_after = await _told(say, "call 1", live.ask(ASK_HOURS))
             report.live_to_its_end = live.live
+    took_s = await stage.settled()
+    say(f"call 1 has ended; the gateway that it was on is gone {took_s:.0f} s later")
     return report
 
 

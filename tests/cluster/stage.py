@@ -119,12 +119,20 @@ class Stage:
             revision = str(status.get("revision") or "")
             current = status.get("observedGeneration") == found["metadata"]["generation"]
             conditions = {each["type"]: each["status"] for each in status.get("conditions") or []}
-            done = conditions.get("Ready") == "True" and conditions.get("Reconciling", "False") == "False"
-            return bool(current and done and revision and revision != other_than)
+            return bool(current and conditions.get("Ready") == "True" and revision not in ("", other_than))
 
         took_s = await self.until("the agent", there)
         self.say(f"the agent is Ready in revision {revision} after {took_s:.0f} s")
         return revision
+
+    async def settled(self) -> float:
+        """Wait until nothing is left of earlier revisions; return the seconds it took."""
+
+        async def there() -> bool:
+            conditions = {each["type"]: each["status"] for each in (await self.agent())["status"]["conditions"]}
+            return conditions.get("Reconciling") == "False" and len(await self.pods("gateway", ending=True)) == 1
+
+        return await self.until("the end of the earlier revision", there, 60.0)
 
     async def sip(self) -> str:
         """Return the agent's SIP address."""
@@ -132,11 +140,11 @@ class Stage:
         (found,) = [each for each in services if any(p["port"] == 5060 for p in each["spec"]["ports"])]
         return f"sip:parcel-desk@{found['spec']['clusterIP']}:5060"
 
-    async def pods(self, component: str) -> list[Object]:
-        """Return the agent's pods of a part that are not ending."""
+    async def pods(self, component: str, *, ending: bool = False) -> list[Object]:
+        """Return the agent's pods of a part, without those that are ending unless these are asked for."""
         label = f"voiceplane.dev/component={component}"
         pods = (await self.get("pods", "-n", "voiceplane", "-l", label))["items"]
-        return [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+        return [pod for pod in pods if ending or not pod["metadata"].get("deletionTimestamp")]
 
     async def speech(self) -> str:
         """Return the address of the agent's Triton, for the caller's voice and ears."""
