@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
+from voiceplane.contract.agent import FlowPlanner, ModelPlanner, Planner
 from voiceplane.contract.dialogue import (
     CallerSaid,
     DialogueState,
@@ -17,7 +18,7 @@ from voiceplane.contract.dialogue import (
     Say,
 )
 from voiceplane.contract.ids import CallId
-from voiceplane.planner.client import open_client
+from voiceplane.planner.client import limits, open_client
 from voiceplane.rpc import convert
 from voiceplane.rpc.v1 import planner_pb2, planner_pb2_grpc
 from voiceplane.runtime import grpc_server
@@ -83,3 +84,11 @@ async def test_an_outage_longer_than_the_deadline_is_unavailable() -> None:
     with pytest.raises(PlannerUnavailableError, match="UNAVAILABLE|DEADLINE_EXCEEDED"):
         await replied(servicer, reply_s=0.4)
     assert servicer.asked > 1
+
+
+def test_a_call_waits_for_a_model_as_long_as_its_agent_does() -> None:
+    flow = limits(Planner(flow=FlowPlanner()))
+    slow = limits(Planner(model=ModelPlanner(endpoint="http://llm/v1", name="big", first_token=3.0, timeout=20.0)))
+    assert (flow.reply_s, flow.try_s) == (10.0, 2.0)
+    assert slow.reply_s > 20.0
+    assert slow.try_s > 5.4

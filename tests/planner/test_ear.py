@@ -53,6 +53,7 @@ SAID = {
     "12 N Main St., Apt 4B, Springfield, IL 62704": (
         "twelve North Main Street, Apartment four B, Springfield, Illinois, 6 2 7 0 4"
     ),
+    "We are at 7 Elm St.": "We are at seven Elm Street.",
     "1250 Oak Avenue": "twelve fifty Oak Avenue",
     "305 5th Ave": "three oh five fifth Avenue",
     "jo.smith@example.com": "jo dot smith at example dot com",

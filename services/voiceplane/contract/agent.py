@@ -147,6 +147,11 @@ class ModelPlanner(ContractModel):
     temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.2
     instructions: Annotated[str, StringConstraints(max_length=8000)] = ""
 
+    @property
+    def first_phrase(self) -> float:
+        """Return the longest wait in seconds for a whole phrase, or a function call: a dozen tokens after the first."""
+        return 1.8 * self.first_token
+
 
 class Planner(ContractModel):
     """Exactly one of flow and model."""

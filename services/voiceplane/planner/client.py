@@ -7,10 +7,12 @@ that were already used are compared and left out. A reply that begins differentl
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
+from voiceplane.contract.agent import Planner
 from voiceplane.contract.dialogue import PlannerUnavailableError, ReplyEvent, ReplyRequest
 from voiceplane.rpc import convert
 from voiceplane.rpc.v1 import planner_pb2_grpc
@@ -20,6 +22,7 @@ REPLY_S = 10.0
 TRY_S = 2.0  # to the next event: a request to a replica that just died may hang in the proxy; the flow takes 0.02 s
 FIRST_BACKOFF_S = 0.05
 MAX_BACKOFF_S = 0.8
+MARGIN_S = 0.5  # for the flow planner's own answer and the way
 APPLICATION = "planner"
 # Another try would end the same way: an unknown revision, a broken request, a planner without this method.
 _FINAL = frozenset(
@@ -34,6 +37,22 @@ _FINAL = frozenset(
 # A dying replica and an error in the planner look alike (INTERNAL, UNKNOWN): they are told apart by time.
 _DOUBTFUL = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
 DOUBTFUL_S = 3.0  # Ray has taken a dead replica out of its routes by then
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a call waits for its planner, in seconds: for a whole reply, and for its next event."""
+
+    reply_s: float = REPLY_S
+    try_s: float = TRY_S
+
+
+def limits(planner: Planner) -> Limits:
+    """Return what an agent's planner may take: a model longer than the flow, which still answers after its deadline."""
+    if planner.model is None:
+        return Limits()
+    first_phrase_s = planner.model.first_phrase + MARGIN_S
+    return Limits(max(REPLY_S, planner.model.timeout + MARGIN_S), max(TRY_S, first_phrase_s))
 
 
 class PlannerClient:

@@ -28,7 +28,6 @@ from voiceplane.planner.steps import Steps, Turn, pairs, question
 
 log = logging.getLogger(__name__)
 TALK = "agent:talk"  # the intent of a turn that was conversation
-WORDS_SHARE = 0.8  # of the first token's deadline: what may pass from there to the end of the first phrase
 ROUNDS = 2  # a wish that is refused is told to the model once
 FAILURES, REST_S = 3, 10.0  # after so many failures in a row the model is not asked for so long
 
@@ -107,9 +106,7 @@ class ModelBrain:
         assert isinstance(request.input, CallerSaid)
         text = heard_words(request.input)[:MAX_WORDS]
         settings = self._settings
-        deadlines = Deadlines(
-            now + settings.first_token, now + settings.first_token * (1 + WORDS_SHARE), now + settings.timeout
-        )
+        deadlines = Deadlines(now + settings.first_token, now + settings.first_phrase, now + settings.timeout)
         deadlines.whole = max(deadlines.whole, deadlines.words)
         turn = self._flow.turn(request)
         messages = prompt.messages(self._spec, settings, turn.request, text)

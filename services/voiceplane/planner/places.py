@@ -26,7 +26,7 @@ _STATES = dict(
 _SIDE = "|".join(sorted(_SIDES, key=len, reverse=True))
 STREET = (
     rf"(?<![\w.,-])\d{{1,5}} (?:(?:{_SIDE})\.? )?(?:(?:[A-Z][a-z']+|\d{{1,3}}(?:st|nd|rd|th)) ){{1,3}}"
-    rf"(?:{'|'.join(sorted(_STREETS, key=len, reverse=True))})\b\.?(?: (?:{_SIDE})\b)?"
+    rf"(?:{'|'.join(sorted(_STREETS, key=len, reverse=True))})\b(?:\.(?!\s+[A-Z]|\s*$))?(?: (?:{_SIDE})\b)?"
     rf"(?:,? (?:{'|'.join(_UNITS)})\b\.? ?\d{{1,4}}[A-Z]?\b)?"
 )
 STATE = rf"\b(?:{'|'.join(_STATES)}) \d{{5}}(?:-\d{{4}})?\b"
@@ -48,7 +48,6 @@ def house_number(text: str) -> str:
 
 def street(text: str, british: bool) -> str:
     """Say a street address: "12 N Main St., Apt 4B" is "twelve North Main Street, Apartment four B"."""
-    end = "." if re.search(r"\.$", text) and not text.endswith(("St.", "Ave.", "Rd.", "Blvd.", "Dr.", "Ln.")) else ""
     head, *words = text.split()
     said = [house_number(head)]
     for word in words:
@@ -60,7 +59,7 @@ def street(text: str, british: bool) -> str:
         elif place is not None:
             bare = ordinal(int(place[1]))
         said.append((_STREETS | _UNITS | _SIDES).get(bare, bare) + comma)
-    return " ".join(said) + end
+    return " ".join(said)
 
 
 def state(text: str, british: bool) -> str:
