@@ -40,3 +40,9 @@ demo-k8s: setup
 test-k8s: setup
 	@voiceplane install
 	@pytest -q tests/charts tests/control tests/cluster
+
+# Built before the tests, so that its progress is seen.
+.PHONY: controlplane
+controlplane: setup
+	@.ci/controlplane >/dev/null
+test demo-k8s test-k8s: controlplane

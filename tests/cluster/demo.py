@@ -6,6 +6,7 @@ The steps are those of test_demo.py, which asserts on the Report.
 import argparse
 import asyncio
 import contextlib
+import signal
 import sys
 import tempfile
 from collections.abc import Awaitable
@@ -120,6 +121,10 @@ async def main(options: argparse.Namespace) -> int:
     """Run the demonstration; the exit status is 1 when something was not as it must be."""
     loop = asyncio.get_running_loop()
     began = loop.time()
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
 
     def say(line: str) -> None:
         print(f"{loop.time() - began:6.1f} s  {line}", flush=True)
@@ -148,7 +153,7 @@ if __name__ == "__main__":
     parser.add_argument("--keep", action="store_true", help="keep the cluster until Ctrl-C")
     chosen = parser.parse_args()
     install_all()
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
         try:
             sys.exit(asyncio.run(main(chosen)))
         except (StageError, PlaneFailedError, PhoneError) as error:
