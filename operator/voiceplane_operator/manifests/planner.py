@@ -66,8 +66,9 @@ def _ray_service(target: Target) -> Object:
         "rayStartParams": {"dashboard-host": "0.0.0.0", "num-cpus": "2"},
         "template": {"metadata": pod_meta, "spec": spec},
     }
-    service = {
-        "metadata": {"name": name, "namespace": target.namespace, "labels": common.labels(target, PART)},
+    labels = {key: value for key, value in common.labels(target, PART).items() if key != names.HUB}
+    service = {  # KubeRay makes it: with the hub's label it would be pruned as nobody's
+        "metadata": {"name": name, "namespace": target.namespace, "labels": labels},
         "spec": {"clusterIP": "None", "ports": [{"name": "grpc", "port": PLANNER_GRPC, "targetPort": PLANNER_GRPC}]},
     }
     return {
