@@ -1,10 +1,11 @@
 """The model planner: a language model converses, the agent's own steps act. Falls back to the flow planner.
 
-What was asked for by the agent (digits, a yes) is read by the flow planner first: a model is no reader of digits. All
-else goes to the model, which talks or wishes for an intent; a wish is checked (wishes.py) and carried out by steps.py
-as if the flow planner had understood it. So questions, confirmations, tools and what is said of their results are the
-designer's, and no word of a caller or a model can change them. An endpoint that is away, slow or talks nonsense costs
-the caller nothing but its deadline: the flow planner answers.
+What was asked for by the agent (digits, a yes) is read by the flow planner first: a model is no reader of digits. So is
+a wish in the words of an example: it is done in 20 ms, and with any model. All else goes to the model, which talks or
+wishes for an intent; a wish is checked (wishes.py) and carried out by steps.py as if the flow planner had understood
+it. So questions, confirmations, tools and what is said of their results are the designer's, and no word of a caller or
+a model can change them. An endpoint that is away, slow or talks nonsense costs the caller nothing but its deadline: the
+flow planner answers.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from voiceplane.contract.dialogue import CallerSaid, Done, ReplyEvent, ReplyRequ
 from voiceplane.planner import ear, filling, prompt, speech, wishes
 from voiceplane.planner.chat import End, FunctionCall, Text
 from voiceplane.planner.endpoint import Deadlines, Endpoint, EndpointError, EndpointNonsenseError
-from voiceplane.planner.flow import MAX_WORDS, FlowPlanner, heard_words
+from voiceplane.planner.flow import CERTAIN, MAX_WORDS, FlowPlanner, heard_words
 from voiceplane.planner.intents import PERSON, built_in
 from voiceplane.planner.spans import chat_span
 from voiceplane.planner.steps import Steps, Turn, pairs, question
@@ -52,6 +53,7 @@ class ModelBrain:
         """Converse for this agent; `flow` answers where the model cannot or need not."""
         self._spec, self._settings, self._flow = spec, settings, flow
         self._steps = Steps(spec)
+        self._intents = frozenset(intent.name for intent in spec.intents)
         self._functions = prompt.functions(spec)
         self._endpoint: Endpoint | None = None
         self._failures, self._rests_until = 0, 0.0
@@ -83,7 +85,7 @@ class ModelBrain:
             yield event
 
     def _is_for_model(self, request: ReplyRequest, events: tuple[ReplyEvent, ...]) -> bool:
-        """Say whether the model is to answer: the caller spoke, and not just what the agent had asked for."""
+        """Say whether the model is to answer: the caller spoke, and not what was asked for or is as clear as can be."""
         said = request.input
         if not isinstance(said, CallerSaid) or said.keys or not heard_words(said):
             return False
@@ -91,8 +93,9 @@ class ModelBrain:
             return False
         state, done = request.state, events[-1]
         asked = bool(state.asking or state.confirming or state.confirming_slot)
-        understood = isinstance(done, Done) and done.confidence > 0 and done.state.unsure <= state.unsure
-        return not (asked and understood)
+        if not isinstance(done, Done) or done.confidence <= 0 or done.state.unsure > state.unsure:
+            return True
+        return not asked and not (done.intent in self._intents and done.confidence >= CERTAIN)
 
     def _failed(self, error: EndpointError, span: Span) -> None:
         """Count a failure; an endpoint that keeps failing is left alone for a while."""
