@@ -42,6 +42,15 @@ class PlaneOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the processes of a plane listen: etcd's clients and peers as URLs, the rest as ports."""
+
+    etcd: tuple[str, str]
+    server: int
+    controllers: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Plane:
     """A running control plane."""
 
@@ -130,14 +139,15 @@ async def running_plane(folder: Path, options: PlaneOptions | None = None) -> As
     plane.kubeconfig.chmod(0o600)
     try:
         etcd, peers = (f"http://{LOOPBACK}:{next(ports)}" for _ in range(2))
-        for name, flags in _commands(folder, options, (etcd, peers), server_port).items():
+        chosen = Ports((etcd, peers), server_port, (next(ports), next(ports)))
+        for name, flags in _commands(folder, options, chosen).items():
             process = await started(bin_folder / name, *flags, log=folder / f"{name}.log")
             processes[name] = process
             plane.pids[name] = process.pid
             if name == "kube-apiserver":
-                await _answers(plane, process, "/readyz")
+                await _answers(plane, processes, "/readyz")
         if options.controllers:  # a pod is admitted when its namespace has this account
-            await _answers(plane, processes["kube-apiserver"], "/api/v1/namespaces/default/serviceaccounts/default")
+            await _answers(plane, processes, "/api/v1/namespaces/default/serviceaccounts/default")
         yield plane
     finally:
         for process in reversed(processes.values()):
@@ -157,12 +167,9 @@ def kubeconfig(plane: Plane) -> dict[str, object]:
     }
 
 
-def _commands(
-    folder: Path, options: PlaneOptions, etcd: tuple[str, str], server_port: int
-) -> dict[str, tuple[str, ...]]:
+def _commands(folder: Path, options: PlaneOptions, ports: Ports) -> dict[str, tuple[str, ...]]:
     """Write the flags of each process, in the order of their start."""
-    client, peers = etcd
-    own_ports = free_ports()
+    client, peers = ports.etcd
     common = (f"--bind-address={LOOPBACK}", f"--kubeconfig={folder / 'kubeconfig'}", "--leader-elect=false")
     commands: dict[str, tuple[str, ...]] = {
         "etcd": (
@@ -173,7 +180,7 @@ def _commands(
         ),
         "kube-apiserver": (
             f"--etcd-servers={client}",
-            *(f"--secure-port={server_port}", f"--bind-address={LOOPBACK}", f"--advertise-address={LOOPBACK}"),
+            *(f"--secure-port={ports.server}", f"--bind-address={LOOPBACK}", f"--advertise-address={LOOPBACK}"),
             *(f"--cert-dir={folder / 'certs'}", "--service-account-issuer=https://kubernetes.default.svc"),
             f"--service-account-key-file={folder / 'sa.pub'}",
             f"--service-account-signing-key-file={folder / 'sa.key'}",
@@ -187,12 +194,12 @@ def _commands(
     if options.controllers:
         commands["kube-controller-manager"] = (
             *common,
-            f"--secure-port={next(own_ports)}",
+            f"--secure-port={ports.controllers[0]}",
             f"--service-account-private-key-file={folder / 'sa.key'}",
             f"--root-ca-file={folder / 'certs' / 'apiserver.crt'}",
             "--use-service-account-credentials=true",
         )
-        commands["kube-scheduler"] = (*common, f"--secure-port={next(own_ports)}")
+        commands["kube-scheduler"] = (*common, f"--secure-port={ports.controllers[1]}")
     return commands
 
 
@@ -236,20 +243,24 @@ async def ended(process: asyncio.subprocess.Process, grace_s: float = GRACE_S) -
         await process.wait()
 
 
-async def _answers(plane: Plane, process: asyncio.subprocess.Process, path: str) -> None:
-    """Wait until the API server answers 200; PlaneFailedError with the end of its log when it does not."""
+async def _answers(plane: Plane, processes: dict[str, asyncio.subprocess.Process], path: str) -> None:
+    """Wait until the API server answers 200; PlaneFailedError with the end of a log when it does not."""
     headers = {"Authorization": f"Bearer {plane.token}"}
+    ended = None
     async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=5)) as session:
         for _ in range(int(READY_S / POLL_S)):
-            if process.returncode is not None:
+            ended = next((name for name, process in processes.items() if process.returncode is not None), None)
+            if ended is not None:
                 break
             with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
                 async with session.get(plane.server + path, ssl=plane.tls()) as response:
                     if response.status == 200:
                         return
             await asyncio.sleep(POLL_S)
-    log = (plane.folder / "kube-apiserver.log").read_text(errors="replace").splitlines()[-8:]
-    raise PlaneFailedError("\n  ".join([f"the API server did not answer {path}. The end of its log:", *log]))
+    what = f"{ended} ended" if ended else f"the API server did not answer {path}"
+    log = plane.folder / f"{ended or 'kube-apiserver'}.log"
+    lines = (await asyncio.to_thread(log.read_text, errors="replace")).splitlines()[-8:]
+    raise PlaneFailedError("\n  ".join([f"{what}. The end of its log:", *lines]))
 
 
 async def main(folder: Path, options: PlaneOptions) -> None:
