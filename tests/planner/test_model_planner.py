@@ -1,27 +1,18 @@
-"""The model planner against an endpoint that does as told: what is spoken, what is done, what falls back."""
+"""The model planner against an endpoint that does as told: what is spoken, what is done."""
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from pathlib import Path
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from tests.planner.scripted import Action, Call, Cut, Finish, Pause, Raw, Script, Scripted, Status, Words, scripted
+from tests.planner.scripted import Call, Finish, Pause, Raw, Script, Words
+from tests.planner.talking import TALK, TODAY, asked, flows, talking, texts
 
-from voiceplane.contract.agent import ModelPlanner, VoiceAgentSpec
-from voiceplane.contract.base import ObjectName
 from voiceplane.contract.dialogue import (
-    CallerSaid,
     DialogueState,
     Done,
     HangUp,
     HeardTurn,
-    ReplyEvent,
     ReplyRequest,
     Say,
     ToolCall,
@@ -33,71 +24,6 @@ from voiceplane.contract.ids import CallId
 from voiceplane.contract.load import Bundle
 from voiceplane.planner import model
 from voiceplane.planner.flow import FlowPlanner
-from voiceplane.planner.model import ModelBrain
-from voiceplane.runtime import telemetry
-
-TODAY = "2026-11-23"
-TALK: Script = (Words("We sell"), Words(" boxes. "), Words("Do you need one?"), Finish())
-
-
-class Harness:
-    """A model brain of the parcel desk, its endpoint, and its spans."""
-
-    def __init__(self, spec: VoiceAgentSpec, flow: FlowPlanner, endpoint: Scripted, settings: ModelPlanner) -> None:
-        self.endpoint, self.flow, self.spec = endpoint, flow, spec
-        self.exporter = InMemorySpanExporter()
-        self.provider = TracerProvider()
-        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.brain = ModelBrain(spec, settings, flow)
-
-    async def reply(self, request: ReplyRequest) -> list[ReplyEvent]:
-        with self.provider.get_tracer("test").start_as_current_span("planner.reply") as span:
-            async with aclosing(self.brain.stream(request, span)) as events:
-                return [event async for event in events]
-
-    async def say(self, text: str, state: DialogueState | None = None, *heard: HeardTurn) -> list[ReplyEvent]:
-        return await self.reply(asked(text, state, *heard))
-
-    def span(self, name: str) -> ReadableSpan:
-        return [span for span in self.exporter.get_finished_spans() if span.name.startswith(name)][-1]
-
-    def fallback(self) -> object:
-        attributes = self.span("planner.reply").attributes or {}
-        return attributes.get("voice.planner.fallback")
-
-
-def asked(text: str, state: DialogueState | None = None, *heard: HeardTurn) -> ReplyRequest:
-    return ReplyRequest(
-        CallId("0" * 32), "a/b", "r", 1, "q", state or DialogueState(), CallerSaid(text), TODAY, tuple(heard)
-    )
-
-
-@asynccontextmanager
-async def talking(
-    bundle: Bundle,
-    flow: FlowPlanner,
-    *scripts: Script,
-    monkeypatch: pytest.MonkeyPatch | None = None,
-    **changes: object,
-) -> AsyncIterator[Harness]:
-    async with scripted(*scripts) as endpoint:
-        values: dict[str, object] = {"endpoint": endpoint.url, "name": "small", "first_token": 0.4, "timeout": 5.0}
-        settings = ModelPlanner.model_validate(values | changes)
-        harness = Harness(bundle.agent.spec, flow, endpoint, settings)
-        if monkeypatch is not None:
-            monkeypatch.setattr(telemetry, "tracer", harness.provider.get_tracer)
-        try:
-            yield harness
-        finally:
-            await harness.brain.close()
-
-
-def texts(events: list[ReplyEvent]) -> list[str]:
-    return [event.text for event in events if isinstance(event, Say)]
-
-
-def flows(harness: Harness, text: str, state: DialogueState | None = None) -> list[ReplyEvent]:
-    return list(harness.flow.reply(asked(text, state)))
 
 
 async def test_words_come_phrase_by_phrase_and_the_turn_is_a_conversation(bundle: Bundle, planner: FlowPlanner) -> None:
@@ -254,74 +180,6 @@ async def test_a_person_and_a_goodbye_are_functions(bundle: Bundle, planner: Flo
     assert [event for event in leaving if isinstance(event, HangUp)]
 
 
-BROKEN: dict[str, tuple[tuple[Action, ...], str]] = {
-    "an error status": ((Status(500),), "refused"),
-    "too many requests": ((Status(429),), "refused"),
-    "no first word in time": ((Pause(20.0), *TALK), "slow"),
-    "headers but no word": ((Raw(b": ping\n\n"), Pause(20.0)), "slow"),
-    "words but no phrase in time": ((Words("We"), Pause(20.0)), "slow"),
-    "a connection that breaks at once": ((Cut(),), "away"),
-    "bad JSON": ((Raw(b"data: {oops\n\n"),), "nonsense"),
-    "another shape": ((Raw(b'data: {"choices": [{"delta": {"content": 5}}]}\n\n'),), "nonsense"),
-    "an error in the stream": ((Raw(b'data: {"error": {"message": "overloaded"}}\n\n'),), "nonsense"),
-    "nothing at all": ((Finish(),), "nonsense"),
-    "an end without a finish": ((Words("We sell "),), "nonsense"),
-    "its own markers": ((Words("<|im_start|>user says hello. Yes."), Finish()), "nonsense"),
-    "a call as text": ((Words('{"name": "track-parcel", "arguments": {}}'), Finish()), "nonsense"),
-    "a loop": ((Words("very very very very very very very good. Yes."), Finish()), "nonsense"),
-    "an invented number": ((Words("Your parcel is 83920174. Fine."), Finish()), "nonsense"),
-}
-
-
-@pytest.mark.parametrize("case", BROKEN)
-async def test_the_flow_planner_answers_when_the_endpoint_does_not(
-    bundle: Bundle, planner: FlowPlanner, case: str
-) -> None:
-    script, kind = BROKEN[case]
-    async with talking(bundle, planner, script) as harness:
-        began = time.monotonic()
-        events = await harness.say("do you work on Sundays")
-        assert time.monotonic() - began < 4.0
-        assert events == flows(harness, "do you work on Sundays")
-        assert harness.fallback() == kind
-
-
-async def test_an_endpoint_that_is_not_there_costs_nothing(bundle: Bundle, planner: FlowPlanner) -> None:
-    async with talking(bundle, planner, TALK, endpoint="http://127.0.0.1:9/v1") as harness:
-        assert await harness.say("do you work on Sundays") == flows(harness, "do you work on Sundays")
-        assert harness.fallback() == "away"
-
-
-async def test_a_missing_credential_is_an_endpoint_that_is_away(
-    bundle: Bundle, planner: FlowPlanner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VOICEPLANE_CREDENTIALS", str(tmp_path))
-    async with talking(bundle, planner, TALK, credential_ref=ObjectName(name="llm")) as harness:
-        assert await harness.say("do you work on Sundays") == flows(harness, "do you work on Sundays")
-        (tmp_path / "llm").mkdir()
-        (tmp_path / "llm" / "api-key").write_text("s3cret\n")
-        assert texts(await harness.say("do you work on Sundays"))[0] == "We sell boxes."
-        assert harness.endpoint.headers[-1]["Authorization"] == "Bearer s3cret"
-
-
-@pytest.mark.parametrize("ending", [(Cut(),), (Raw(b"data: {oops\n\n"),), (Pause(20.0),), (Words("{bad} ones. x"),)])
-async def test_what_was_said_is_kept_when_the_rest_goes_wrong(
-    bundle: Bundle, planner: FlowPlanner, ending: Script
-) -> None:
-    script: Script = (Words("We sell boxes. "), Words("And a "), *ending)
-    async with talking(bundle, planner, script, timeout=2.0) as harness:
-        events = await harness.say("what do you sell then")
-    assert texts(events) == ["We sell boxes."]
-    assert isinstance(events[-1], Done)
-
-
-async def test_an_endpoint_that_keeps_failing_is_left_alone_for_a_while(bundle: Bundle, planner: FlowPlanner) -> None:
-    async with talking(bundle, planner, (Status(500),)) as harness:
-        for _ in range(5):
-            await harness.say("do you work on Sundays")
-        assert len(harness.endpoint.requests) == model.FAILURES
-
-
 async def test_what_the_agent_asked_for_is_read_without_the_model(bundle: Bundle, planner: FlowPlanner) -> None:
     asking = DialogueState(intent="track-parcel", asking="parcel_number")
     async with talking(bundle, planner, TALK) as harness:
@@ -384,7 +242,10 @@ async def test_numbers_of_a_model_are_written_for_the_ear(bundle: Bundle, planne
     script: Script = (Words("It costs $12.50, and we open at 8:30 am. "), Finish())
     async with talking(bundle, planner, script) as harness:
         events = await harness.say("what do I pay for one of your boxes")
-    assert texts(events) == ["It costs twelve dollars and fifty cents, and we open at eight thirty A M."]
+    said = "It costs twelve dollars and fifty cents, and we open at eight thirty A M."
+    assert texts(events) == [said]
+    assert isinstance(events[-1], Done)
+    assert events[-1].state.last_reply == said  # what "say that again" brings back
 
 
 async def test_tokens_are_counted_in_the_trace_and_no_word_is(

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.planner.conftest import free_port
 from tests.planner.llama import llama, metric
-from tests.planner.test_model_planner import asked
+from tests.planner.talking import asked
 
 from voiceplane.contract.agent import ModelPlanner
 from voiceplane.contract.dialogue import Done, ReplyEvent, Say

@@ -191,7 +191,8 @@ class ModelBrain:
 
     def _talked(self, reply: _Reply) -> Iterable[ReplyEvent]:
         """End a turn of conversation; what was asked before is asked again unless the model did."""
-        turn, said = reply.turn, " ".join(reply.said)
+        turn = reply.turn
+        said = " ".join(ear.written(phrase, british=turn.locale.day_first) for phrase in reply.said)
         if turn.state.asking and not said.rstrip().endswith("?"):
             slot = self._spec.intent(turn.state.intent).slot(turn.state.asking)
             again = question(slot, dict(turn.state.slots))
