@@ -85,3 +85,14 @@ def _identified(raw: dict[str, Any], kind: str) -> dict[str, Any]:
     """Leave away what is not the user's: status, and the parts of metadata that the models do not know."""
     meta = raw["metadata"]
     return _document(kind, meta["name"], meta.get("namespace", "default"), raw.get("spec", {}))
+
+
+def revision_of_text(name: str, text: str) -> Revision:
+    """Return an older revision as it was rendered; only its text is used again."""
+    return Revision(name, "", text)
+
+
+def policy_name(raw: dict[str, Any]) -> str:
+    """Return the name of the policy that a stored agent refers to, which is needed before the agent can be judged."""
+    reference = raw["spec"].get("policyRef")
+    return str(reference.get("name", "")) if isinstance(reference, dict) else ""

@@ -1,4 +1,4 @@
-"""The operator's memory of its own kinds on the hub, filled by handlers. Specs are kept as JSON: small, parsed on use."""
+"""The operator's memory of its own kinds on the hub, filled by handlers. Specs are JSON here: small, parsed on use."""
 
 import json
 from collections import defaultdict

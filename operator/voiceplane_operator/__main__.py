@@ -1,0 +1,169 @@
+"""The operator's process: `python -m voiceplane_operator run`, and `crds`, which writes the definitions."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+
+import kopf
+
+from voiceplane_operator import crds, errors, handlers, health, logs, settings
+from voiceplane_operator.credentials import Access, hub_cluster
+from voiceplane_operator.hub import Hub
+from voiceplane_operator.lease import Leader
+from voiceplane_operator.operate import Operation
+from voiceplane_operator.queue import KeyedQueue
+from voiceplane_operator.regions import Fleet
+from voiceplane_operator.settings import Settings
+from voiceplane_operator.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m voiceplane_operator", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    settings.add_arguments(commands.add_parser("run", help="run until SIGTERM"))
+    write = commands.add_parser("crds", help="write the custom resource definitions")
+    write.add_argument("--out", type=Path, default=None, help="folder, one file for each kind; default: print")
+    return parser
+
+
+async def _run(chosen: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        cluster = await hub_cluster(chosen.kubeconfig)
+        stack.push_async_callback(cluster.close)
+        access = Access(cluster, chosen.namespace, chosen.kubeconfig, chosen.providers)
+        queue = KeyedQueue(loop.time)
+        fleet = Fleet(
+            access.open,
+            chosen.hub,
+            lambda owner: operation.observed(owner),
+            lambda name: operation.contact_changed(name),
+        )
+        stack.push_async_callback(fleet.close)
+        operation = Operation(Hub(chosen.hub, cluster, Store(), fleet, queue), chosen)
+        port = await stack.enter_async_context(
+            health.serving(
+                chosen.host,
+                chosen.metrics_port,
+                active_s=queue.active_s,
+                ready=lambda: not stop.is_set(),
+                refresh=operation.refresh_metrics,
+            )
+        )
+        sys.stdout.write(f"ready metrics={port}\n")
+        sys.stdout.flush()
+        leader = Leader(cluster, chosen.namespace, chosen.lease_name, chosen.identity)
+        if chosen.lease:
+            if not await _until(stop, leader.acquire()):
+                return
+            stack.push_async_callback(leader.release)
+        health.LEADING.set(1)
+        await _lead(stop, operation, leader if chosen.lease else None)
+
+
+async def _until(stop: asyncio.Event, waited: Coroutine[None, None, None]) -> bool:
+    """Wait for something or for the end; say whether it was something."""
+    work, end = asyncio.create_task(waited), asyncio.create_task(stop.wait())
+    await asyncio.wait({work, end}, return_when=asyncio.FIRST_COMPLETED)
+    end.cancel()
+    if not work.done():
+        work.cancel()
+        return False
+    work.result()
+    return True
+
+
+async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None) -> None:
+    """Work until the end, or until the lease is lost, which ends the process: two must never write."""
+    chosen = operation.settings
+    if chosen.kubeconfig:
+        os.environ["KUBECONFIG"] = chosen.kubeconfig  # for kopf's own login
+    shell = kopf.operator(
+        registry=handlers.registry(operation.tell),
+        settings=handlers.settings(),
+        clusterwide=True,
+        standalone=True,
+    )
+    tasks = {
+        asyncio.create_task(stop.wait(), name="end"),
+        asyncio.create_task(shell, name="watch shell"),
+        asyncio.create_task(operation.run(), name="operation"),
+        asyncio.create_task(_secrets(operation), name="secrets"),
+    }
+    if leader is not None:
+        tasks.add(asyncio.create_task(leader.keep(), name="lease"))
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.wait(pending, timeout=5.0)
+    for task in done:
+        task.result()
+    if not stop.is_set():
+        raise errors.OperatorError("a part of the operator ended by itself")
+
+
+async def _secrets(operation: Operation) -> None:
+    """Watch the kubeconfig Secrets: a region with new credentials is opened anew."""
+    from voiceplane_operator.kinds import KINDS
+
+    hub, namespace = operation.hub, operation.settings.namespace
+    versions: dict[str, str] = {}
+    while True:
+        try:
+            found, since = await hub.cluster.list(KINDS["Secret"], namespace, whole=False)
+            for raw in found:
+                _seen(operation, versions, raw)
+            async for _, raw in hub.cluster.watch(KINDS["Secret"], namespace, since, whole=False):
+                _seen(operation, versions, raw)
+        except errors.ClusterError as error:
+            log.info("secrets are not watched", extra={"reason": str(error)})
+            await asyncio.sleep(5.0)
+
+
+def _seen(operation: Operation, versions: dict[str, str], raw: dict[str, object]) -> None:
+    meta = raw["metadata"]
+    assert isinstance(meta, dict)
+    name, version = str(meta.get("name", "")), str(meta.get("resourceVersion", ""))
+    if name and versions.get(name) != version:
+        if name in versions or operation.hub.fleet.regions:
+            operation.hub.fleet.reopen(name)
+        versions[name] = version
+
+
+def _write_definitions(folder: Path | None) -> None:
+    for kind in crds.KINDS:
+        if folder is None:
+            sys.stdout.write("---\n" + crds.as_yaml(kind))
+        else:
+            (folder / f"{kind.plural}.yaml").write_text(crds.as_yaml(kind))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a subcommand; the exit status is 1 when it could not go on."""
+    options = _parser().parse_args(argv)
+    if options.command == "crds":
+        _write_definitions(options.out)
+        return 0
+    chosen = settings.read(options)
+    logs.configure(chosen.log_level)
+    try:
+        asyncio.run(_run(chosen))
+    except (errors.OperatorError, OSError, ValueError) as error:
+        sys.stderr.write(f"the operator ends: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

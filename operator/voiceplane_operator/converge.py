@@ -1,0 +1,144 @@
+"""Carry out a plan in one region: read the view, plan, apply, delete, and say how it went as a value."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from voiceplane_operator import errors, plan
+from voiceplane_operator.bundles import revision_of_text
+from voiceplane_operator.facts import AgentView
+from voiceplane_operator.manifests import Manifest
+from voiceplane_operator.manifests.bundle import FILE
+from voiceplane_operator.names import bundle_name, gateway_name
+from voiceplane_operator.regions import Contact, Region
+from voiceplane_operator.status import FALSE, TRUE, UNKNOWN, Outcome
+from voiceplane_operator.target import Revision, Target
+
+DEADLINE_S = 30.0  # of one pass over one region; a slow one delays its own agents only
+MESSAGES = {
+    "KubeRayMissing": "this cluster has no RayService (ray.io/v1): install KubeRay, or set spec.planner.engine: ray",
+    "NoPortBlock": "no block of ports is free: widen spec.network.firstPort..lastPort or lower spec.gateway.calls",
+}
+
+
+@dataclass(slots=True)
+class Texts:
+    """Bundles of older revisions, read back from the region that holds them."""
+
+    known: dict[tuple[str, str], Revision] = field(default_factory=dict)
+
+    async def older(self, region: Region, target: Target, names: tuple[str, ...]) -> tuple[Revision, ...]:
+        """Return the bundles of older revisions; one that is nowhere any more is left out."""
+        found = []
+        for name in names:
+            key = (target.prefix, name)
+            if key not in self.known:
+                assert region.cluster is not None
+                try:
+                    raw = await region.cluster.get("ConfigMap", bundle_name(target.prefix, name), target.namespace)
+                except errors.NotThereError:
+                    continue
+                self.known[key] = revision_of_text(name, raw["data"][FILE])
+            found.append(self.known[key])
+        if not names:
+            for key in [key for key in self.known if key[0] == target.prefix]:
+                del self.known[key]
+        return tuple(found)
+
+
+async def converge(region: Region, target: Target, texts: Texts) -> Outcome:
+    """Bring one agent in one region a step nearer; never raises for what the region does."""
+    if region.contact is not Contact.UP or region.cluster is None or region.watch is None:
+        return _unreachable(region)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            return await _converge(region, target, texts)
+    except TimeoutError:
+        return Outcome(region.name, UNKNOWN, "Slow", f"no pass was finished in {DEADLINE_S:g} s; it is tried again")
+    except errors.ClusterError as error:
+        return _failed(region, error)
+
+
+async def remove(region: Region, prefix: str) -> plan.Plan:
+    """Remove an agent from a region a step further; ClusterError."""
+    assert region.watch is not None
+    planned = plan.remove(region.watch.view(prefix))
+    await _delete(region, planned)
+    return planned
+
+
+async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
+    assert region.watch is not None
+    view = region.watch.view(target.prefix)
+    current = target.revision.name
+    older = await texts.older(region, target, plan.live_revisions(view, current))
+    target = Target(
+        hub=target.hub, owner=target.owner, region=target.region, spec=target.spec, revision=target.revision,
+        profile=target.profile, capacity=target.capacity, sources=target.sources, others=older,
+        block=_block(region, target, view),
+    )  # fmt: skip
+    if target.spec.network.exposure == "host" and target.block is None:
+        return Outcome(region.name, FALSE, "NoPortBlock", MESSAGES["NoPortBlock"], denied=True)
+    planned = plan.converge(target, view)
+    lacking = "RayService" in region.watch.missing and target.spec.planner.engine == "kuberay"
+    sendable = [one for one in planned.apply if not (lacking and one["kind"] == "RayService")]
+    await _apply(region, sendable)
+    await _delete(region, planned)
+    if lacking:
+        return Outcome(region.name, FALSE, "KubeRayMissing", MESSAGES["KubeRayMissing"], planned.serving, denied=True)
+    verified = any(one.component == "gateway" and one.revision == current and one.ready for one in view.pods.values())
+    ready = TRUE if planned.ready else FALSE
+    told = planned.message
+    return Outcome(
+        region.name, ready, planned.reason, told, planned.serving, planned.draining, verified=verified or planned.ready
+    )
+
+
+def _block(region: Region, target: Target, view: AgentView):  # type: ignore[no-untyped-def]
+    if target.spec.network.exposure != "host":
+        return None
+    name = gateway_name(target.prefix, target.revision.name)
+    known = view.children.get(("Deployment", name))
+    return region.block(name, known.block if known else "")
+
+
+async def _apply(region: Region, manifests: list[Manifest]) -> None:
+    if not manifests:
+        return
+    assert region.cluster is not None and region.watch is not None
+    answers = await asyncio.gather(*map(region.cluster.apply, manifests), return_exceptions=True)
+    for answer in answers:
+        if not isinstance(answer, BaseException):
+            region.watch.applied(answer)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+
+
+async def _delete(region: Region, planned: plan.Plan) -> None:
+    assert region.cluster is not None
+    for kind, name in planned.delete:
+        await region.cluster.delete(kind, name, region.spec.namespace)
+
+
+def _unreachable(region: Region) -> Outcome:
+    since = f" since {region.lost_since}" if region.lost_since else ""
+    if region.contact is Contact.OPENING:
+        return Outcome(region.name, UNKNOWN, "Connecting", "the region is being connected")
+    told = f"no contact{since}: {region.problem}. What runs there goes on; nothing is deleted or moved"
+    return Outcome(region.name, UNKNOWN, "RegionLost", told)
+
+
+def _failed(region: Region, error: errors.ClusterError) -> Outcome:
+    if isinstance(error, errors.ClusterAwayError):
+        region.problem = "suspected"
+        region.again.set()  # let the probe find out now
+        return Outcome(region.name, UNKNOWN, "NoAnswer", str(error))
+    if isinstance(error, errors.AccessDeniedError):
+        told = f"the operator may not do this there: {error}. Give its identity the role of chart voiceplane-region"
+        return Outcome(region.name, FALSE, "AccessDenied", told, denied=True)
+    if isinstance(error, errors.NotThereError):
+        told = f"{error}. Install chart voiceplane-region, which makes the namespace"
+        return Outcome(region.name, FALSE, "NotInstalled", told, denied=True)
+    if isinstance(error, errors.RejectedError):
+        return Outcome(region.name, FALSE, "Rejected", str(error), denied=True)
+    return Outcome(region.name, FALSE, "TriedAgain", str(error))

@@ -1,0 +1,94 @@
+"""What all reconcilers share: the API server of the hub, the memory of its objects, the fleet, the queue."""
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from voiceplane_operator import status
+from voiceplane_operator.cluster import Cluster
+from voiceplane_operator.errors import ClusterError
+from voiceplane_operator.queue import KeyedQueue
+from voiceplane_operator.regions import Fleet, now_text
+from voiceplane_operator.store import Store, Stored, read
+
+log = logging.getLogger(__name__)
+Object = dict[str, Any]
+REMEMBERED = 512  # parsed revisions; parsing one takes about a millisecond
+
+
+@dataclass(slots=True)
+class Hub:
+    """The hub as reconcilers use it."""
+
+    name: str
+    cluster: Cluster
+    store: Store
+    fleet: Fleet
+    queue: KeyedQueue
+    schema_problem: str = ""  # the definitions on the cluster are not this version's
+    _parsed: "OrderedDict[tuple[str, ...], Any]" = field(default_factory=OrderedDict)
+
+    def remember(self, key: tuple[str, ...], value: Any) -> Any:
+        """Keep what was parsed of an object's generation."""
+        self._parsed[key] = value
+        if len(self._parsed) > REMEMBERED:
+            self._parsed.popitem(last=False)
+        return value
+
+    def recall(self, key: tuple[str, ...]) -> Any:
+        """Return what was parsed of this generation, if it is remembered."""
+        return self._parsed.get(key)
+
+    async def write_status(self, stored: Stored, written: Object) -> None:
+        """Write a status once, unless it is there already; ConflictError when the object has changed."""
+        before = {key: value for key, value in stored.status.items() if value is not None}
+        if before == {key: value for key, value in written.items() if value is not None}:
+            return
+        body = {"metadata": {"resourceVersion": stored.version}, "status": written}
+        answer = await self.cluster.patch(stored.kind, stored.name, stored.namespace or None, body, part="status")
+        self.store.put(read(answer))
+        await self._announce(stored, written)
+
+    async def set_finalizers(self, stored: Stored, finalizers: list[str]) -> None:
+        """Write an object's finalizers; ConflictError when it has changed."""
+        body = {"metadata": {"resourceVersion": stored.version, "finalizers": finalizers}}
+        answer = await self.cluster.patch(stored.kind, stored.name, stored.namespace or None, body)
+        if answer["metadata"].get("deletionTimestamp") and not finalizers:
+            self.store.drop(stored.kind, stored.full_name)
+        else:
+            self.store.put(read(answer))
+
+    async def _announce(self, stored: Stored, written: Object) -> None:
+        """Post an Event when Ready, or Accepted, changes; nothing depends on its arrival."""
+        old = {one["type"]: one for one in stored.status.get("conditions") or ()}
+        for one in written.get("conditions") or ():
+            if one["type"] not in ("Ready", "Accepted") or old.get(one["type"], {}).get("status") == one["status"]:
+                continue
+            try:
+                await self.cluster.create("Event", stored.namespace or "default", _event(stored, one))
+            except ClusterError as error:
+                log.info("an Event was not posted", extra={"reason": str(error)})
+
+
+def _event(stored: Stored, condition: Object) -> Object:
+    namespace, now = stored.namespace or "default", now_text()
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": f"{stored.name[:200]}.", "namespace": namespace},
+        "involvedObject": {
+            "apiVersion": "voiceplane.dev/v1alpha1",
+            "kind": stored.kind,
+            "name": stored.name,
+            "namespace": stored.namespace or "",
+            "uid": stored.uid,
+        },
+        "reason": condition["reason"],
+        "message": condition["message"][:1000],
+        "type": "Normal" if condition["status"] == status.TRUE else "Warning",
+        "source": {"component": "voiceplane-operator"},
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+    }

@@ -1,0 +1,172 @@
+"""Run the operator: events from handlers into memory and queue, workers from the queue into reconcilers."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from voiceplane_operator import calls, crds, errors, health
+from voiceplane_operator.hub import Hub
+from voiceplane_operator.others import PlainReconciler, RegionReconciler
+from voiceplane_operator.queue import Key, Urgency
+from voiceplane_operator.reconcile import AgentReconciler
+from voiceplane_operator.regions import Contact
+from voiceplane_operator.settings import Settings
+from voiceplane_operator.store import read
+
+log = logging.getLogger(__name__)
+PASS_S = 120.0  # the deadline of one pass over everything of one object
+SCHEMA_EVERY_S = 60.0
+Object = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Operation:
+    """The running operator, without the watch shell around it."""
+
+    hub: Hub
+    settings: Settings
+    agents: AgentReconciler = field(init=False)
+    passes: dict[str, Callable[[str], Awaitable[float | None]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Build the reconcilers."""
+        plain = PlainReconciler(self.hub)
+        self.agents = AgentReconciler(self.hub)
+        self.passes = {
+            "VoiceAgent": self.agents.reconcile,
+            "VoiceRegion": RegionReconciler(self.hub).reconcile,
+            "VoicePolicy": plain.policy,
+            "SIPTrunk": plain.trunk,
+        }
+
+    def tell(self, kind: str, raw: Object) -> None:
+        """Take an event of the watch shell: remember the object, name what it concerns."""
+        stored = read(raw)
+        if kind == "DELETED":
+            self.hub.store.drop(stored.kind, stored.full_name)
+            self._add(stored.kind, stored.full_name, Urgency.DELETED)
+        else:
+            before = self.hub.store.put(stored)
+            if stored.same_wish(before):
+                return  # our own status, or somebody's label
+            urgency = Urgency.DELETED if stored.deleted_at else Urgency.CHANGED
+            self._add(stored.kind, stored.full_name, urgency if kind != "LISTED" else Urgency.RESYNC)
+        if stored.kind == "VoicePolicy":
+            for agent in self.hub.store.agents_of_policy(stored.full_name):
+                self._add("VoiceAgent", agent, Urgency.CHANGED)
+        elif stored.kind == "SIPTrunk":
+            name = stored.raw()["spec"].get("agentRef", {}).get("name", "")
+            self._add("VoiceAgent", f"{stored.namespace}/{name}", Urgency.CHANGED)
+        elif stored.kind == "VoiceAgent":
+            for trunk in self.hub.store.trunks_of_agent(stored.full_name):
+                self._add("SIPTrunk", trunk.full_name, Urgency.OBSERVED)
+
+    def observed(self, owner: str) -> None:
+        """Look again at an agent, of which something changed in a region."""
+        self._add("VoiceAgent" if "/" in owner else "VoiceRegion", owner, Urgency.OBSERVED)
+
+    def contact_changed(self, region: str) -> None:
+        """Look again at a region and at all that may be, or may have to be, in it."""
+        self._add("VoiceRegion", region, Urgency.CHANGED)
+        self._add_all("VoiceAgent", Urgency.OBSERVED)
+        known = self.hub.fleet.regions.get(region)
+        if known is not None and known.watch is not None:
+            for owner in known.watch.owners.values():  # also of agents that are no more
+                self._add("VoiceAgent", owner, Urgency.OBSERVED)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(self.settings.workers):
+                group.create_task(self._work(), name=f"worker {number}")
+            group.create_task(self._resync(), name="resync")
+            group.create_task(self._watch_schema(), name="schema")
+            if self.settings.calls_every_s > 0:
+                counting = calls.count(
+                    self.hub.fleet, self.agents.calls, self.observed, every_s=self.settings.calls_every_s
+                )
+                group.create_task(counting, name="calls")
+
+    def refresh_metrics(self) -> None:
+        """Bring the gauges up to date."""
+        health.DEPTH.set(self.hub.queue.depth())
+        health.UNFINISHED.set(self.hub.queue.active_s())
+        lost = sum(1 for one in self.hub.fleet.regions.values() if one.contact is Contact.LOST)
+        health.REGIONS_LOST.set(lost)
+
+    def _add(self, kind: str, name: str, urgency: Urgency) -> None:
+        self.hub.queue.add(Key(kind, name), urgency)
+
+    def _add_all(self, kind: str, urgency: Urgency) -> None:
+        for name in self.hub.store.names(kind):
+            self._add(kind, name, urgency)
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            key = await self.hub.queue.get()
+            begun, result = loop.time(), "ok"
+            try:
+                async with asyncio.timeout(PASS_S):
+                    again_s = await self.passes[key.kind](key.name)
+                self.hub.queue.done(key, again_s=again_s)
+            except (errors.ConflictError, errors.NotThereError):
+                result = "conflict"  # somebody was faster: its event is on the way
+                self.hub.queue.failed(key)
+            except errors.BusyError as error:
+                result = "busy"
+                self.hub.queue.failed(key, after_s=error.after_s)
+            except (errors.OperatorError, TimeoutError) as error:
+                result = "error"
+                log.warning("a pass failed", extra={"kind": key.kind, "object": key.name, "reason": str(error)})
+                self.hub.queue.failed(key)
+            except Exception:  # the task's outermost edge: one object's fault is not the others'
+                result = "fault"
+                log.exception("a pass failed in an unforeseen way", extra={"kind": key.kind, "object": key.name})
+                self.hub.queue.failed(key, after_s=5.0)
+            health.RECONCILES.labels(key.kind, result).inc()
+            health.RECONCILE_SECONDS.labels(key.kind).observe(loop.time() - begun)
+
+    async def _resync(self) -> None:
+        """Look at everything again, spread over the interval."""
+        while True:
+            await asyncio.sleep(self.settings.resync_s)
+            for kind in self.passes:
+                for name in self.hub.store.names(kind):
+                    delay_s = random.uniform(0.0, self.settings.resync_s / 2)
+                    self.hub.queue.add(Key(kind, name), Urgency.RESYNC, delay_s=delay_s)
+
+    async def _watch_schema(self) -> None:
+        """Compare the definitions on the hub with this version's: an older one would drop what it does not know."""
+        while True:
+            try:
+                problem = await schema_problem(self.hub)
+            except errors.ClusterError as error:
+                log.info("the definitions could not be compared", extra={"reason": str(error)})
+            else:
+                if problem != self.hub.schema_problem:
+                    self.hub.schema_problem = problem
+                    health.SCHEMA_SKEW.set(1 if problem else 0)
+                    if problem:
+                        log.error("definitions of another version", extra={"reason": problem})
+                    self._add_all("VoiceAgent", Urgency.RESYNC)
+            await asyncio.sleep(SCHEMA_EVERY_S)
+
+
+async def schema_problem(hub: Hub) -> str:
+    """Say which definitions on the hub are not this version's; empty when all are."""
+    other = []
+    for kind in crds.KINDS:
+        name = f"{kind.plural}.{crds.GROUP}"
+        live = await hub.cluster.get("CustomResourceDefinition", name)
+        if (live["metadata"].get("annotations") or {}).get(crds.SCHEMA_HASH) != crds.schema_hash(kind):
+            other.append(name)
+    if not other:
+        return ""
+    return (
+        f"{', '.join(other)}: the cluster has another version of these definitions and may drop fields without a word; "
+        "upgrade chart voiceplane-crds to the operator's version"
+    )

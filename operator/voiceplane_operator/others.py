@@ -1,0 +1,166 @@
+"""Reconcile the kinds beside the agents: regions with their connection and collector, policies, trunks."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from voiceplane.contract.base import FROM_YAML
+from voiceplane.contract.policy import digest
+from voiceplane.contract.region import VoiceRegion
+from voiceplane_operator import bundles, errors, names, plan, status
+from voiceplane_operator.hub import Hub
+from voiceplane_operator.manifests import collector
+from voiceplane_operator.queue import Key, Urgency
+from voiceplane_operator.regions import Contact, Region, now_text
+from voiceplane_operator.status import Judged
+from voiceplane_operator.store import Stored
+
+SOON_S = 5.0
+MARGIN_S = 120.0
+Object = dict[str, Any]
+
+
+@dataclass(slots=True)
+class RegionReconciler:
+    """Keeps the fleet as the VoiceRegions say, and their statuses as the fleet is."""
+
+    hub: Hub
+
+    async def reconcile(self, name: str) -> float | None:
+        """Do one pass."""
+        stored = self.hub.store.get("VoiceRegion", name)
+        if stored is None:
+            self.hub.fleet.drop(name)
+            self._wake_agents()
+            return None
+        try:
+            spec = parse_region(stored).spec
+        except errors.InvalidObjectError as error:
+            await self._write(stored, status.invalid(error.reason, str(error)), None)
+            return None
+        before = self.hub.fleet.regions.get(name)
+        self.hub.fleet.put(name, spec, generation=stored.generation, lost_since=stored.status.get("lostSince") or "")
+        region = self.hub.fleet.regions[name]
+        if before is not region:
+            self._wake_agents()
+        if stored.deleted_at:
+            return await self._remove(stored, region)
+        if names.FINALIZER not in stored.finalizers:
+            await self.hub.set_finalizers(stored, [*stored.finalizers, names.FINALIZER])
+            stored = self.hub.store.get("VoiceRegion", name) or stored
+        problem = await self._collector(region)
+        await self._write(stored, [problem or _contact(region)], region)
+        return SOON_S if problem else None
+
+    async def _remove(self, stored: Stored, region: Region) -> float | None:
+        """Let a deleted region go when its last call has ended, or when it has been waited for long enough."""
+        if names.FINALIZER not in stored.finalizers:
+            return None
+        left = [one for one in region.watch.views if one != names.REGION_MARK] if region.watch is not None else []
+        self._wake_agents()
+        deleted = datetime.fromisoformat(stored.deleted_at.replace("Z", "+00:00"))
+        late = datetime.now(UTC) > deleted + timedelta(seconds=region.spec.drain_timeout + MARGIN_S)
+        empty = region.contact is Contact.UP and not left
+        if empty and region.cluster is not None:
+            await region.cluster.delete("ConfigMap", collector.NAME, region.spec.namespace)
+        if empty or late or stored.released:
+            await self.hub.set_finalizers(stored, [one for one in stored.finalizers if one != names.FINALIZER])
+            return None
+        told = (
+            f"{len(left)} agents finish their calls" if region.contact is Contact.UP else "the region does not answer"
+        )
+        await self._write(stored, [Judged("Ready", status.FALSE, "Draining", told)], region)
+        return SOON_S
+
+    async def _collector(self, region: Region) -> Judged | None:
+        """Apply what a region has once; return what stands against it."""
+        if region.contact is not Contact.UP or region.cluster is None or region.watch is None:
+            return None
+        manifest = plan.marked(collector.manifest(region.spec, self.hub.name))
+        known = region.watch.view(names.REGION_MARK).children.get(("ConfigMap", collector.NAME))
+        if known is not None and known.intact and known.applied == manifest["metadata"]["annotations"][names.APPLIED]:
+            return None
+        try:
+            region.watch.applied(await region.cluster.apply(manifest))
+        except errors.ClusterError as error:
+            told = f"{error}. Install chart voiceplane-region there: namespace and role"
+            return Judged("Ready", status.FALSE, "NotInstalled", told)
+        return None
+
+    async def _write(self, stored: Stored, judged: list[Judged], region: Region | None) -> None:
+        now, generation = now_text(), stored.generation
+        written: Object = {
+            "observedGeneration": generation,
+            "conditions": status.conditions(
+                judged, stored.status.get("conditions") or [], now=now, generation=generation
+            ),
+            "lostSince": (region.lost_since or None) if region else stored.status.get("lostSince"),
+        }
+        if region is not None:
+            written["version"] = region.version or stored.status.get("version")
+            if region.watch is not None:
+                written["agents"] = sum(1 for one in region.watch.views if one != names.REGION_MARK)
+        await self.hub.write_status(stored, written)
+
+    def _wake_agents(self) -> None:
+        for name in self.hub.store.names("VoiceAgent"):
+            self.hub.queue.add(Key("VoiceAgent", name), Urgency.OBSERVED)
+
+
+def _contact(region: Region) -> Judged:
+    if region.contact is Contact.UP:
+        return Judged("Ready", status.TRUE, "Answers", f"API server {region.version}; takes agents")
+    if region.contact is Contact.OPENING:
+        return Judged("Ready", status.UNKNOWN, "Connecting", "the first connection is being made")
+    told = f"{region.problem}. No new agents go there; what runs there goes on, and nothing of it is deleted"
+    return Judged("Ready", status.UNKNOWN, region.reason, told)
+
+
+def parse_region(stored: Stored) -> VoiceRegion:
+    """Parse a stored VoiceRegion; InvalidObjectError."""
+    raw = {**stored.raw(), "apiVersion": "voiceplane.dev/v1alpha1", "kind": "VoiceRegion"}
+    try:
+        return VoiceRegion.model_validate(raw, context=FROM_YAML)
+    except ValidationError as error:
+        raise errors.InvalidObjectError(bundles.explain(error)) from error
+
+
+@dataclass(slots=True)
+class PlainReconciler:
+    """Writes the statuses of policies and trunks."""
+
+    hub: Hub
+
+    async def policy(self, name: str) -> float | None:
+        """Write a policy's digest; agents are woken by handlers."""
+        stored = self.hub.store.get("VoicePolicy", name)
+        if stored is None or stored.deleted_at:
+            return None
+        parsed = digest(bundles.parse_policy(stored.raw()).spec)
+        users = len(self.hub.store.agents_of_policy(name))
+        judged = [Judged("Ready", status.TRUE, "Valid", f"used by {users} agents")]
+        await self._write(stored, judged, {"digest": parsed})
+        return None
+
+    async def trunk(self, name: str) -> float | None:
+        """Say whether a trunk's agent is there."""
+        stored = self.hub.store.get("SIPTrunk", name)
+        if stored is None or stored.deleted_at:
+            return None
+        agent = f"{stored.namespace}/{stored.raw()['spec'].get('agentRef', {}).get('name', '')}"
+        there = self.hub.store.get("VoiceAgent", agent) is not None
+        told = f"calls from its sources reach {agent}" if there else f"no VoiceAgent {agent}: correct spec.agentRef"
+        reason = "AgentFound" if there else "AgentNotFound"
+        await self._write(stored, [Judged("Accepted", status.TRUE if there else status.FALSE, reason, told)], {})
+        return None
+
+    async def _write(self, stored: Stored, judged: list[Judged], more: Object) -> None:
+        before, generation = stored.status.get("conditions") or [], stored.generation
+        written = {
+            "observedGeneration": generation,
+            "conditions": status.conditions(judged, before, now=now_text(), generation=generation),
+            **more,
+        }
+        await self.hub.write_status(stored, written)

@@ -1,0 +1,204 @@
+"""Reconcile one VoiceAgent: parse, place, converge every region at once, judge, write the status. Level-based.
+
+Whatever woke the key, the pass is the same; run it again and nothing changes.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from voiceplane.contract.agent import VoiceAgent
+from voiceplane.contract.region import VoiceRegionSpec
+from voiceplane_operator import bundles, converge, errors, names, status
+from voiceplane_operator.hub import Hub
+from voiceplane_operator.placement import Candidate, Choice, choose
+from voiceplane_operator.regions import Contact, now_text
+from voiceplane_operator.status import Outcome
+from voiceplane_operator.store import Stored
+from voiceplane_operator.target import Revision, Target
+
+log = logging.getLogger(__name__)
+SOON_S = 5.0  # while something is under way; watches usually speak first
+MARGIN = timedelta(seconds=60)  # after the drain timeout, before a lost region is no longer waited for
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A parsed agent."""
+
+    agent: VoiceAgent
+    revision: Revision
+
+
+@dataclass(slots=True)
+class AgentReconciler:
+    """Reconciles agents of one hub."""
+
+    hub: Hub
+    texts: converge.Texts = field(default_factory=converge.Texts)
+    calls: dict[tuple[str, str], int] = field(default_factory=dict)  # (region, prefix) -> live calls, by calls.py
+
+    async def reconcile(self, name: str) -> float | None:
+        """Do one pass; return after how many seconds to look again, if not only when something changes."""
+        stored = self.hub.store.get("VoiceAgent", name)
+        if stored is None:
+            return await self._collect_orphans(name)
+        if stored.deleted_at or stored.released:
+            return await self._remove(stored)
+        try:
+            wish = self._parse(stored)
+        except errors.InvalidObjectError as error:
+            await self._write(stored, status.invalid(error.reason, str(error)), None, ())
+            return None
+        if names.FINALIZER not in stored.finalizers:
+            await self.hub.set_finalizers(stored, [*stored.finalizers, names.FINALIZER])
+            stored = self.hub.store.get("VoiceAgent", name) or stored
+        choice = choose(wish.agent.spec.placement, self._candidates(stored))
+        outcomes = await self._converge(stored, wish, choice)
+        await self._write(stored, status.agent_conditions(choice, outcomes, wish.revision.name), wish, outcomes)
+        leaving = await self._leave(name, {region for region, _ in choice.shares})
+        settled = not leaving and all(one.ready != status.FALSE and not one.draining for one in outcomes)
+        return None if settled else SOON_S
+
+    def _parse(self, stored: Stored) -> _Wish:
+        policy_name = bundles.policy_name(stored.raw())
+        policy = self.hub.store.get("VoicePolicy", f"{stored.namespace}/{policy_name}") if policy_name else None
+        if policy_name and (policy is None or policy.deleted_at):
+            raise errors.InvalidObjectError(
+                f"spec.policyRef: no VoicePolicy {policy_name} in namespace {stored.namespace}", reason="PolicyNotFound"
+            )
+        key = (
+            stored.uid,
+            str(stored.generation),
+            policy.uid if policy else "",
+            str(policy.generation if policy else 0),
+        )
+        known: _Wish | None = self.hub.recall(key)
+        if known is not None:
+            return known
+        agent = bundles.parse_agent(stored.raw())
+        parsed = bundles.parse_policy(policy.raw()) if policy is not None else None
+        wish: _Wish = self.hub.remember(key, _Wish(agent, bundles.revision(agent, parsed)))
+        return wish
+
+    def _candidates(self, stored: Stored) -> tuple[Candidate, ...]:
+        there = {one.get("name") for one in stored.status.get("regionStates") or ()}
+        prefix = names.prefix(stored.full_name)
+        found = []
+        for region in self.hub.fleet.regions.values():
+            known = self.hub.store.get("VoiceRegion", region.name)
+            holds = region.name in there or (region.watch is not None and prefix in region.watch.views)
+            leaving = known is None or bool(known.deleted_at)
+            found.append(Candidate(region.name, region.spec, region.contact is Contact.UP, leaving, holds))
+        return tuple(found)
+
+    async def _converge(self, stored: Stored, wish: _Wish, choice: Choice) -> tuple[Outcome, ...]:
+        trunks = self.hub.store.trunks_of_agent(stored.full_name)
+        sources = sorted({source for trunk in trunks for source in trunk.raw()["spec"].get("sources", ())})
+        voice = wish.agent.spec.voice
+
+        def target(region: str, calls: int, spec: VoiceRegionSpec) -> Target:
+            return Target(
+                hub=self.hub.name, owner=stored.full_name, region=region, spec=spec, revision=wish.revision,
+                profile=voice.profile, capacity=max(1, calls), sources=tuple(sources),
+            )  # fmt: skip
+
+        regions = self.hub.fleet.regions
+        outcomes = await asyncio.gather(
+            *(
+                converge.converge(regions[name], target(name, calls, regions[name].spec), self.texts)
+                for name, calls in choice.shares
+            )
+        )
+        prefix = names.prefix(stored.full_name)
+        counted = ((one, self.calls.get((one.region, prefix))) for one in outcomes)
+        return tuple(_with_calls(one, calls) for one, calls in counted)
+
+    async def _leave(self, name: str, chosen: set[str]) -> bool:
+        """Remove the agent from regions that answer and are not chosen; say whether anything is left there."""
+        prefix, left = names.prefix(name), False
+        for region in list(self.hub.fleet.regions.values()):
+            if (
+                region.name in chosen
+                or region.contact is not Contact.UP
+                or region.watch is None
+                or region.cluster is None
+            ):
+                continue
+            if prefix in region.watch.views:
+                left = True
+                try:
+                    await converge.remove(region, prefix)
+                except errors.ClusterAwayError:
+                    region.problem = "suspected"
+                    region.again.set()
+        return left
+
+    async def _remove(self, stored: Stored) -> float | None:
+        """Drain and remove a deleted agent everywhere, then let it go; at once when the glass is broken."""
+        if not stored.deleted_at:  # the annotation alone: the object may stay, but holds nothing up
+            return None
+        if names.FINALIZER not in stored.finalizers:
+            return None
+        left = await self._leave(stored.full_name, set())
+        lost = [one for one in self._lost(stored) if not self._waited_enough(stored, one)]
+        if stored.released or (not left and not lost):
+            await self.hub.set_finalizers(stored, [one for one in stored.finalizers if one != names.FINALIZER])
+            return None
+        return SOON_S
+
+    def _lost(self, stored: Stored) -> list[str]:
+        there = {one.get("name") for one in stored.status.get("regionStates") or ()}
+        regions = self.hub.fleet.regions
+        return [name for name in there if name in regions and regions[name].contact is not Contact.UP]
+
+    def _waited_enough(self, stored: Stored, region: str) -> bool:
+        spec = self.hub.fleet.regions[region].spec
+        deleted = datetime.fromisoformat(stored.deleted_at.replace("Z", "+00:00"))
+        return datetime.now(UTC) > deleted + timedelta(seconds=spec.drain_timeout) + MARGIN
+
+    async def _collect_orphans(self, name: str) -> float | None:
+        """Remove what is left in regions of an agent that is gone; the hub itself says that it is gone."""
+        prefix = names.prefix(name)
+        if not any(one.watch is not None and prefix in one.watch.views for one in self.hub.fleet.regions.values()):
+            return None
+        namespace, _, short = name.partition("/")
+        try:
+            await self.hub.cluster.get("VoiceAgent", short, namespace)
+            return SOON_S  # it is there: our memory will learn of it
+        except errors.NotThereError:
+            pass
+        return SOON_S if await self._leave(name, set()) else None
+
+    async def _write(
+        self, stored: Stored, judged: list[status.Judged], wish: _Wish | None, outcomes: tuple[Outcome, ...]
+    ) -> None:
+        now, generation, before = now_text(), stored.generation, stored.status
+        if self.hub.schema_problem:
+            judged = [*judged, status.Judged("SchemaCurrent", status.FALSE, "SchemaSkew", self.hub.schema_problem)]
+        written: Object = {
+            "observedGeneration": generation,
+            "conditions": status.conditions(judged, before.get("conditions") or [], now=now, generation=generation),
+        }
+        if wish is not None:
+            calls = [one.calls for one in outcomes if one.calls is not None]
+            written |= {
+                "revision": wish.revision.name,
+                "policyDigest": wish.revision.policy_digest,
+                "regions": f"{sum(1 for one in outcomes if one.ready == status.TRUE)}/{len(outcomes)}",
+                "rollout": status.rollout(outcomes, wish.revision.name),
+                "calls": sum(calls) if calls else None,
+                "regionStates": status.region_states(
+                    outcomes, before.get("regionStates") or [], now=now, generation=generation
+                ),
+            }
+        else:  # what runs goes on as it was
+            written |= {key: value for key, value in before.items() if key not in written}
+        await self.hub.write_status(stored, written)
+
+
+def _with_calls(outcome: Outcome, calls: int | None) -> Outcome:
+    return outcome if calls is None else replace(outcome, calls=calls)
