@@ -13,6 +13,8 @@ from voiceplane.testing.phone.timings import GATE, stretches
 
 AGENT_S = 30.0  # the longest wait for the agent's first sound: the two cores here are busy
 MARGIN_MS = 150
+TRIES = 3
+ALIKE = 0.6  # two different answers of the example are at most 0.4 alike
 
 
 class Caller:
@@ -40,6 +42,15 @@ class Caller:
         await self._call.say(sound)
         return await self.listen()
 
+    async def ask_until(self, words: str, *answers: str) -> str:
+        """Ask until one of the answers is heard: a silent caller is first asked whether he is still there."""
+        heard = ""
+        for _ in range(TRIES):
+            heard = await self.ask(words)
+            if max(likeness(heard, answer) for answer in answers) > ALIKE:
+                break
+        return heard
+
     def _heard(self) -> Pcm:
         samples, rate = self._call.recording.agent.samples(), self._call.recording.sample_rate
         found = list(stretches(samples[self._taken :], rate, gate=GATE))
@@ -59,6 +70,12 @@ async def calling(target: str, voice: CallerVoice, ears: TritonSpeech) -> AsyncI
             await call.hang_up()
 
 
+def likeness(heard: str, sentence: str) -> float:
+    """Return how much of a sentence was heard, 0 to 1; what follows it does not count. The recognizer is not exact."""
+    heard = heard.lower()[: len(sentence) + 10]
+    return difflib.SequenceMatcher(None, heard, sentence.lower()).ratio()
+
+
 def closest(heard: str, *candidates: str) -> str:
-    """Return the one of several sentences that was most likely said; the recognizer is not exact."""
-    return max(candidates, key=lambda each: difflib.SequenceMatcher(None, heard.lower(), each.lower()).ratio())
+    """Return the one of several sentences that was most likely said."""
+    return max(candidates, key=lambda each: likeness(heard, each))

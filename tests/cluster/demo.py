@@ -82,16 +82,16 @@ async def play(stage: Stage, folder: Path) -> Report:
             for words in ASK_PARCEL:
                 say(f"  call 1 caller: {words}")
                 report.parcel_answer = await _told(say, "call 1", live.ask(words))
-            report.hours_before = await _told(say, "call 1", live.ask(ASK_HOURS))
+            report.hours_before = await _told(say, "call 1", live.ask_until(ASK_HOURS, OLD_HOURS, NEW_HOURS))
             await stage.edit(folder, (OLD_OPENING, NEW_OPENING), (OLD_HOURS, NEW_HOURS))
             say("kubectl apply: a new opening line and new hours, while call 1 goes on")
             second = await _while_talking(stage, live, first)
             report.revisions = (first, second)
             async with calling(target, voice, speech) as new:
                 report.second_opening = await _told(say, "call 2", new.listen())
-                report.second_hours = await _told(say, "call 2", new.ask(ASK_HOURS))
+                report.second_hours = await _told(say, "call 2", new.ask_until(ASK_HOURS, OLD_HOURS, NEW_HOURS))
             say(f"  call 1 caller: {ASK_HOURS}")
-            report.hours_after = await _told(say, "call 1", live.ask(ASK_HOURS))
+            report.hours_after = await _told(say, "call 1", live.ask_until(ASK_HOURS, OLD_HOURS, NEW_HOURS))
             report.live_to_its_end = live.live
     took_s = await stage.settled()
     say(f"call 1 has ended; the gateway that it was on is gone {took_s:.0f} s later")
@@ -110,7 +110,7 @@ async def _while_talking(stage: Stage, live: Caller, first: str) -> str:
     rolling = asyncio.create_task(stage.ready(other_than=first), name="the new revision")
     try:
         while not (await asyncio.wait({rolling}, timeout=PAUSE_S))[0]:
-            await _told(stage.say, "call 1", live.ask(ASK_HOURS))
+            await _told(stage.say, "call 1", live.ask_until(ASK_HOURS, OLD_HOURS, NEW_HOURS))
     finally:
         rolling.cancel()
         await asyncio.gather(rolling, return_exceptions=True)

@@ -48,10 +48,10 @@ class Stage:
     async def install(self, helm: str) -> None:
         """Install the three charts."""
         place = ("--namespace", SYSTEM, "--create-namespace")
-        here = {  # no volumes are provisioned here, and the Collector's image cannot be had
+        here = {  # no volumes are provisioned here
             "voiceplane-crds": "",
             "voiceplane": "records.persistence.enabled=false",
-            "voiceplane-region": "collector.enabled=false",
+            "voiceplane-region": f"collector.command={{{self.plane.bin / 'otelcol'}}}",
         }
         for chart, values in here.items():
             await self.plane.tool(helm, "install", chart, str(ROOT / "charts" / chart), *place, "--set", values)
@@ -164,7 +164,7 @@ class Stage:
 @contextlib.asynccontextmanager
 async def running_stage(folder: Path, say: Say) -> AsyncIterator[Stage]:
     """Run a cluster without voiceplane yet: control plane, node, KubeRay's operator."""
-    await binaries("helm3", "helm4")
+    await binaries("helm3", "helm4", "otelcol")
     options = NodeOptions(image_binds=((cache_root(), "/var/cache/voiceplane"),))
     async with (
         running_plane(folder / "plane") as plane,
