@@ -27,7 +27,7 @@ scenarios:
     voice: slt
     steps:
       - play: hours.wav
-        expect: {{heard: "shops"}}
+        expect: {{heard: "from eight"}}
       - hang_up: true
         after: agent start + 2500ms
     expect: {{heard: "a purple elephant", tools: reschedule, end: caller-hung-up}}
