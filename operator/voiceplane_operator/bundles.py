@@ -69,7 +69,7 @@ def bundle_text(agent: VoiceAgent, policy: VoicePolicy | None) -> str:
         documents.append(
             _document("VoicePolicy", policy.metadata.name, policy.metadata.namespace, _content(policy.spec))
         )
-    texts = (json.dumps(document, ensure_ascii=False, indent=1) for document in documents)
+    texts = (json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) for document in documents)
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", "\n---\n".join(texts) + "\n")
 
 

@@ -14,6 +14,7 @@ from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane_operator import bundles, converge, errors, names, status
 from voiceplane_operator.hub import Hub
 from voiceplane_operator.placement import Candidate, Choice, choose
+from voiceplane_operator.queue import Key, Urgency
 from voiceplane_operator.regions import Contact, now_text
 from voiceplane_operator.status import Outcome
 from voiceplane_operator.store import Stored
@@ -21,6 +22,8 @@ from voiceplane_operator.target import Revision, Target
 
 log = logging.getLogger(__name__)
 SOON_S = 5.0  # while something is under way; watches usually speak first
+OPENING_S = 1.0
+COUNT_S = 2.0  # by then the region's watch has seen the change
 MARGIN = timedelta(seconds=60)  # after the drain timeout, before a lost region is no longer waited for
 Object = dict[str, Any]
 
@@ -57,9 +60,12 @@ class AgentReconciler:
             await self.hub.set_finalizers(stored, [*stored.finalizers, names.FINALIZER])
             stored = self.hub.store.get("VoiceAgent", name) or stored
         choice = choose(wish.agent.spec.placement, self._candidates(stored))
+        if not choice.shares and any(one.contact is Contact.OPENING for one in self.hub.fleet.regions.values()):
+            return OPENING_S  # too early to say that nothing fits
         outcomes = await self._converge(stored, wish, choice)
         await self._write(stored, status.agent_conditions(choice, outcomes, wish.revision.name), wish, outcomes)
         leaving = await self._leave(name, {region for region, _ in choice.shares})
+        self._wake_regions(stored.status, outcomes)
         settled = not leaving and all(one.ready != status.FALSE and not one.draining for one in outcomes)
         return None if settled else SOON_S
 
@@ -83,6 +89,12 @@ class AgentReconciler:
         parsed = bundles.parse_policy(policy.raw()) if policy is not None else None
         wish: _Wish = self.hub.remember(key, _Wish(agent, bundles.revision(agent, parsed)))
         return wish
+
+    def _wake_regions(self, before: Object, outcomes: tuple[Outcome, ...]) -> None:
+        """Let regions that this agent has joined or left count their agents anew."""
+        old = {one.get("name") for one in before.get("regionStates") or ()}
+        for region in old ^ {one.region for one in outcomes}:
+            self.hub.queue.add(Key("VoiceRegion", str(region)), Urgency.OBSERVED, delay_s=COUNT_S)
 
     def _candidates(self, stored: Stored) -> tuple[Candidate, ...]:
         there = {one.get("name") for one in stored.status.get("regionStates") or ()}

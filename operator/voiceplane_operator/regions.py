@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 
-from voiceplane.contract.region import PER_GATEWAY_PORTS, VoiceRegionSpec
+from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane_operator import errors
 from voiceplane_operator.cluster import Cluster
 from voiceplane_operator.plan import parse_block
+from voiceplane_operator.ports import free_block
 from voiceplane_operator.target import PortBlock
 from voiceplane_operator.watch import RegionWatch
 
@@ -25,7 +26,6 @@ PROBE_EVERY_S = 5.0
 LOST_AFTER = 2  # probes in a row without an answer: about 15 s
 RETRY_S = (1.0, 2.0, 5.0, 10.0)  # then every 10 s: a region that comes back is found soon
 LIST_S = 60.0
-SPARE = 1.25  # ports in quarantine, RTP pairs of calls that have just ended
 
 
 class Contact(Enum):
@@ -71,18 +71,6 @@ class Region:
         if block is not None:
             self.reserved[gateway] = block
         return block
-
-
-def free_block(spec: VoiceRegionSpec, taken: list[PortBlock]) -> PortBlock | None:
-    """Return the lowest block of ports that overlaps no other; None when there is none."""
-    size = PER_GATEWAY_PORTS + 2 * int(spec.gateway.calls * SPARE + 1)
-    first = spec.network.first_port + spec.network.first_port % 2
-    for block in sorted(taken, key=lambda one: one.first):
-        if first + size <= block.first:
-            break
-        first = max(first, block.first + block.size)
-    first += first % 2
-    return PortBlock(first, size) if first + size - 1 <= spec.network.last_port else None
 
 
 @dataclass(slots=True)

@@ -1,4 +1,8 @@
-"""The bundle of a revision as an immutable ConfigMap, named by its digest."""
+"""The bundle of a revision as a ConfigMap, named by its digest.
+
+Gateways check the digest at their start, so the object itself need not be marked immutable, which would make another
+version of the operator, that writes the same content in another order, fail.
+"""
 
 from voiceplane_operator import names
 from voiceplane_operator.manifests.common import Object, metadata
@@ -13,5 +17,4 @@ def manifests(target: Target) -> tuple[Object, ...]:
     revision = target.revision
     meta = metadata(target, names.bundle_name(target.prefix, revision.name), "bundle", revision=revision.name)
     meta["annotations"][POLICY_DIGEST] = revision.policy_digest
-    content: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "immutable": True}
-    return ({**content, "data": {FILE: revision.text}},)
+    return ({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {FILE: revision.text}},)

@@ -2,8 +2,9 @@
 
 import argparse
 import sys
+from importlib.metadata import entry_points
 
-from voiceplane.cli import call_command, demo, dev, doctor, install, records_commands, test_command, validate
+from voiceplane.cli import call_command, demo, dev, doctor, images, install, records_commands, test_command, validate
 
 EPILOG = """first steps:
   voiceplane doctor                              what this machine lacks, and how to get it
@@ -24,8 +25,13 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = built.add_subparsers(required=True, metavar="COMMAND")
-    for module in (validate, dev, call_command, test_command, records_commands, doctor, install, demo):
+    for module in (validate, dev, call_command, test_command, records_commands, doctor, install, images, demo):
         module.add(commands)
+    for entry in entry_points(group="voiceplane.commands"):  # of packages beside this one, such as the operator
+        try:
+            entry.load().add(commands)
+        except ImportError:  # its extra is not installed: the command is not there
+            continue
     return built
 
 
