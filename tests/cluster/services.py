@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections import deque
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 CHUNK = 65536
 CONNECT_S = 5.0
 FLOW_S = 120.0  # a UDP flow without a packet for so long is forgotten, as conntrack does
+MOST_WAITING = 16  # datagrams while a flow is being opened, which takes a round of the loop
 MOST_FLOWS = 1024  # for each port; the oldest goes
 
 
@@ -200,6 +202,7 @@ class UdpProxy(asyncio.DatagramProtocol):
         self._directory, self._key, self._port = directory, key, port
         self._flows: dict[tuple[str, int], asyncio.DatagramTransport] = {}
         self._last: dict[tuple[str, int], float] = {}
+        self._waiting: dict[tuple[str, int], deque[bytes]] = {}
         self._transport: asyncio.DatagramTransport | None = None
         self._opening: set[asyncio.Task[None]] = set()
 
@@ -221,9 +224,13 @@ class UdpProxy(asyncio.DatagramProtocol):
         if addr in self._flows:
             self._flows[addr].sendto(data)
             return
+        if addr in self._waiting:
+            self._waiting[addr].append(data)
+            return
         if len(self._flows) >= MOST_FLOWS:
             self._forget(min(self._last, key=lambda each: self._last[each]))
-        task = asyncio.create_task(self._begin(addr, data))
+        self._waiting[addr] = deque([data], maxlen=MOST_WAITING)
+        task = asyncio.create_task(self._begin(addr))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
 
@@ -232,15 +239,19 @@ class UdpProxy(asyncio.DatagramProtocol):
         if flow := self._flows.pop(sender, None):
             flow.close()
 
-    async def _begin(self, sender: tuple[str, int], data: bytes) -> None:
+    async def _begin(self, sender: tuple[str, int]) -> None:
+        """Open a flow to one ready endpoint and pass on what has come since; without one it is lost, as UDP may be."""
         candidates = self._directory.endpoints(*self._key, port=self._port)
-        if not candidates or self._transport is None:
-            return
-        back = Backward(self._transport, sender)
-        loop = asyncio.get_running_loop()
-        flow, _ = await loop.create_datagram_endpoint(lambda: back, remote_addr=random.choice(candidates))
-        self._flows[sender] = flow
-        flow.sendto(data)
+        try:
+            if candidates and self._transport is not None:
+                back = Backward(self._transport, sender)
+                loop = asyncio.get_running_loop()
+                flow, _ = await loop.create_datagram_endpoint(lambda: back, remote_addr=random.choice(candidates))
+                self._flows[sender] = flow
+                for data in self._waiting[sender]:
+                    flow.sendto(data)
+        finally:
+            del self._waiting[sender]
 
 
 class Backward(asyncio.DatagramProtocol):
