@@ -1,0 +1,119 @@
+"""Run the operator as a process against a plane, and wait for what it says. Used by the tests of this folder."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.plane import Plane, ended, started
+
+ROOT = Path(__file__).parents[2]
+CRDS = ROOT / "charts" / "voiceplane-crds" / "templates"
+AGENT = (ROOT / "docs" / "examples" / "parcel-desk.yaml").read_text()
+PRIORITIES = "\n---\n".join(
+    f"{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: voiceplane-{name}}}, value: 1000}}"
+    for name in ("media", "inner")
+)
+REGION = """
+apiVersion: voiceplane.dev/v1alpha1
+kind: VoiceRegion
+metadata: {name: %s}
+spec: {mode: cloud, location: US, %s, planner: {engine: ray}, drainTimeout: 60s}
+"""
+
+
+@dataclass(slots=True)
+class Operator:
+    """A running operator process."""
+
+    process: asyncio.subprocess.Process
+    log: Path
+
+
+@contextlib.asynccontextmanager
+async def operating(plane: Plane, folder: Path, *options: str) -> AsyncIterator[Operator]:
+    """Run the operator until the block ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "operator.log"
+    command = ("-m", "voiceplane_operator", "run", "--kubeconfig", str(plane.kubeconfig), "--metrics-port", "0")
+    process = await started(Path(sys.executable), *command, "--calls-every", "0", *options, log=log)
+    try:
+        yield Operator(process, log)
+    finally:
+        await ended(process)
+
+
+async def prepare(plane: Plane) -> None:
+    """Install what the charts install in a hub that is a region too."""
+    await plane.kubectl("apply", "--server-side", "-f", str(CRDS))
+    await plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    await prepare_region(plane)
+    for namespace in ("support", "voiceplane-system"):
+        await plane.kubectl("create", "namespace", namespace)
+
+
+async def prepare_region(plane: Plane) -> None:
+    """Install what a region needs once."""
+    await plane.kubectl("create", "namespace", "voiceplane")
+    await plane.kubectl("create", "serviceaccount", "-n", "voiceplane", "voiceplane-agent")
+    await plane.kubectl("apply", "-f", "-", stdin=PRIORITIES)
+
+
+def portable_kubeconfig(plane: Plane) -> str:
+    """Return a kubeconfig without files, as a Secret holds it."""
+    authority = base64.b64encode(plane.ca.read_bytes()).decode()
+    server = {"server": plane.server, "certificate-authority-data": authority}
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "far", "cluster": server}],
+            "users": [{"name": "far", "user": {"token": plane.token}}],
+            "contexts": [{"name": "far", "context": {"cluster": "far", "user": "far"}}],
+            "current-context": "far",
+        }
+    )
+
+
+async def apply(plane: Plane, text: str) -> None:
+    """Apply a manifest as a person would."""
+    await plane.kubectl("apply", "-f", "-", stdin=text)
+
+
+async def read(plane: Plane, *what: str) -> Any:
+    """Read objects as JSON."""
+    return json.loads(await plane.kubectl("get", *what, "-o", "json", "--show-managed-fields=false"))
+
+
+def condition(raw: Any, kind: str) -> dict[str, Any]:
+    """Return a condition of an object; empty when it is not there."""
+    found = [one for one in (raw.get("status") or {}).get("conditions") or () if one["type"] == kind]
+    return found[0] if found else {}
+
+
+async def until(plane: Plane, what: tuple[str, ...], true: Callable[[Any], bool], *, within_s: float = 60.0) -> Any:
+    """Read until something holds; AssertionError shows what was there instead."""
+    raw: Any = None
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                with contextlib.suppress(AssertionError):
+                    raw = await read(plane, *what)
+                    if true(raw):
+                        return raw
+                await asyncio.sleep(0.3)
+    except TimeoutError:
+        shown = (raw or {}).get("status", raw)
+        raise AssertionError(f"{' '.join(what)} did not become so: {json.dumps(shown)[:3000]}") from None
+
+
+def ready(raw: Any) -> bool:
+    """Say whether an agent is Ready in its newest generation."""
+    status = raw.get("status") or {}
+    newest = status.get("observedGeneration") == raw["metadata"]["generation"]
+    return newest and condition(raw, "Ready").get("status") == "True"

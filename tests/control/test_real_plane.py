@@ -1,0 +1,172 @@
+"""The operator as a process on a real API server with its controllers; a node that reports, and no processes of pods."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.cluster.plane import Plane, PlaneOptions, running_plane
+from tests.control import kubelet, operating
+from tests.control.operating import AGENT, REGION, apply, condition, read, ready, until
+
+pytestmark = pytest.mark.timeout(900)
+DESK = ("va", "-n", "support", "parcel-desk")
+GATEWAYS = ("deployments", "-n", "voiceplane", "-l", "voiceplane.dev/component=gateway")
+BAD = {
+    "an intent's tool that is nowhere": ("tool: parcel-status", "tool: lost-status", "names a tool that is not in spec.tools"),
+    "two intents of one name": ("name: opening-hours", "name: track-parcel", "Duplicate value"),
+    "a tool with two backends": (
+        "requires: none\n      timeout: 2s", "mcp: {url: 'http://x', tool: yy}\n      timeout: 2s", "exactly one backend",
+    ),
+    "no planner": ("planner: {flow: {}}", "planner: {}", "exactly one planner"),
+    "a duration without unit": ("timeout: 2s", "timeout: '2'", "should match"),
+    "a field that is misspelt": ("opening:", "openning:", "unknown field"),
+}  # fmt: skip
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
+    async with running_plane(tmp_path_factory.mktemp("plane")) as running:
+        await operating.prepare(running)
+        yield running
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_api_server_refuses_what_cannot_run_and_says_why(plane: Plane, name: str) -> None:
+    old, new, said = BAD[name]
+    assert old in AGENT
+    with pytest.raises(AssertionError, match=said):
+        await apply(plane, AGENT.replace(old, new).replace("name: parcel-desk", "name: bad"))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_region_with_two_ways_in_is_refused(plane: Plane) -> None:
+    with pytest.raises(AssertionError, match="exactly one access"):
+        await apply(plane, REGION % ("two", "inCluster: {}, kubeConfig: {name: x}"))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_agent_is_answered_edited_drifts_and_goes(plane: Plane, tmp_path: Path) -> None:
+    async with kubelet.reporting(str(plane.kubeconfig)) as node, operating.operating(plane, tmp_path) as operator:
+        await apply(plane, REGION % ("here", "inCluster: {}"))
+        await apply(plane, AGENT)
+        first = await until(plane, DESK, ready)
+        old = first["status"]["revision"]
+        assert first["status"]["regions"] == "1/1" and condition(first, "PolicyVerified")["status"] == "True"
+        await _an_edit_keeps_the_old_revision_while_it_has_calls(plane, node, old)
+        await _what_somebody_changes_is_put_right(plane)
+        os.kill(operator.process.pid, signal.SIGSTOP)  # and what happens while the operator is away
+        await plane.kubectl("delete", "deployment", "-n", "voiceplane", "-l", "voiceplane.dev/component=tools")
+        os.kill(operator.process.pid, signal.SIGCONT)
+        await until(plane, ("deployments", "-n", "voiceplane", "-l", "voiceplane.dev/component=tools"), _one)
+        await plane.kubectl("delete", "va", "-n", "support", "parcel-desk", "--wait=false")
+        await until(plane, ("va", "-n", "support"), _none)
+        left = await read(plane, "deployments,services,networkpolicies", "-n", "voiceplane")
+        assert [one["metadata"]["name"] for one in left["items"]] == []
+
+
+async def _an_edit_keeps_the_old_revision_while_it_has_calls(
+    plane: Plane, node: kubelet.ReportingNode, old: str
+) -> None:
+    node.busy.add(old)  # a call is live
+    await apply(plane, AGENT.replace("How can I help you?", "What can I do for you?"))
+    second = await until(plane, DESK, lambda raw: ready(raw) and raw["status"]["revision"] != old)
+    new = second["status"]["revision"]
+    service = await read(plane, "service", "-n", "voiceplane", "-l", "voiceplane.dev/component=gateway")
+    assert service["items"][0]["spec"]["selector"]["voiceplane.dev/revision"] == new
+    pods = await read(plane, "pods", "-n", "voiceplane", "-l", f"voiceplane.dev/revision={old}")
+    assert len(pods["items"]) == 1, "the pod with the live call is there"
+    tools = await read(plane, "deployments", "-n", "voiceplane", "-l", "voiceplane.dev/component=tools")
+    command = " ".join(tools["items"][0]["spec"]["template"]["spec"]["containers"][0]["command"])
+    assert old in command and new in command, "its tools still know the revision of the live call"
+    node.busy.clear()
+    await until(plane, DESK, lambda raw: raw["status"].get("rollout") == "complete")
+    await until(
+        plane,
+        ("deployments", "-n", "voiceplane", "-l", "voiceplane.dev/component=tools"),
+        lambda raw: old not in str(raw["items"][0]["spec"]),
+    )
+
+
+async def _what_somebody_changes_is_put_right(plane: Plane) -> None:
+    await plane.kubectl("delete", "networkpolicy", "-n", "voiceplane", "--all")
+    await until(plane, ("networkpolicies", "-n", "voiceplane"), lambda raw: len(raw["items"]) == 3, within_s=15)
+    (gateway,) = (await read(plane, *GATEWAYS))["items"]
+    name = gateway["metadata"]["name"]
+    await plane.kubectl("scale", "deployment", "-n", "voiceplane", name, "--replicas=0")
+    await until(plane, GATEWAYS, lambda raw: raw["items"][0]["spec"]["replicas"] == 1, within_s=15)
+
+
+def _one(raw: dict[str, list[object]]) -> bool:
+    return len(raw["items"]) == 1
+
+
+def _none(raw: dict[str, list[object]]) -> bool:
+    return not raw["items"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_cannot_run_is_a_condition_and_touches_no_other_agent(plane: Plane, tmp_path: Path) -> None:
+    async with kubelet.reporting(str(plane.kubeconfig)), operating.operating(plane, tmp_path):
+        await apply(plane, REGION % ("here", "inCluster: {}"))
+        await apply(plane, AGENT)
+        wrong = {
+            "no-policy": (("policyRef: {name: retail}", "policyRef: {name: none}"), "PolicyNotFound"),
+            "far-away": (("residency: [US]", "residency: [DE]"), "NoRegionFits"),
+            "too-big": (("capacity: 50", "capacity: 5000"), "TooFewCalls"),
+            "braces": (("arrive {eta}", "arrive {etc"), "Invalid"),
+        }
+        for name, ((old, new), _) in wrong.items():
+            await apply(plane, AGENT.split("\n---")[0].replace(old, new).replace("name: parcel-desk", f"name: {name}"))
+        long = "x" * 253
+        await apply(plane, AGENT.split("\n---")[0].replace("name: parcel-desk", f"name: {long}"))
+        for name, (_, reason) in wrong.items():
+            kind = "CapacityAvailable" if name == "too-big" else "Ready"
+            await until(
+                plane,
+                ("va", "-n", "support", name),
+                lambda raw, k=kind, r=reason: condition(raw, k).get("reason") == r,  # type: ignore[misc]
+            )
+        await until(plane, DESK, ready)
+        await until(plane, ("va", "-n", "support", long), ready)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_lost_region_is_unknown_keeps_its_pods_and_converges_on_return(plane: Plane, tmp_path: Path) -> None:
+    options = PlaneOptions(name="far", controllers=False)
+    async with (
+        kubelet.reporting(str(plane.kubeconfig)),
+        running_plane(tmp_path / "far", options) as far,
+        operating.operating(plane, tmp_path) as operator,
+    ):
+        await operating.prepare_region(far)
+        await plane.kubectl(
+            "create", "secret", "generic", "-n", "voiceplane-system", "far",
+            f"--from-literal=kubeconfig={operating.portable_kubeconfig(far)}",
+        )  # fmt: skip
+        await apply(plane, REGION % ("far", "kubeConfig: {name: far}"))
+        await until(plane, ("vr", "far"), lambda raw: condition(raw, "Ready").get("status") == "True")
+        held = ("deployments", "-n", "voiceplane", "-l", "voiceplane.dev/component=speech")
+        await apply(plane, AGENT)
+        await until(far, held, lambda raw: len(raw["items"]) >= 1)
+        os.kill(far.pids["kube-apiserver"], signal.SIGSTOP)
+        lost = await until(plane, ("vr", "far"), lambda raw: condition(raw, "Ready").get("status") == "Unknown")
+        since = lost["status"]["lostSince"]
+        os.kill(operator.process.pid, signal.SIGKILL)  # lostSince is kept over a restart
+        await operator.process.wait()
+        async with operating.operating(plane, tmp_path / "again", "--identity", "second"):
+            await asyncio.sleep(25)  # the lease of the killed one runs out, the new one looks
+            again = await read(plane, "vr", "far")
+            assert again["status"]["lostSince"] == since
+            await plane.kubectl("delete", "va", "-n", "support", "parcel-desk", "--wait=false")
+            os.kill(far.pids["kube-apiserver"], signal.SIGCONT)
+            back = await until(plane, ("vr", "far"), lambda raw: condition(raw, "Ready").get("status") == "True")
+            assert "lostSince" not in back["status"]
+            await until(
+                far, held, lambda raw: all("parcel-desk" not in one["metadata"]["name"] for one in raw["items"])
+            )
