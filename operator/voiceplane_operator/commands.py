@@ -89,10 +89,21 @@ def _is_policy(document: dict[str, Any], spec: Any) -> bool:
     return document.get("kind") == "VoicePolicy" and document["metadata"]["name"] == named
 
 
+class _Plain(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write everything out: anchors are for machines."""
+        return True
+
+
+def as_yaml(manifest: dict[str, Any]) -> str:
+    """Write a manifest as a person reads it."""
+    return yaml.dump(manifest, Dumper=_Plain, sort_keys=False, width=120)
+
+
 def _render(options: argparse.Namespace) -> int:
     target = target_of(options.agent.read_text(), read_region(options.region))
     for manifest in manifests.render(target):
-        print("---\n" + yaml.safe_dump(plan.marked(manifest), sort_keys=False, width=120), end="")  # noqa: T201
+        print("---\n" + as_yaml(plan.marked(manifest)), end="")  # noqa: T201
     return 0
 
 

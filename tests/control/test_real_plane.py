@@ -1,4 +1,4 @@
-"""The operator as a process on a real API server with its controllers; a node that reports, and no processes of pods."""
+"""The operator as a process on a real API server with its controllers; its node only reports on pods."""
 
 import asyncio
 import os
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import kubelet, operating
 from tests.control.operating import AGENT, REGION, apply, condition, read, ready, until
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.timeout(900)
 DESK = ("va", "-n", "support", "parcel-desk")
 GATEWAYS = ("deployments", "-n", "voiceplane", "-l", "voiceplane.dev/component=gateway")
 BAD = {
-    "an intent's tool that is nowhere": ("tool: parcel-status", "tool: lost-status", "names a tool that is not in spec.tools"),
+    "an intent's tool that is nowhere": ("tool: parcel-status", "tool: lost-status", "a tool that is not in spec.tools"),
     "two intents of one name": ("name: opening-hours", "name: track-parcel", "Duplicate value"),
     "a tool with two backends": (
         "requires: none\n      timeout: 2s", "mcp: {url: 'http://x', tool: yy}\n      timeout: 2s", "exactly one backend",

@@ -1,0 +1,44 @@
+"""`voiceplane render` and `images` as a person types them."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from voiceplane.cli.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+AGENT = str(ROOT / "docs" / "examples" / "parcel-desk.yaml")
+
+
+@pytest.fixture
+def region(tmp_path: Path) -> str:
+    path = tmp_path / "region.yaml"
+    path.write_text(
+        "{apiVersion: voiceplane.dev/v1alpha1, kind: VoiceRegion, metadata: {name: here}, "
+        "spec: {mode: on-prem, location: US, inCluster: {}, images: {gateway: 'mirror/gateway@sha256:0'}}}"
+    )
+    return str(path)
+
+
+def test_render_prints_objects_that_a_cluster_takes(region: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", AGENT, "--region", region]) == 0
+    objects = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert {"Deployment", "RayService", "ConfigMap", "Service", "NetworkPolicy"} <= {one["kind"] for one in objects}
+    assert all("voiceplane.dev/applied" in one["metadata"]["annotations"] for one in objects)
+
+
+def test_images_names_everything_to_mirror_by_digest(region: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["images", AGENT, "--region", region]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any("mirror/gateway@sha256:0" in line for line in lines)
+    assert sum("sha256:" in line for line in lines if line.startswith("model ")) == 5
+
+
+def test_render_says_what_is_wrong_with_a_region(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "region.yaml"
+    path.write_text(
+        "{kind: VoiceRegion, apiVersion: voiceplane.dev/v1alpha1, metadata: {name: x}, spec: {mode: cloud}}"
+    )
+    assert main(["render", AGENT, "--region", str(path)]) == 1
+    assert "spec.location" in capsys.readouterr().err

@@ -1,0 +1,235 @@
+"""The pure parts: queue, placement, plan, manifests against golden files, modes, bundles, port blocks, definitions."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from voiceplane.contract.load import load_bundle
+from voiceplane.contract.region import VoiceRegion, VoiceRegionSpec
+from voiceplane_operator import bundles, crds, facts, manifests, names, plan
+from voiceplane_operator.commands import as_yaml, target_of
+from voiceplane_operator.errors import InvalidObjectError
+from voiceplane_operator.facts import AgentView, Child, Pod, Rollout
+from voiceplane_operator.placement import Candidate, choose
+from voiceplane_operator.ports import free_block
+from voiceplane_operator.queue import Key, KeyedQueue, Urgency
+from voiceplane_operator.target import PortBlock, Target
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).parent / "golden"
+AGENT = (ROOT / "docs" / "examples" / "parcel-desk.yaml").read_text()
+MODES: dict[str, dict[str, object]] = {
+    "cloud": {"planner": {"engine": "kuberay"}, "autoscaling": {"enabled": True}},
+    "region-local": {"planner": {"engine": "ray"}, "network": {"exposure": "host"}},
+    "on-prem": {
+        "planner": {"engine": "ray"},
+        "egress": {"open": False, "cidrs": ["10.0.0.0/8"]},
+        "models": {"hostPath": "/models"},
+    },
+}  # fmt: skip
+
+
+def region(mode: str = "cloud", **more: object) -> VoiceRegion:
+    spec = {"mode": mode, "location": "US", "inCluster": {}, **MODES[mode], **more}
+    document = {
+        "apiVersion": "voiceplane.dev/v1alpha1",
+        "kind": "VoiceRegion",
+        "metadata": {"name": mode},
+        "spec": spec,
+    }
+    return VoiceRegion.model_validate(document)
+
+
+def target(mode: str = "cloud") -> Target:
+    return target_of(AGENT, region(mode))
+
+
+def view_of(rendered: Target, *, up: bool = True, without: str = "") -> AgentView:
+    """Return the view of a region in which everything was applied."""
+    view = AgentView()
+    for manifest in map(plan.marked, manifests.render(rendered)):
+        meta = manifest["metadata"]
+        key = (manifest["kind"], meta["name"])
+        component, revision = meta["labels"][names.COMPONENT], meta["labels"].get(names.REVISION, "")
+        applied = meta["annotations"][names.APPLIED]
+        view.children[key] = Child(*key, component, revision, applied, "1", intact=True, deleting=False)
+        if manifest["kind"] in ("Deployment", "RayService"):
+            good = up and component != without
+            view.rollouts[key] = Rollout(good, 1, 1 if good else 0)
+    return view
+
+
+@pytest.mark.parametrize("kind", crds.KINDS, ids=lambda kind: kind.plural)
+def test_the_charts_definitions_are_what_the_models_say(kind: crds.Kind) -> None:
+    committed = (ROOT / "charts" / "voiceplane-crds" / "templates" / f"{kind.plural}.yaml").read_text()
+    assert committed == crds.as_yaml(kind), (
+        "run: python -m voiceplane_operator crds --out charts/voiceplane-crds/templates"
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_manifests_are_the_golden_ones(mode: str) -> None:
+    text = "---\n".join(as_yaml(one) for one in manifests.render(target(mode)))
+    golden = GOLDEN / f"{mode}.yaml"
+    if not golden.exists():
+        golden.write_text(text)
+        pytest.fail(f"{golden} was not there; it is written now: read it")
+    assert text == golden.read_text(), f"if this is meant, remove {golden} and run again"
+
+
+def test_modes_differ_by_profile_only_and_have_the_same_policy_and_words() -> None:
+    rendered = {mode: target(mode) for mode in MODES}
+    assert len({one.revision for one in rendered.values()}) == 1
+    bundle = {mode: manifests.render(one)[0]["data"] for mode, one in rendered.items()}
+    assert bundle["cloud"] == bundle["region-local"] == bundle["on-prem"]
+    kinds = {mode: [one["kind"] for one in manifests.render(each)] for mode, each in rendered.items()}
+    assert "RayService" in kinds["cloud"] and "RayService" not in kinds["on-prem"]
+    outside = [one for one in str(manifests.render(rendered["on-prem"])).split("'") if one.startswith("0.0.0.0/")]
+    assert set(outside) == {"0.0.0.0/0"}, "only media and SIP go to any address"
+
+
+def test_no_replicas_where_a_scaler_owns_them() -> None:
+    (gateway,) = [
+        one
+        for one in manifests.render(target("cloud"))
+        if one["metadata"]["name"].startswith("parcel-desk-6a8daa8d-gateway-") and one["kind"] == "Deployment"
+    ]
+    assert "replicas" not in gateway["spec"]
+
+
+def test_a_bundle_is_read_back_as_the_same_revision() -> None:
+    one = target().revision
+    bundle = load_bundle(one.text)
+    assert (bundle.revision, bundle.policy_digest) == (one.name, one.policy_digest)
+
+
+def test_where_and_how_widely_an_agent_runs_is_no_new_revision_but_its_policy_is() -> None:
+    wider = target_of(AGENT.replace("capacity: 50", "capacity: 60"), region())
+    stricter = target_of(AGENT.replace("showArguments: [day]", "showArguments: []"), region())
+    assert wider.revision.name == target().revision.name != stricter.revision.name
+
+
+def test_an_agent_too_large_for_a_region_is_told_so() -> None:
+    raw = next(one for one in yaml.safe_load_all(AGENT) if one["kind"] == "VoiceAgent")
+    raw["spec"]["policyRef"] = None
+    raw["spec"]["intents"][2]["examples"] = [f"{number} " + "x" * 1900 for number in range(200)]
+    with pytest.raises(InvalidObjectError, match="split it"):
+        bundles.revision(bundles.parse_agent(raw), None)
+
+
+def test_names_of_any_agent_fit_and_differ() -> None:
+    owners = [f"a/{'x' * 253}", f"a/{'x' * 252}y", "a/b.c", "a/b-c", "b/b-c"]
+    prefixes = [names.prefix(owner) for owner in owners]
+    assert len(set(prefixes)) == len(owners)
+    assert all(len(f"{one}-gateway-{'f' * 12}") <= 63 for one in prefixes)
+
+
+def test_a_second_pass_changes_nothing() -> None:
+    wanted = target()
+    planned = plan.converge(wanted, view_of(wanted))
+    assert (planned.apply, planned.delete, planned.ready, planned.done) == ((), (), True, True)
+
+
+@pytest.mark.parametrize("behind", ["speech", "planner", "tools", "gateway"])
+def test_new_calls_stay_with_the_old_revision_until_all_of_the_new_one_is_up(behind: str) -> None:
+    old = target("on-prem")
+    new = replace(target_of(AGENT.replace("How can", "Now how can"), region("on-prem")), others=(old.revision,))
+    view = view_of(replace(new, serving=old.revision.name), without=behind)
+    before = view_of(old)
+    key = ("Deployment", names.gateway_name(old.prefix, old.revision.name))
+    view.children[key], view.rollouts[key] = before.children[key], before.rollouts[key]
+    planned = plan.converge(new, view)
+    assert planned.serving == old.revision.name and key not in planned.delete
+    up = view_of(replace(new, serving=new.revision.name))
+    up.children[key], up.rollouts[key] = before.children[key], before.rollouts[key]
+    assert plan.converge(new, up).delete == (key,), "only the old gateways go; what their calls need stays"
+
+
+def test_what_a_live_call_needs_stays_until_its_pod_is_gone() -> None:
+    old = target("on-prem").revision
+    new = replace(target_of(AGENT.replace("How can", "Now how can"), region("on-prem")), others=(old,))
+    view = view_of(replace(new, serving=new.revision.name))
+    view.pods["p"] = Pod("p", "gateway", old.name, ready=False, ending=True)
+    bundle = ("ConfigMap", names.bundle_name(new.prefix, old.name))
+    view.children[bundle] = Child(*bundle, "bundle", old.name, "x", "1", intact=True, deleting=False)
+    assert bundle not in plan.converge(new, view).delete
+    del view.pods["p"]
+    alone = replace(new, others=())
+    assert bundle in plan.converge(alone, view).delete
+
+
+def test_removal_takes_gateways_first_and_the_rest_when_the_last_call_has_ended() -> None:
+    view = view_of(target())
+    assert {kind for kind, _ in plan.remove(view).delete} == {"Deployment", "HorizontalPodAutoscaler"}
+    view.children = {
+        key: one for key, one in view.children.items() if not (one.component == "gateway" and key[0] == "Deployment")
+    }
+    view.pods["p"] = Pod("p", "gateway", "r", ready=False, ending=True)
+    assert plan.remove(view).delete == ()
+    view.pods.clear()
+    assert len(plan.remove(view).delete) == len(view.children)
+
+
+def test_somebody_elses_write_is_seen_after_a_restart() -> None:
+    ours = {"manager": names.MANAGER, "operation": "Apply", "time": "2026-01-01T00:00:00Z"}
+    theirs = {"manager": "kubectl", "operation": "Update", "time": "2026-01-02T00:00:00Z"}
+    scaler = {"manager": "hpa", "operation": "Update", "time": "2026-01-02T00:00:00Z", "subresource": "scale"}
+    assert facts.untouched({"managedFields": [ours, scaler]})
+    assert not facts.untouched({"managedFields": [ours, theirs]})
+
+
+def test_port_blocks_never_overlap_and_end() -> None:
+    spec = region("region-local").spec
+    taken: list[PortBlock] = []
+    while (block := free_block(spec, taken)) is not None:
+        taken.append(block)
+    ranges = sorted((one.first, one.first + one.size) for one in taken)
+    assert len(taken) > 100 and all(one[1] <= two[0] for one, two in itertools.pairwise(ranges))
+    assert all(one.rtp[0] % 2 == 0 and one.first >= 20000 and one.rtp[1] <= 39999 for one in taken)
+    gone = taken.pop(7)
+    assert free_block(spec, taken) == gone, "a block that is free again is used again"
+
+
+def test_a_key_waits_once_and_comes_back_when_named_during_its_pass() -> None:
+    now = [0.0]
+    queue = KeyedQueue(lambda: now[0])
+    one, two = Key("VoiceAgent", "a/b"), Key("VoiceAgent", "a/c")
+    queue.add(one, Urgency.RESYNC)
+    queue.add(two, Urgency.DELETED)
+    queue.add(one, Urgency.RESYNC)
+    assert [queue._pop(), queue._pop(), queue._pop()] == [two, one, None]
+    queue.add(one, Urgency.CHANGED)
+    queue.done(one)
+    queue.failed(two)
+    assert [queue._pop(), queue._pop()] == [one, None]
+    now[0] = 0.3
+    assert queue._pop() == two
+    queue.failed(two)
+    now[0] = 0.5
+    assert queue._pop() is None, "the second failure waits longer"
+
+
+def candidate(
+    name: str, capacity: int, *, answers: bool = True, holds: bool = False, location: str = "US"
+) -> Candidate:
+    spec = VoiceRegionSpec.model_validate(
+        {"mode": "cloud", "location": location, "inCluster": {}, "capacity": capacity}
+    )
+    return Candidate(name, spec, answers, leaving=False, holds=holds)
+
+
+def test_placement_spreads_calls_and_gives_a_lost_region_nothing_new() -> None:
+    placement = load_bundle(AGENT).agent.spec.placement
+    regions = (
+        candidate("a", 100),
+        candidate("b", 10),
+        candidate("c", 100, answers=False),
+        candidate("d", 9, location="DE"),
+    )
+    assert choose(placement, regions).shares == (("a", 40), ("b", 10))
+    held = (*regions[:2], candidate("c", 100, answers=False, holds=True))
+    assert [name for name, _ in choose(placement, held).shares] == ["a", "b", "c"]
+    assert choose(placement, (regions[3],)).reason == "NoRegionFits"
