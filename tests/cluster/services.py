@@ -148,11 +148,9 @@ class Proxies:
             return
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            if task is not None:
-                self._pumps.add(task)
-                task.add_done_callback(self._pumps.discard)
-            await self._connect(key, name, (reader, writer))
+            task = asyncio.create_task(self._connect(key, name, (reader, writer)), name=f"proxy {key[1]}")
+            self._pumps.add(task)
+            task.add_done_callback(self._pumps.discard)
 
         server = await asyncio.start_server(accept, address, number)
         self._open[key].append((server, name))
