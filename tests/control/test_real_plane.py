@@ -16,10 +16,10 @@ pytestmark = pytest.mark.timeout(900)
 DESK = ("va", "-n", "support", "parcel-desk")
 GATEWAYS = ("deployments", "-n", "voiceplane", "-l", "voiceplane.dev/component=gateway")
 BAD = {
-    "an intent's tool that is nowhere": ("tool: parcel-status", "tool: lost-status", "a tool that is not in spec.tools"),
+    "a tool that is nowhere": ("tool: parcel-status", "tool: lost-status", "a tool that is not in spec.tools"),
     "two intents of one name": ("name: opening-hours", "name: track-parcel", "Duplicate value"),
     "a tool with two backends": (
-        "requires: none\n      timeout: 2s", "mcp: {url: 'http://x', tool: yy}\n      timeout: 2s", "exactly one backend",
+        "requires: none\n      timeout: 2s", "mcp: {url: 'http://x', tool: t1}\n      timeout: 2s", "one backend",
     ),
     "no planner": ("planner: {flow: {}}", "planner: {}", "exactly one planner"),
     "a duration without unit": ("timeout: 2s", "timeout: '2'", "should match"),
@@ -169,3 +169,48 @@ async def test_a_lost_region_is_unknown_keeps_its_pods_and_converges_on_return(p
             await until(
                 far, held, lambda raw: all("parcel-desk" not in one["metadata"]["name"] for one in raw["items"])
             )
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_operator_killed_again_and_again_converges(plane: Plane, tmp_path: Path) -> None:
+    async with kubelet.reporting(str(plane.kubeconfig)):
+        await apply(plane, REGION % ("here", "inCluster: {}"))
+        await apply(plane, AGENT.replace("name: parcel-desk", "name: crash"))
+        for number in range(8):  # each time a little later in its first passes
+            async with operating.operating(plane, tmp_path / str(number), "--no-lease") as operator:
+                await until(plane, ("va", "-n", "support", "crash"), lambda raw: bool(raw))
+                await asyncio.sleep(1.2 + 0.15 * number)
+                os.kill(operator.process.pid, signal.SIGKILL)
+                await operator.process.wait()
+        async with operating.operating(plane, tmp_path / "last", "--no-lease"):
+            await until(plane, ("va", "-n", "support", "crash"), ready)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("not a kubeconfig", "not a kubeconfig"),
+        ("{clusters: [], users: [{name: x, user: {exec: {command: sh}}}]}", "exec is not allowed"),
+    ],
+)
+async def test_a_bad_kubeconfig_is_a_condition_of_its_region_only(
+    plane: Plane, tmp_path: Path, content: str, said: str
+) -> None:
+    async with kubelet.reporting(str(plane.kubeconfig)), operating.operating(plane, tmp_path, "--no-lease"):
+        secret = (
+            "create",
+            "secret",
+            "generic",
+            "-n",
+            "voiceplane-system",
+            "bad",
+            f"--from-literal=kubeconfig={content}",
+        )
+        await plane.kubectl("delete", "secret", "-n", "voiceplane-system", "bad", check=False)
+        await plane.kubectl(*secret)
+        await apply(plane, REGION % ("bad", "kubeConfig: {name: bad}"))
+        await until(plane, ("vr", "bad"), lambda raw: said in condition(raw, "Ready").get("message", ""))
+        await until(plane, ("vr", "here"), lambda raw: condition(raw, "Ready").get("status") == "True")
+        await plane.kubectl("annotate", "vr", "bad", "voiceplane.dev/release-finalizer=true")
+        await plane.kubectl("delete", "vr", "bad", "--timeout=30s")
