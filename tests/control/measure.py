@@ -31,7 +31,7 @@ async def measure(count: int, folder: Path) -> dict[str, float]:
             figures["rss_mb"] = _rss_mb(operator)
         async with operating.operating(plane, folder / "second", "--no-lease") as operator:
             begun = time.monotonic()
-            while "region answers" not in operator.log.read_text():
+            while "region answers" not in operator.log.read_text():  # noqa: ASYNC110  (another process writes it)
                 await asyncio.sleep(0.1)
             figures["restart_to_answer_s"] = round(time.monotonic() - begun, 1)
             figures["restart_cpu_settled_s"] = await _settled(operator, begun)
