@@ -33,6 +33,7 @@ class Ears:
         self._audio_end = 0.0  # loop time of the last sample in memory
         self._pending = bytearray()  # less than one window
         self._utterance_since = 0.0
+        self.voiced = False  # the last window
 
     def hear(self, frame: bytes, *, at: float) -> list[SpeechStarted | SpeechPaused]:
         """Take a frame that ended at loop time `at`; return the edges that it completes."""
@@ -44,6 +45,7 @@ class Ears:
             del self._pending[:WINDOW_BYTES]
             end = at - len(self._pending) / BYTES_PER_SAMPLE / SPEECH_RATE
             probability = self._detector.probability(window)
+            self.voiced = probability >= self._parameters.stop_probability
             self._gate, edge = hear(self._gate, probability, start=end - WINDOW_S, end=end, parameters=self._parameters)
             if edge is not None:
                 edges.append(edge)
@@ -52,6 +54,10 @@ class Ears:
     def begin_utterance(self, since: float) -> None:
         """Keep what was said from `since` on, with a little before it."""
         self._utterance_since = since - PREROLL_S
+
+    def advance_utterance(self, seconds: float) -> None:
+        """Forget the first `seconds` of the utterance: its words are settled."""
+        self._utterance_since += seconds
 
     def utterance(self) -> bytes:
         """Return the audio of the utterance so far, 16 kHz s16le."""

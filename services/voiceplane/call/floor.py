@@ -4,19 +4,22 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from voiceplane.turn.machine import (
+from voiceplane.turn.events import (
     Action,
     AskAgain,
     BeginUtterance,
+    Duck,
     EndTurn,
     Event,
     GiveUp,
     Interrupt,
+    JudgeOverlap,
     JudgePause,
-    TurnParameters,
-    TurnState,
-    advance,
+    Resume,
+    SpeechResumed,
 )
+from voiceplane.turn.machine import Floor, TurnState, advance
+from voiceplane.turn.parameters import TurnParameters
 
 PENDING_TURNS = 4  # turns that wait while the agent thinks; a caller cannot finish more in that time
 
@@ -27,7 +30,11 @@ class FloorActions:
 
     begin_utterance: Callable[[float], None]
     judge_pause: Callable[[int], None]
-    interrupt: Callable[[float], None]
+    duck: Callable[[], None]
+    judge_overlap: Callable[[JudgeOverlap], None]
+    resume: Callable[[], None]
+    interrupt: Callable[[], None]
+    speech_resumed: Callable[[float], None]
 
 
 class FloorKeeper:
@@ -38,17 +45,30 @@ class FloorKeeper:
         self._parameters = parameters
         self._actions = actions
         self.state = TurnState()
+        self._opened = asyncio.Event()
         self.turns: asyncio.Queue[EndTurn | AskAgain | GiveUp] = asyncio.Queue(PENDING_TURNS)
 
     def feed(self, event: Event) -> None:
         """Advance the machine and carry out what it decides."""
         self.state, actions = advance(self.state, event, self._parameters)
+        if self.state.floor is Floor.OPEN:
+            self._opened.set()
         for action in actions:
             self._carry_out(action)
 
-    def expect_digits(self, expected: bool) -> None:
-        """Tell the machine whether digits were asked for: they are dictated with pauses."""
-        self.state = replace(self.state, expects_digits=expected)
+    async def until_open(self) -> None:
+        """Wait until nobody speaks and nothing is being thought about."""
+        while self.state.floor is not Floor.OPEN:
+            self._opened.clear()
+            await self._opened.wait()
+
+    def shield(self, until: float) -> None:
+        """Let nothing interrupt the agent before this time (loop seconds)."""
+        self.state = replace(self.state, shield_until=until)
+
+    def expect_digits(self, count: int) -> None:
+        """Tell the machine how many digits were asked for: they are dictated with pauses. 0: none."""
+        self.state = replace(self.state, digits=count)
 
     def _carry_out(self, action: Action) -> None:
         match action:
@@ -56,8 +76,16 @@ class FloorKeeper:
                 self._actions.begin_utterance(since)
             case JudgePause(pause):
                 self._actions.judge_pause(pause)
-            case Interrupt(at):
-                self._actions.interrupt(at)
+            case Duck():
+                self._actions.duck()
+            case JudgeOverlap():
+                self._actions.judge_overlap(action)
+            case Resume():
+                self._actions.resume()
+            case Interrupt():
+                self._actions.interrupt()
+            case SpeechResumed(at):
+                self._actions.speech_resumed(at)
             case EndTurn() | AskAgain() | GiveUp():
                 if not self.turns.full():
                     self.turns.put_nowait(action)

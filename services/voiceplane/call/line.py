@@ -31,9 +31,21 @@ class SessionPlayout:
         """Fade out."""
         self._session.clear()
 
+    def suspend(self) -> None:
+        """Fade out, keep the rest."""
+        self._session.suspend()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._session.resume()
+
     def begin(self) -> None:
         """Start a turn in the ledger."""
         self._session.begin()
+
+    def remaining_s(self) -> float:
+        """Return the seconds that have not left."""
+        return self._session.playout.queued_s
 
     def heard(self) -> str:
         """Return what was heard of the turn."""

@@ -1,26 +1,42 @@
-"""The caller's side of a call: frames to turns, turns to words. Feeds the floor; call.talk awaits the words."""
+"""The caller's side of a call: frames to edges of speech, edges to the floor, words to call.talk.
+
+Hearing recognizes, the floor's machine decides, Overlaps names sounds over the agent; this page joins them.
+"""
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from voiceplane.call.ears import Ears
 from voiceplane.call.ending import MEDIA_TIMEOUT, Ending
 from voiceplane.call.floor import FloorActions, FloorKeeper
+from voiceplane.call.hearing import Hearing, Words
 from voiceplane.call.mouth import Mouth
-from voiceplane.call.patience import retried
+from voiceplane.call.overlaps import Overlaps
 from voiceplane.call.site import Site
 from voiceplane.contract.dialogue import CallerSaid
 from voiceplane.media.session import Digits, Frame, MediaSession, MediaTimedOut, PlayoutStarted
-from voiceplane.speech.errors import SpeechError, SpeechTimedOutError, SpeechUnavailableError
+from voiceplane.speech.errors import SpeechError
 from voiceplane.speech.ports import Transcript
-from voiceplane.turn.machine import AgentStarted, EndTurn, PauseJudged, Tick
+from voiceplane.turn.events import (
+    AgentStarted,
+    EndTurn,
+    JudgeOverlap,
+    OverlapJudged,
+    PauseJudged,
+    Retracted,
+    Tick,
+    WordsRead,
+)
+from voiceplane.turn.gate import SpeechPaused, SpeechStarted
+from voiceplane.turn.machine import Floor
+from voiceplane.turn.reading import read
 
 log = logging.getLogger(__name__)
 
 KEY_PAUSE_S = 1.5  # after this long without a key, the keys are the caller's answer
 MAX_KEYS = 32
-GIVE_UP_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,17 @@ class KeysPressed:
 
     keys: str
     at: float
+
+
+@dataclass(slots=True)
+class Dialogue:
+    """What call.talk lends to the listening: it is told of words before the turn is over."""
+
+    maybe: Callable[[Transcript, Callable[[], None]], None] = lambda transcript, told: None  # words that may be final
+    understood: Callable[[], bool | None] = lambda: None  # the planner's word on the last of these
+    retract: Callable[[], bool] = lambda: False  # drop a reply that nobody has heard
+    answers: Callable[[], bool] = lambda: False  # a yes or no is expected
+    digits: int = 0  # asked for
 
 
 class Listening:
@@ -44,12 +71,24 @@ class Listening:
         self._ending = ending
         self._tasks = tasks
         self._ears = Ears(site.vad.detector())
-        actions = FloorActions(self._ears.begin_utterance, self._judge_pause, self._interrupt)
-        self.floor = FloorKeeper(site.turn_parameters(), actions)
+        self._hearing = Hearing(site, self._ears, tasks, self._words_came)
+        self._overlaps = Overlaps(session, self._ears)
+        self.dialogue = Dialogue()
+        self.floor = FloorKeeper(
+            site.turn_parameters(),
+            FloorActions(
+                begin_utterance=self._hearing.begin,
+                judge_pause=self._judge_pause,
+                duck=self._duck,
+                judge_overlap=self._judge_overlap,
+                resume=self._resume,
+                interrupt=self._interrupt,
+                speech_resumed=self._speech_resumed,
+            ),
+        )
         self.keys: asyncio.Queue[KeysPressed] = asyncio.Queue(4)  # answers typed while the agent thinks
         self._typed = ""
         self._typed_at = 0.0
-        self._recognition: tuple[int, asyncio.Task[Transcript]] | None = None
         self.first_packet: asyncio.Event = asyncio.Event()
         self.started_at = 0.0
 
@@ -58,10 +97,7 @@ class Listening:
         async for event in self._session.events():
             match event:
                 case Frame(pcm, at):
-                    for edge in self._ears.hear(pcm, at=at):
-                        self.floor.feed(edge)
-                    self.floor.feed(Tick(at))
-                    self._flush_keys(at)
+                    self._hear(pcm, at)
                 case Digits(digits, at):
                     self._type(digits, at)
                 case PlayoutStarted(at):
@@ -71,20 +107,36 @@ class Listening:
                 case MediaTimedOut():
                     self._ending.settle(MEDIA_TIMEOUT)
 
+    def _hear(self, pcm: bytes, at: float) -> None:
+        for edge in self._ears.hear(pcm, at=at):
+            self._feed_edge(edge)
+        over_us = self.floor.state.floor in (Floor.AGENT, Floor.DUCKED)
+        late = self._overlaps.hear(pcm, at, over_us=over_us)
+        if late is not None:
+            self._feed_edge(late)
+        self.floor.feed(Tick(at))
+        if self.floor.state.floor in (Floor.CALLER, Floor.DUCKED):
+            self._hearing.tick(at)
+        self._flush_keys(at)
+
+    def _feed_edge(self, edge: SpeechStarted | SpeechPaused) -> None:
+        """Pass an edge on, unless it is our own voice coming back."""
+        over_us = self.floor.state.floor is Floor.AGENT
+        if self._overlaps.swallows(edge, over_us=over_us):
+            return
+        if isinstance(edge, SpeechStarted) and self.floor.state.floor in (Floor.PAUSED, Floor.DUCKED):
+            self._hearing.speech_goes_on()
+        self.floor.feed(edge)
+
     async def words(self, turn: EndTurn) -> Transcript:
         """Return what the caller said in a turn that has ended; SpeechError when it cannot be had."""
-        if self._recognition is not None and turn.reason != "too-long":
-            _, task = self._recognition
-            return await asyncio.shield(task)
-        return await self._recognize(self._ears.utterance())
+        return await self._hearing.words(0 if turn.reason == "too-long" else turn.pause)
 
     def _judge_pause(self, pause: int) -> None:
         audio = self._ears.utterance()
-        if self._recognition is not None:
-            self._recognition[1].cancel()
-        recognition = asyncio.create_task(self._recognize(audio), name=f"asr-{pause}")
-        recognition.add_done_callback(_retrieve)
-        self._recognition = (pause, recognition)
+        state = self.floor.state
+        since = state.overlap_ended if state.overlap_ended is not None else state.since
+        self._hearing.pause(pause, silent_since=since)
         self._tasks.create_task(self._judge(pause, audio), name=f"judge-{pause}")
 
     async def _judge(self, pause: int, audio: bytes) -> None:
@@ -94,18 +146,51 @@ class Listening:
             return  # no verdict: the longest pause decides
         self.floor.feed(PauseJudged(self._site.clock.monotonic(), pause, verdict.probability))
 
-    async def _recognize(self, audio: bytes) -> Transcript:
-        return await retried(
-            lambda: self._recognize_once(audio),
-            on=(SpeechUnavailableError, SpeechTimedOutError),
-            give_up_s=GIVE_UP_S,
-        )
+    def _words_came(self, words: Words) -> None:
+        """Tell the planner of words that may be final, and the machine what they say."""
+        text = words.transcript.text
+        floor = self.floor.state.floor
+        self._overlaps.words(text)
+        if not words.pause:
+            if words.whole and floor is Floor.CALLER:
+                self.dialogue.maybe(words.transcript, lambda: None)
+            return
+        if text and floor in (Floor.PAUSED, Floor.CALLER):
+            self.dialogue.maybe(words.transcript, lambda: self._read(words))
+        self._read(words)
 
-    async def _recognize_once(self, audio: bytes) -> Transcript:
-        return await self._site.recognizer.recognize(audio)
+    def _read(self, words: Words) -> None:
+        digits = self.dialogue.digits
+        reading = read(words.transcript.text, digits_wanted=digits, understood=self.dialogue.understood())
+        self.floor.feed(WordsRead(self._site.clock.monotonic(), words.pause, reading))
 
-    def _interrupt(self, at: float) -> None:
+    def expect(self, digits: int) -> None:
+        """Tell the machine what the agent has asked for."""
+        self.dialogue.digits = digits
+        self.floor.expect_digits(digits)
+
+    def _duck(self) -> None:
+        self._overlaps.begin(self.floor.state.overlap_since or 0.0)
+        self._mouth.duck()
+
+    def _judge_overlap(self, question: JudgeOverlap) -> None:
+        now = self._site.clock.monotonic()
+        kind = self._overlaps.judge(now, ended=question.ended, answers=self.dialogue.answers())
+        if kind is not None:
+            self.floor.feed(OverlapJudged(now, question.overlap, kind))
+
+    def _resume(self) -> None:
+        self._overlaps.end(resumed=True)
+        self._mouth.resume()
+
+    def _interrupt(self) -> None:
+        self._overlaps.end(resumed=False)
         self._mouth.interrupt()
+
+    def _speech_resumed(self, at: float) -> None:
+        if self.dialogue.retract():
+            self._hearing.speech_goes_on()
+            self.floor.feed(Retracted(at))
 
     def _type(self, digits: str, at: float) -> None:
         self._typed = (self._typed + digits)[:MAX_KEYS]
@@ -122,17 +207,9 @@ class Listening:
 
     async def close(self) -> None:
         """Stop what still recognizes."""
-        if self._recognition is not None:
-            self._recognition[1].cancel()
-            await asyncio.gather(self._recognition[1], return_exceptions=True)
-
-
-def _retrieve(task: "asyncio.Task[Transcript]") -> None:
-    """Take an error nobody asked for, so that it is not reported as lost."""
-    if not task.cancelled():
-        task.exception()
+        self._hearing.close()
 
 
 def said(transcript: Transcript) -> CallerSaid:
     """Turn a transcript into the planner's input."""
-    return CallerSaid(transcript.text, transcript.confidence)
+    return CallerSaid(transcript.text, round(transcript.confidence, 3))

@@ -14,6 +14,8 @@ from voiceplane.call.line import PatientSpeaker, SessionPlayout
 from voiceplane.call.listening import Listening
 from voiceplane.call.mouth import Mouth
 from voiceplane.call.recorder import CallFacts, Recorder
+from voiceplane.call.rehearsal import RehearsedSpeaker
+from voiceplane.call.replies import Replies
 from voiceplane.call.site import Site
 from voiceplane.call.summary import call_row
 from voiceplane.call.talk import Talk
@@ -87,11 +89,12 @@ async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session
         return ends.CANCELLED
     recorder.answered_ns = site.clock.wall_ns()
     session.start(_media(agreed))
-    speaker = PatientSpeaker(site.voices[session.sample_rate])
-    mouth = Mouth(speaker, SessionPlayout(session))
     async with asyncio.TaskGroup() as tasks:
+        voice = RehearsedSpeaker(PatientSpeaker(site.voices[session.sample_rate]), tasks)
+        mouth = Mouth(voice, SessionPlayout(session))
         listening = Listening(site, session, mouth, live.ending, tasks)
-        talk = Talk(site, recorder, mouth, listening, live.ending)
+        replies = Replies(site, recorder, tasks, lambda say: voice.rehearse(say.text))
+        talk = Talk(site, recorder, mouth, listening, replies=replies, ending=live.ending)
         transfers = Transfers(call, live, talk, site)
         with SPANS.start_as_current_span("media.session") as span:
             running = [
@@ -106,6 +109,8 @@ async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session
                 {"rtp.codec": statistics.codec, "rtp.jitter_ms": statistics.jitter_ms, "rtp.mos": statistics.mos}
             )
         await listening.close()
+        talk.close()
+        voice.forget()
         for task in running:
             task.cancel()
     return end

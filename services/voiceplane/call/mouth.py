@@ -39,12 +39,24 @@ class Playout(Protocol):
         """Fade out and drop what was not sent."""
         ...
 
+    def suspend(self) -> None:
+        """Fade out and keep the rest."""
+        ...
+
+    def resume(self) -> None:
+        """Go on with the rest at a word's beginning."""
+        ...
+
     def begin(self) -> None:
         """Start counting what is heard anew: a new turn of the agent."""
         ...
 
     def heard(self) -> str:
         """Return the words of this turn that were sent whole."""
+        ...
+
+    def remaining_s(self) -> float:
+        """Return the seconds of speech that have not left."""
         ...
 
 
@@ -81,6 +93,18 @@ class Mouth:
         self._interrupted.set()
         self._playout.clear()
 
+    async def until_interrupted(self) -> None:
+        """Wait until the caller has taken the floor in this turn."""
+        await self._interrupted.wait()
+
+    def duck(self) -> None:
+        """Fade out now and keep the rest: the caller makes a sound."""
+        self._playout.suspend()
+
+    def resume(self) -> None:
+        """Go on: the sound was nothing for us."""
+        self._playout.resume()
+
     async def phrase(self, text: str, *, constant: bool = False) -> None:
         """Synthesize a phrase and queue it; returns early when the turn is interrupted."""
         if not text.strip():
@@ -91,6 +115,10 @@ class Mouth:
                 break
             async with self._lock:
                 await self._until_interrupted(self._playout.play(chunk))
+
+    def remaining_s(self) -> float:
+        """Return how long the agent will speak with what is queued, in seconds."""
+        return self._playout.remaining_s()
 
     async def interject(self, text: str) -> None:
         """Say a constant sentence while a phrase is waited for; a turn that is being heard is left alone."""

@@ -15,6 +15,8 @@ class Patience:
     bridge_s: float = 1.5
     trouble_s: float = 9.0
     give_up_s: float = 40.0  # a speech server needs about 10 s to come back
+    tool_bridge_s: float = 0.8
+    tool_progress_s: float = 6.0
 
 
 class OutOfPatienceError(Exception):

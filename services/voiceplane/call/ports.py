@@ -1,6 +1,6 @@
 """What the call wants from the planner and the tools. The clients in planner/ and tools/ fit these."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from voiceplane.contract.dialogue import ReplyEvent, ReplyRequest, ToolReply, To
 class PlannerPort(Protocol):
     """A planner: the flow planner's client, or a model's."""
 
-    def reply(self, request: ReplyRequest) -> AsyncIterator[ReplyEvent]:
+    def reply(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
         """Yield the reply phrase by phrase; Done is last. PlannerUnavailableError when none answers."""
         ...
 

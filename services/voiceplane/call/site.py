@@ -12,7 +12,7 @@ from voiceplane.runtime.clock import Clock
 from voiceplane.speech.cache import PhraseCache
 from voiceplane.speech.ports import Recognizer, TurnJudge
 from voiceplane.speech.vad import SileroModel
-from voiceplane.turn.machine import TurnParameters
+from voiceplane.turn.parameters import TurnParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ class Site:
         """Return the agent as namespace/name."""
         metadata = self.bundle.agent.metadata
         return f"{metadata.namespace}/{metadata.name}"
+
+    @property
+    def hints(self) -> str:
+        """Return names and product words of the agent, for the recognizer."""
+        return ", ".join(self.bundle.agent.spec.hints)
 
     def turn_parameters(self) -> TurnParameters:
         """Return the turn machine's parameters for this agent."""

@@ -1,81 +1,72 @@
-"""The conversation: opening, then turn by turn: words, planner, tools, voice. One page to follow a call by."""
+"""The conversation: opening, then turn by turn: words, reply, voice. One page to follow a call by.
+
+Replies are made by call.replies, often before the turn is over; here they are spoken, and what was heard is kept.
+"""
 
 import asyncio
-import contextlib
-import datetime
 import logging
-import uuid
-from collections.abc import AsyncGenerator, Coroutine
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 from opentelemetry.trace import Span
 
 from voiceplane.call.ending import AGENT_HUNG_UP, CALLER_SILENT, TROUBLE, Ending
 from voiceplane.call.listening import KeysPressed, Listening, said
 from voiceplane.call.mouth import Mouth, Spoken
-from voiceplane.call.patience import OutOfPatienceError, bridged, retried
+from voiceplane.call.patience import OutOfPatienceError
 from voiceplane.call.recorder import Recorder, Turn
+from voiceplane.call.replies import Attempt, Event, Replies, ToolDone, ToolStarted
 from voiceplane.call.site import Site
+from voiceplane.call.speaking import Speaking
+from voiceplane.call.timings import TurnTimings
 from voiceplane.contract.agent import SlotType
 from voiceplane.contract.dialogue import (
     CallerSaid,
     DialogueState,
     Done,
     HangUp,
-    HeardTurn,
     PlannerUnavailableError,
-    ReplyEvent,
-    ReplyRequest,
     Say,
     ToolCall,
-    ToolOutcome,
-    ToolReply,
-    ToolRequest,
-    ToolResult,
-    ToolsUnavailableError,
     Transfer,
 )
+from voiceplane.planner.filling import PARTIAL
 from voiceplane.runtime import telemetry
-from voiceplane.runtime.metrics import TURN_LATENCY
 from voiceplane.speech.errors import SpeechError
-from voiceplane.turn.machine import AgentFinished, AskAgain, EndTurn, GiveUp
+from voiceplane.speech.ports import Transcript
+from voiceplane.turn.events import AskAgain, EndTurn, GiveUp
+from voiceplane.turn.reading import takes_back
 
 log = logging.getLogger(__name__)
 SPANS = telemetry.tracer("voiceplane.call")
-MAX_ROUNDS = 4  # planner and tools in one turn: a loop between them ends here
-T = TypeVar("T")
-HISTORY = 12  # heard turns that the planner sees
-
-
-@dataclass(slots=True)
-class TurnTimings:
-    """When the stages of a turn were done, loop seconds."""
-
-    spoken_until: float
-    ended_at: float
-    marks: dict[str, float] = field(default_factory=dict)
-
-    def milliseconds(self, started_at: float) -> tuple[tuple[str, float], ...]:
-        """Return each stage counted from the caller's last sound."""
-        marks = {"endpointing": self.ended_at, **self.marks, "first_audio": started_at}
-        return tuple((name, round((at - self.spoken_until) * 1000, 1)) for name, at in marks.items())
+NEVER = float("inf")
 
 
 @dataclass(slots=True)
 class Steps:
     """What a reply asked for besides speech."""
 
-    tool: ToolCall | None = None
     transfer: Transfer | None = None
     hang_up: HangUp | None = None
     intent: str = ""
+    late: bool = False  # a tool's answer will come after the caller has moved on
+    tool: ToolCall | None = None  # running
 
 
 class Talk:
     """One call's conversation."""
 
-    def __init__(self, site: Site, recorder: Recorder, mouth: Mouth, listening: Listening, ending: Ending) -> None:
+    def __init__(
+        self,
+        site: Site,
+        recorder: Recorder,
+        mouth: Mouth,
+        listening: Listening,
+        *,
+        replies: Replies,
+        ending: Ending,
+    ) -> None:
         """Talk with what the call is made of."""
         self._site = site
         self._spec = site.bundle.agent.spec
@@ -83,9 +74,16 @@ class Talk:
         self._mouth = mouth
         self._listening = listening
         self._ending = ending
+        self._replies = replies
+        self._speaking = Speaking(site, recorder, mouth, listening)
         self._state = DialogueState()
-        self._index = 0
+        self._answering: asyncio.Task[None] | None = None
+        self._committed = False  # the turn's end cannot be taken back any more
+        self._late: Attempt | None = None  # its tool is slow, the conversation has moved on
         self.transfer_wanted: asyncio.Queue[Transfer] = asyncio.Queue(1)  # call.loop carries it out
+        dialogue = listening.dialogue
+        dialogue.maybe, dialogue.understood, dialogue.retract = self._maybe, self._replies.understood, self._retract
+        dialogue.answers = lambda: self._state.confirming or bool(self._state.confirming_slot)
 
     @property
     def _call_id(self) -> str:
@@ -93,7 +91,7 @@ class Talk:
 
     async def run(self) -> None:
         """Speak first, then answer until the call ends."""
-        await self._speak_turn([Say(self._spec.opening, constant=True)])
+        await self._speaking.turn([Say(self._spec.opening, constant=True)])
         while not self._ending.settled:
             await self._next()
 
@@ -101,41 +99,83 @@ class Talk:
         self._site.hub.state(self._recorder.facts.call_id, "listening")
         match await self._heard():
             case EndTurn() as turn:
-                await self._answer_words(turn)
+                await self._answer_retractably(turn)
             case KeysPressed(keys, at):
                 timings = TurnTimings(at, at)
-                self._begin_turn()
+                self._speaking.begin()
                 await self._answer(CallerSaid(keys, keys=True), timings)
             case AskAgain():
-                await self._speak_turn([Say(self._spec.silence.ask, constant=True)])
+                await self._speaking.turn([Say(self._spec.silence.ask, constant=True)])
             case GiveUp():
-                await self._speak_turn([Say(self._spec.silence.goodbye, constant=True)])
+                await self._speaking.turn([Say(self._spec.silence.goodbye, constant=True)])
                 self._ending.settle(CALLER_SILENT)
+            case Attempt() as late:
+                await self._speak_late(late)
 
-    async def _heard(self) -> EndTurn | AskAgain | GiveUp | KeysPressed:
-        spoken = asyncio.create_task(self._listening.floor.turns.get(), name="turn")
-        typed = asyncio.create_task(self._listening.keys.get(), name="keys")
+    async def _heard(self) -> EndTurn | AskAgain | GiveUp | KeysPressed | Attempt:
+        """Wait for the caller, or for the answer of a slow tool while nobody speaks."""
+        floor = self._listening.floor
+        waiting: list[asyncio.Task[Any]] = [
+            asyncio.create_task(floor.turns.get(), name="turn"),
+            asyncio.create_task(self._listening.keys.get(), name="keys"),
+        ]
+        late = self._late
+        if late is not None:
+            waiting.append(asyncio.create_task(self._until_late_is_ready(late), name="late tool"))
         try:
-            await asyncio.wait({spoken, typed}, return_when=asyncio.FIRST_COMPLETED)
-            return typed.result() if typed.done() else spoken.result()
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            first = next(task for task in waiting if task.done())
+            found: EndTurn | AskAgain | GiveUp | KeysPressed | Attempt = first.result()
+            return found
         finally:
-            for task in (spoken, typed):
+            for task in waiting:
                 task.cancel()
-            await asyncio.gather(spoken, typed, return_exceptions=True)
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _until_late_is_ready(self, late: Attempt) -> Attempt:
+        assert late.events is not None
+        await late.events.done()
+        await self._listening.floor.until_open()
+        return late
+
+    def _maybe(self, transcript: Transcript, told: Callable[[], None]) -> None:
+        """Begin a reply to words that may be the turn's last."""
+        self._replies.speculate(said(transcript), self._state, self._speaking.index + 1, told=told)
+
+    async def _answer_retractably(self, turn: EndTurn) -> None:
+        """Answer as a task of its own: the caller who goes on takes the turn's end back while nothing was heard."""
+        self._committed = False
+        self._answering = task = asyncio.create_task(self._answer_words(turn), name="answer")
+        try:
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.result()
+        finally:
+            self._answering = None
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    def _retract(self) -> bool:
+        if self._answering is None or self._committed or self._speaking.begun:
+            return False
+        self._answering.cancel()
+        self._site.hub.tell(self._recorder.facts.call_id, "retracted", {})
+        return True
 
     async def _answer_words(self, turn: EndTurn) -> None:
         timings = TurnTimings(turn.spoken_until, turn.at)
         with SPANS.start_as_current_span(f"invoke_agent {self._spec_name}") as span:
             self._describe(span)
-            self._begin_turn()
+            self._speaking.begin()
             try:
-                transcript = await self._patiently(self._listening.words(turn))
+                transcript = await self._speaking.patiently(self._listening.words(turn))
             except (OutOfPatienceError, SpeechError):
                 await self._give_up()
                 return
             timings.marks["recognized"] = self._now()
             if not transcript.text:
-                await self._nothing_was_said()
+                await self._speaking.nothing()
                 return
             await self._answer(said(transcript), timings, span)
 
@@ -143,16 +183,23 @@ class Talk:
         hub, facts = self._site.hub, self._recorder.facts
         hub.state(facts.call_id, "thinking")
         hub.tell(facts.call_id, "heard", {"pii.text": given.text})
-        self._index += 1
+        if takes_back(given.text):
+            self._drop_late()
+        attempt = self._replies.take(given, self._state, self._speaking.index + 1)
         caller_turn = self._caller_turn(given, timings)
         steps = Steps()
         try:
-            await self._rounds(given, steps, timings)
-        except (OutOfPatienceError, SpeechError):
+            await self._speak_reply(attempt, steps, timings)
+        except (OutOfPatienceError, SpeechError, PlannerUnavailableError):
             await self._give_up()
             return
+        finally:
+            if attempt is not self._late and attempt.events is not None:
+                attempt.events.cancel()
+        self._committed = True
+        self._speaking.index += 1
         self._recorder.add(replace(caller_turn, intent=steps.intent))
-        spoken = await self._finish(timings)
+        spoken = await self._speaking.finish(timings)
         if span is not None:
             span.set_attributes({"voice.intent": steps.intent, "voice.heard.chars": len(spoken.text)})
         self._carry_out(steps, spoken)
@@ -167,59 +214,50 @@ class Talk:
         elif steps.hang_up is not None:
             self._ending.settle(AGENT_HUNG_UP)
 
-    async def _rounds(self, given: CallerSaid, steps: Steps, timings: TurnTimings) -> None:
-        """Ask the planner, run the tool it wants, and ask again with the result."""
-        question: CallerSaid | ToolResult = given
-        for _ in range(MAX_ROUNDS):
-            steps.tool = None
-            await self._patiently(self._one_reply(question, steps, timings))
-            if steps.tool is None or self._mouth.interrupted:
+    async def _speak_reply(self, attempt: Attempt, steps: Steps, timings: TurnTimings) -> None:
+        """Speak a reply as it comes; a caller who takes the floor while a tool runs lets it run on."""
+        assert attempt.events is not None
+        events = attempt.events.read()
+        while True:
+            event = await self._next_event(events, steps)
+            if self._mouth.interrupted and steps.tool is not None:
+                self._late = attempt
                 return
-            reply = await self._patiently(self._run_tool(steps.tool))
-            timings.marks["tool"] = self._now()
-            question = ToolResult(steps.tool.tool, reply.outcome, reply.result_json)
-        log.error("planner and tools did not come to an end", extra={"rounds": MAX_ROUNDS})
+            if event is None or self._mouth.interrupted:
+                return
+            timings.marks.setdefault("planned", self._now())
+            await self._take(event, steps, timings)
 
-    async def _one_reply(self, question: CallerSaid | ToolResult, steps: Steps, timings: TurnTimings) -> None:
-        request = ReplyRequest(
-            self._recorder.facts.call_id,
-            self._site.agent,
-            self._site.bundle.revision,
-            self._index,
-            uuid.uuid4().hex,
-            self._state,
-            question,
-            datetime.datetime.fromtimestamp(self._site.clock.wall_ns() / 1e9).date().isoformat(),
-            tuple(HeardTurn(turn.speaker, turn.text) for turn in self._recorder.turns[-HISTORY:]),
-        )
-        events = await retried(
-            lambda: self._collect_first(request), on=(PlannerUnavailableError,), give_up_s=self._site.patience.give_up_s
-        )
-        async with contextlib.aclosing(events) as reply:
-            async for event in reply:
-                timings.marks.setdefault("planned", self._now())
-                if self._mouth.interrupted:
-                    return
-                await self._take(event, steps)
+    async def _next_event(self, events: Any, steps: Steps) -> Event | None:
+        """Return the next event; None at the end, or when the caller takes the floor."""
+        coming = asyncio.create_task(_next_or_none(events), name="next event")
+        cut = asyncio.create_task(self._mouth.until_interrupted(), name="cut")
 
-    async def _collect_first(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
-        """Get a reply whose first event has come: until then another replica may be asked without harm."""
-        events = self._site.planner.reply(request)
-        first = await anext(events)
+        async def either() -> Event | None:
+            await asyncio.wait({coming, cut}, return_when=asyncio.FIRST_COMPLETED)
+            return coming.result() if coming.done() else None
 
-        async def whole() -> AsyncGenerator[ReplyEvent, None]:
-            yield first
-            async for event in events:
-                yield event
+        try:
+            return await self._speaking.patiently(either(), tool=steps.tool is not None)
+        finally:
+            for task in (coming, cut):
+                task.cancel()
+            await asyncio.gather(coming, cut, return_exceptions=True)
 
-        return whole()
-
-    async def _take(self, event: ReplyEvent, steps: Steps) -> None:
+    async def _take(self, event: Event, steps: Steps, timings: TurnTimings) -> None:
         match event:
-            case Say(text, constant):
-                await self._mouth.phrase(text, constant=constant)
-            case ToolCall():
-                steps.tool = event
+            case Say():
+                await self._speaking.patiently(self._speaking.say(event))
+            case ToolStarted(call):
+                steps.tool = call
+                if not self._spec.tool(call.tool).speculative:
+                    self._committed = True
+            case ToolDone(call, reply):
+                steps.tool = None
+                timings.marks["tool"] = self._now()
+                self._site.hub.tell(
+                    self._recorder.facts.call_id, "tool", {"tool": call.tool, "outcome": reply.outcome.value}
+                )
             case Transfer():
                 steps.transfer = event
             case HangUp():
@@ -227,107 +265,54 @@ class Talk:
             case Done(state, intent):
                 self._state = state
                 steps.intent = intent or steps.intent
-                self._listening.floor.expect_digits(self._expects_digits(state))
+                self._listening.expect(self._digits_asked(state))
 
-    async def _run_tool(self, call: ToolCall) -> ToolReply:
-        facts = self._recorder.facts
-        key = uuid.uuid5(uuid.UUID(facts.call_id), f"{self._index}/{call.intent}/{call.arguments_json}").hex
-        request = ToolRequest(
-            facts.call_id,
-            self._site.agent,
-            self._site.bundle.revision,
-            self._index,
-            call.intent,
-            call.tool,
-            call.arguments_json,
-            key,
-        )
-        try:
-            reply = await retried(
-                lambda: self._site.tools.invoke(request),
-                on=(ToolsUnavailableError,),
-                give_up_s=self._site.patience.give_up_s / 2,
-            )
-        except ToolsUnavailableError:
-            reply = ToolReply(ToolOutcome.FAILED, "", "the tool gateway is away", 0)
-        self._site.hub.tell(facts.call_id, "tool", {"tool": call.tool, "outcome": reply.outcome.value})
-        return reply
+    async def _speak_late(self, late: Attempt) -> None:
+        """Say what a slow tool brought, after the conversation has moved on."""
+        self._late = None
+        assert late.events is not None
+        phrases = [event for event in _after_tool(late.events.so_far) if isinstance(event, Say)]
+        if phrases:
+            await self._speaking.turn([Say(self._spec.phrases.late, constant=True), *phrases])
 
-    async def _finish(self, timings: TurnTimings | None = None) -> Spoken:
-        """Wait until the agent's turn was heard, and keep what was."""
-        started_ns = self._site.clock.wall_ns()
-        spoken = await self._mouth.finish()
-        now = self._now()
-        heard = self._listening.first_packet.is_set()
-        latency = timings.milliseconds(self._listening.started_at) if timings and heard else ()
-        if timings and heard:
-            TURN_LATENCY.observe(max(0.0, self._listening.started_at - timings.spoken_until))
-        self._recorder.add(
-            Turn(self._index, "agent", spoken.text, started_ns, self._site.clock.wall_ns(), timings_ms=latency)
-        )
-        call_id = self._recorder.facts.call_id
-        facts = {"pii.text": spoken.text, "interrupted": str(spoken.interrupted).lower()}
-        self._site.hub.tell(call_id, "said", facts | {f"ms.{name}": str(value) for name, value in latency})
-        if not spoken.interrupted:
-            self._listening.floor.feed(AgentFinished(now))
-        return spoken
-
-    async def _speak_turn(self, sentences: list[Say]) -> None:
-        """Speak constant sentences as a turn of their own."""
-        self._site.hub.state(self._recorder.facts.call_id, "speaking")
-        self._begin_turn()
-        for sentence in sentences:
-            await self._mouth.phrase(sentence.text, constant=sentence.constant)
-        await self._finish()
-
-    async def _patiently(self, work: Coroutine[Any, Any, T]) -> T:
-        words = self._spec.phrases
-        return await bridged(
-            work,
-            patience=self._site.patience,
-            say_bridge=lambda: self._bridge(words.bridge),
-            say_trouble=lambda: self._bridge(words.trouble),
-        )
-
-    async def _bridge(self, sentence: str) -> None:
-        """Say a cached sentence while something is slow; it belongs to the turn that is being made."""
-        self._site.hub.tell(self._recorder.facts.call_id, "bridge", {})
-        await self._mouth.interject(sentence)
-
-    def _begin_turn(self) -> None:
-        """Begin a turn of the agent: what is heard from now on belongs to it."""
-        self._mouth.begin()
-        self._listening.first_packet.clear()
-
-    async def _nothing_was_said(self) -> None:
-        """Open the floor after a noise; a bridge that was begun is heard out first."""
-        if self._listening.first_packet.is_set():
-            await self._finish()
-        else:
-            self._listening.floor.feed(AgentFinished(self._now()))
+    def _drop_late(self) -> None:
+        """Forget a slow tool's answer: the caller does not want it any more. Its audit record stays."""
+        late, self._late = self._late, None
+        if late is not None and late.events is not None:
+            late.events.cancel()
+            self._site.hub.tell(self._recorder.facts.call_id, "tool-dropped", {})
 
     async def _give_up(self) -> None:
         """Say that it does not work and give the caller to a person, or let go."""
-        await self._speak_turn([Say(self._spec.phrases.tool_failed, constant=True)])
+        await self._speaking.turn([Say(self._spec.phrases.tool_failed, constant=True)])
         if self._spec.escalation is not None and not self.transfer_wanted.full():
             self.transfer_wanted.put_nowait(Transfer("trouble", "The assistant had a technical problem."))
         else:
             self._ending.settle(TROUBLE)
 
+    def close(self) -> None:
+        """Stop the replies that are still being made."""
+        self._replies.cancel()
+        self._drop_late()
+
     async def transfer_failed(self) -> None:
         """Tell the caller that nobody could be reached; the conversation goes on."""
-        await self._speak_turn([Say("I am sorry, nobody could be reached just now.")])
+        await self._speaking.turn([Say("I am sorry, nobody could be reached just now.")])
 
-    def _expects_digits(self, state: DialogueState) -> bool:
+    def _digits_asked(self, state: DialogueState) -> int:
+        """Return how many digits are still wanted; 0 when none were asked for."""
         intents = {intent.name: intent for intent in self._spec.intents}
         if not state.asking or state.intent not in intents:
-            return False
-        return intents[state.intent].slot(state.asking).type is SlotType.DIGITS
+            return 0
+        slot = intents[state.intent].slot(state.asking)
+        if slot.type is not SlotType.DIGITS or slot.length is None:
+            return 0
+        return max(1, slot.length - len(dict(state.slots).get(slot.name + PARTIAL, "")))
 
     def _caller_turn(self, given: CallerSaid, timings: TurnTimings) -> Turn:
         wall = self._site.clock.wall_ns()
         ended = wall - int((self._now() - timings.spoken_until) * 1e9)
-        return Turn(self._index, "caller", given.text, ended, ended)
+        return Turn(self._speaking.index, "caller", given.text, ended, ended)
 
     def _describe(self, span: Span) -> None:
         span.set_attributes(
@@ -335,7 +320,7 @@ class Talk:
                 "gen_ai.operation.name": "invoke_agent",
                 "gen_ai.agent.name": self._spec_name,
                 "gen_ai.conversation.id": self._call_id,
-                "voice.turn.index": self._index + 1,
+                "voice.turn.index": self._speaking.index + 1,
                 "voice.policy.digest": self._site.bundle.policy_digest,
             }
         )
@@ -346,3 +331,17 @@ class Talk:
 
     def _now(self) -> float:
         return self._site.clock.monotonic()
+
+
+async def _next_or_none(events: Any) -> Event | None:
+    try:
+        event: Event = await anext(events)
+    except StopAsyncIteration:
+        return None
+    return event
+
+
+def _after_tool(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Return what came after the last tool's answer."""
+    last = max((index for index, event in enumerate(events) if isinstance(event, ToolDone)), default=-1)
+    return events[last + 1 :] if last >= 0 else ()

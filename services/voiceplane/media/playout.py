@@ -18,6 +18,8 @@ from voiceplane.media.resample import downsample, upsample
 Samples = npt.NDArray[np.int16]
 
 WORD_SLACK_MS = 40  # a word whose last 40 ms were cut was heard
+REWIND_S = 3.0  # of a turn's newest audio is kept, to go on at a word's beginning
+REFERENCE_S = 1.2  # of what was sent, to recognize our own echo
 EDGE_MS = 4  # audio that begins or runs dry away from zero is led to zero over this, so that it does not click
 
 
@@ -44,6 +46,11 @@ class Playout:
         self._turn = 0
         self._words: list[tuple[str, float]] = []  # word, its last sample in this turn
         self._cut = False
+        self._tail: deque[Samples] | None = None  # while suspended: what goes on after the interruption, if it was none
+        self._tail_samples = 0
+        self._spoken: deque[Samples] = deque()  # the newest REWIND_S of this turn that were taken
+        self._spoken_samples = 0
+        self._wire = np.zeros(0, dtype=np.int16)  # the newest REFERENCE_S that were sent, with silence
         self._held = False
         self._last = 0.0  # the last sample of speech; 0 once it is being led to zero
         self._lead_out = np.zeros(0)  # what still has to be mixed in for that
@@ -65,6 +72,11 @@ class Playout:
                 return
             convert = upsample if sample_rate > self.sample_rate else downsample
             ratio = sample_rate / self.sample_rate
+            if self._tail is not None:
+                self._queue.extend(self._tail)
+                self._queued += self._tail_samples
+            self._forget()
+            self._wire = self._wire[:0]
             waiting = self._take(self._queued)
             converted = np.frombuffer(convert(waiting.astype("<i2").tobytes()), "<i2").astype(np.int16)
             self._queue = deque([converted] if len(converted) else [])
@@ -82,6 +94,7 @@ class Playout:
             self._words.clear()
             self._queued = self._in_flight = self._appended = self._sent = 0
             self._cut = False
+            self._forget()
             self._turn += 1
 
     def append(self, pcm: bytes, words: tuple[WordTime, ...]) -> None:
@@ -92,15 +105,18 @@ class Playout:
             for word in words:
                 end = self._appended + max(word.start_ms, word.end_ms - WORD_SLACK_MS) * per_ms
                 self._words.append((word.text, end))
-            if len(samples):
+            if len(samples) and self._tail is not None:
+                self._tail.append(samples)
+                self._tail_samples += len(samples)
+            elif len(samples):
                 self._queue.append(samples)
-            self._queued += len(samples)
+                self._queued += len(samples)
             self._appended += len(samples)
 
     @property
     def pending(self) -> int:
         """Count the samples that have not left."""
-        return self._queued + self._in_flight
+        return self._queued + self._in_flight + self._tail_samples
 
     @property
     def queued_s(self) -> float:
@@ -121,6 +137,7 @@ class Playout:
         """Fade out over the next `fade_ms` (raised cosine, no click) and drop the rest, also from the ledger."""
         with self._lock:
             self._cut = self._cut or self.pending > 0
+            self._forget()
             head = self._take(min(self.sample_rate * fade_ms // 1000, self._queued))
             self._queue.clear()
             self._queued = len(head)
@@ -132,6 +149,59 @@ class Playout:
             self._cut = self._cut or len(kept) < len(self._words)
             self._words = kept
 
+    def suspend(self, fade_ms: int) -> None:
+        """Fade out over the next `fade_ms` and keep the rest in hand."""
+        with self._lock:
+            if self._tail is not None:
+                return
+            head = self._take(min(self.sample_rate * fade_ms // 1000, self._queued))
+            self._remember(head)
+            self._tail, self._tail_samples = self._queue, self._queued
+            self._queue, self._queued = deque(), len(head)
+            if len(head):
+                curve = 0.5 + 0.5 * np.cos(np.linspace(0.0, np.pi, len(head)))
+                self._queue.append(np.rint(head * curve).astype(np.int16))
+
+    def resume(self) -> None:
+        """Go on at the beginning of the word that was cut."""
+        with self._lock:
+            if self._tail is None:
+                return
+            taken = self._sent + self._in_flight + self._queued
+            ends = [end for _, end in self._words if end <= self._sent]
+            again = min(taken - int(max(ends, default=0.0)), self._spoken_samples)
+            spoken = np.concatenate(self._spoken) if self._spoken else np.zeros(0, dtype=np.int16)
+            self._queue, self._queued = self._tail, self._tail_samples
+            if again > 0:
+                self._queue.appendleft(spoken[-again:])
+                self._queued += again
+            self._sent = taken - max(0, again)
+            self._in_flight = 0
+            self._turn += 1  # frames on their way are not counted twice
+            self._forget()
+
+    @property
+    def is_suspended(self) -> bool:
+        """Say whether the rest of the turn is kept in hand."""
+        return self._tail is not None
+
+    def reference(self, seconds: float) -> tuple[bytes, int]:
+        """Return the newest sound that was sent, s16le, and its rate: what an echo would be made of."""
+        with self._lock:
+            count = min(len(self._wire), int(seconds * self.sample_rate))
+            return self._wire[len(self._wire) - count :].astype("<i2").tobytes(), self.sample_rate
+
+    def _forget(self) -> None:
+        self._tail, self._tail_samples = None, 0
+        self._spoken.clear()
+        self._spoken_samples = 0
+
+    def _remember(self, samples: Samples) -> None:
+        self._spoken.append(samples)
+        self._spoken_samples += len(samples)
+        while self._spoken_samples - len(self._spoken[0]) > REWIND_S * self.sample_rate:
+            self._spoken_samples -= len(self._spoken.popleft())
+
     def next_frame(self, *, pause: bool) -> OutFrame | None:
         """Give the pacer's thread the next frame; comfort noise when nothing waits or in a `pause`, None on hold."""
         with self._lock:
@@ -141,11 +211,14 @@ class Playout:
             count = len(samples)
             self._in_flight += count
             if count:
+                if self._tail is None:
+                    self._remember(samples)
                 samples = self._led_in(samples)
                 self._last = float(samples[-1])
             if count < self._frame_samples:
                 samples = np.concatenate([samples, self._quiet(self._frame_samples - count)])
             self._since_quiet = self._since_quiet + count if count == self._frame_samples else 0
+            self._wire = np.concatenate([self._wire[-int(REFERENCE_S * self.sample_rate) :], samples])
             return OutFrame(samples.astype("<i2").tobytes(), count, self._turn)
 
     def confirm(self, frame: OutFrame) -> tuple[int, int]:

@@ -30,7 +30,7 @@ from voiceplane.media.ports import (
 from voiceplane.media.ports_pool import PortPair
 from voiceplane.media.quality import mean_opinion_score
 from voiceplane.media.receive import Frames, Receiver
-from voiceplane.media.resample import Downsampler, Upsampler
+from voiceplane.media.resample import Downsampler, Upsampler, upsample
 from voiceplane.media.rtcp import Reporter, is_rtcp
 from voiceplane.media.rtp import MalformedPacketError, parse_rtp
 from voiceplane.media.sender import Sender, SenderEvents
@@ -172,6 +172,20 @@ class MediaSession:
         self.playout.clear(FADE_MS)
         self._progress.set()
         return self.playout.heard()
+
+    def suspend(self) -> None:
+        """Fade out and keep the rest of the turn in hand; resume() or clear() comes next."""
+        self.playout.suspend(FADE_MS)
+
+    def resume(self) -> None:
+        """Go on at the beginning of the word that was cut."""
+        self.playout.resume()
+        self._progress.set()
+
+    def sent(self, seconds: float) -> bytes:
+        """Return the newest sound that left, 16 kHz s16le: what an echo would be made of."""
+        pcm, rate = self.playout.reference(seconds)
+        return upsample(pcm) if rate != SPEECH_RATE else pcm
 
     def heard(self) -> Heard:
         """Return what the caller heard of this turn."""

@@ -11,6 +11,10 @@ DRAINING = Gauge("voiceplane_draining", "1 while new calls are refused")
 TURN_LATENCY = Histogram(
     "voiceplane_turn_latency_seconds", "Caller's last sound to the first packet of the reply", buckets=SECONDS
 )
+PARTIALS = Counter("voiceplane_partials_total", "Transcripts made while the caller speaks")
+UNSTABLE_WORDS = Counter("voiceplane_unstable_words_total", "Words of partials that a later decode changed")
+SPECULATIONS = Counter("voiceplane_speculations_total", "Replies begun before the turn was over", ["outcome"])
+BARGE_INS = Counter("voiceplane_barge_ins_total", "Sounds of the caller over the agent's speech", ["kind"])
 OPERATION = Histogram(
     "gen_ai_client_operation_duration_seconds", "Requests to models", ["gen_ai_operation_name"], buckets=SECONDS
 )

@@ -20,12 +20,12 @@ class SpeechPaused:
 
 @dataclass(frozen=True, slots=True)
 class GateParameters:
-    """Hysteresis of the gate. Defaults stand on silero's own thresholds and a 200 ms pause."""
+    """Hysteresis of the gate. Defaults stand on silero's own thresholds."""
 
     start_probability: float = 0.5
     stop_probability: float = 0.35
     min_speech_s: float = 0.064  # two 32 ms windows: a click is one
-    pause_s: float = 0.2
+    pause_s: float = 0.096  # three windows: the words are read here; turn.machine decides whether the turn is over
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,159 @@
+"""The words of the caller's running utterance: partials while it lasts, the whole at each pause. For listening.
+
+One decode at a time for a call; a partial starts only while the caller is voiced, so that it does not stand in the way
+of the pause's decode. Speech longer than SEGMENT_S is settled in segments, so that no decode grows past a bound.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from voiceplane.call.ears import Ears
+from voiceplane.call.patience import retried
+from voiceplane.call.site import Site
+from voiceplane.runtime.metrics import PARTIALS, UNSTABLE_WORDS
+from voiceplane.speech.errors import SpeechError, SpeechTimedOutError, SpeechUnavailableError
+from voiceplane.speech.ports import Transcript
+from voiceplane.turn.stability import Stable, extend, next_partial_s
+
+FIRST_PARTIAL_S = 0.35  # less speech than this is not yet a word
+SEGMENT_S = 12.0
+KEEP_S = 3.0  # of the newest words are never settled: they still change
+GIVE_UP_S = 30.0
+SMOOTHING = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What was recognized; `pause` is 0 for a partial. `whole`: every word is stable."""
+
+    transcript: Transcript
+    pause: int
+    whole: bool
+
+
+class Hearing:
+    """Recognizes one utterance after another."""
+
+    def __init__(self, site: Site, ears: Ears, tasks: asyncio.TaskGroup, heard: Callable[[Words], None]) -> None:
+        """Tell `heard` of every transcript of the running utterance."""
+        self._site = site
+        self._ears = ears
+        self._tasks = tasks
+        self._heard = heard
+        self._utterance = 0
+        self._began = 0.0
+        self._stable = Stable()
+        self._settled: tuple[str, ...] = ()
+        self._partial: asyncio.Task[Transcript] | None = None
+        self._partial_began = 0.0
+        self._partial_due = 0.0
+        self._latency_s = 0.1
+        self._pauses: dict[int, asyncio.Task[Transcript]] = {}
+
+    def begin(self, since: float) -> None:
+        """Start an utterance."""
+        self._forget()
+        self._utterance += 1
+        self._began = since
+        self._partial_due = since + FIRST_PARTIAL_S
+        self._ears.begin_utterance(since)
+
+    def tick(self, now: float) -> None:
+        """Start a partial when it is due."""
+        idle = self._partial is None or self._partial.done()
+        if self._utterance and idle and now >= self._partial_due and self._ears.voiced and not self._pauses:
+            self._partial_began = now
+            self._partial_due = now + next_partial_s(self._latency_s)
+            self._partial = self._start(0, patient=False)
+            PARTIALS.inc()
+
+    def speech_goes_on(self) -> None:
+        """Forget the pauses: the caller speaks again."""
+        for task in self._pauses.values():
+            task.cancel()
+        self._pauses.clear()
+
+    def pause(self, number: int, *, silent_since: float) -> None:
+        """Recognize the whole up to this pause, unless a partial that runs has all of it."""
+        self.speech_goes_on()
+        running = self._partial if self._partial is not None and not self._partial.done() else None
+        if running is not None and self._partial_began >= silent_since:
+            self._pauses[number] = running
+            self._tasks.create_task(self._adopt(number, running), name="adopt")
+        else:
+            self._pauses[number] = self._start(number, patient=True)
+
+    async def words(self, pause: int) -> Transcript:
+        """Return what was said up to a pause; 0: up to now. SpeechError without an answer."""
+        task = self._pauses.get(pause)
+        if task is None:
+            return await self._recognize(patient=True)
+        return await asyncio.shield(task)
+
+    def close(self) -> None:
+        """Stop all that still recognizes."""
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._partial is not None:
+            self._partial.cancel()
+        self.speech_goes_on()
+        if self._stable.words:
+            UNSTABLE_WORDS.inc(self._stable.changed)
+        self._partial, self._stable, self._settled = None, Stable(), ()
+
+    def _start(self, pause: int, *, patient: bool) -> "asyncio.Task[Transcript]":
+        # Not a task of the group: an error belongs to whoever awaits the words.
+        task = asyncio.create_task(self._told(pause, self._utterance, patient=patient), name=f"asr-{pause}")
+        task.add_done_callback(_retrieve)
+        return task
+
+    async def _adopt(self, number: int, running: "asyncio.Task[Transcript]") -> None:
+        try:
+            transcript = await asyncio.shield(running)
+        except (SpeechError, asyncio.CancelledError):
+            if number in self._pauses and self._pauses[number] is running:
+                self._pauses[number] = self._start(number, patient=True)
+            return
+        if self._pauses.get(number) is running:
+            self._heard(Words(transcript, number, self._stable.whole))
+
+    async def _told(self, pause: int, utterance: int, *, patient: bool) -> Transcript:
+        transcript = await self._recognize(patient=patient)
+        if utterance == self._utterance:
+            self._stable = extend(self._stable, tuple(transcript.text.split()))
+            self._heard(Words(transcript, pause, self._stable.whole))
+        return transcript
+
+    async def _recognize(self, *, patient: bool) -> Transcript:
+        settled, audio = self._settled, self._ears.utterance()
+        began = self._site.clock.monotonic()
+
+        async def once() -> Transcript:
+            return await self._site.recognizer.recognize(audio, hints=self._site.hints)
+
+        if patient:
+            transcript = await retried(once, on=(SpeechUnavailableError, SpeechTimedOutError), give_up_s=GIVE_UP_S)
+        else:
+            transcript = await once()
+        took = self._site.clock.monotonic() - began
+        self._latency_s += SMOOTHING * (took - self._latency_s)
+        if settled == self._settled:
+            self._settle(transcript, len(audio) / 32000)
+        return replace(transcript, text=" ".join([*settled, transcript.text]).strip())
+
+    def _settle(self, transcript: Transcript, audio_s: float) -> None:
+        """Take the old words of a long utterance as they are, and forget their sound."""
+        if audio_s < SEGMENT_S:
+            return
+        old = [word for word in transcript.words if word.end_ms <= (audio_s - KEEP_S) * 1000]
+        if old:
+            self._settled += tuple(word.text for word in old)
+            self._ears.advance_utterance(old[-1].end_ms / 1000)
+
+
+def _retrieve(task: "asyncio.Task[Transcript]") -> None:
+    """Take an error nobody asked for, so that it is not reported as lost."""
+    if not task.cancelled():
+        task.exception()

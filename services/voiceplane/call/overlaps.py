@@ -1,0 +1,102 @@
+"""Sounds of the caller over the agent: our own echo is swallowed, the rest is measured for the judge. For listening."""
+
+import math
+
+import numpy as np
+
+from voiceplane.call.ears import Ears
+from voiceplane.media.session import MediaSession
+from voiceplane.runtime.metrics import BARGE_INS
+from voiceplane.turn.echo import ECHO_LIKENESS, likeness
+from voiceplane.turn.gate import SpeechPaused, SpeechStarted
+from voiceplane.turn.overlap import Overlap, OverlapFacts, judge
+
+ECHO_WINDOW_S = 0.16
+ECHO_DELAY_S = 0.6
+RECHECK_S = 0.1
+USUAL = 0.05  # weight of a new frame in the caller's usual level
+
+
+class Overlaps:
+    """What is known of the sound that is being made over the agent, and of the caller's usual level."""
+
+    def __init__(self, session: MediaSession, ears: Ears) -> None:
+        """Compare with what this session has sent."""
+        self._session = session
+        self._ears = ears
+        self._near = bytearray()  # the newest ECHO_WINDOW_S
+        self._echoing = False
+        self._check_at = 0.0
+        self._since = 0.0
+        self._voiced_s = 0.0
+        self._text: str | None = None
+        self._power: list[float] = []  # of voiced frames of the running sound; ends with it
+        self._usual: float | None = None  # mean power of the caller's own turns
+        self.running = False
+
+    def hear(self, frame: bytes, at: float, *, over_us: bool) -> SpeechStarted | None:
+        """Measure a frame; a sound that was taken for an echo and is more than that begins late."""
+        self._near += frame
+        surplus = len(self._near) - int(ECHO_WINDOW_S * 32000)
+        if surplus > 0:
+            del self._near[:surplus]
+        if self._ears.voiced:
+            self._measure(frame, over_us=over_us)
+        if self._echoing and at >= self._check_at:
+            self._check_at = at + RECHECK_S
+            if not over_us or not self._is_echo():
+                self._echoing = False
+                return SpeechStarted(at - ECHO_WINDOW_S)
+        return None
+
+    def _measure(self, frame: bytes, *, over_us: bool) -> None:
+        power = float(np.mean(np.square(np.frombuffer(frame, "<i2").astype(np.float64))))
+        if self.running:
+            self._voiced_s += len(frame) / 32000
+            self._power.append(power)
+        elif not over_us:
+            self._usual = power if self._usual is None else self._usual + USUAL * (power - self._usual)
+
+    def swallows(self, edge: SpeechStarted | SpeechPaused, *, over_us: bool) -> bool:
+        """Say whether an edge is our own echo's, and must not reach the floor."""
+        if isinstance(edge, SpeechPaused):
+            was, self._echoing = self._echoing, False
+            return was
+        if over_us and self._is_echo():
+            self._echoing = True
+            self._check_at = edge.at + 2 * RECHECK_S
+            BARGE_INS.labels(Overlap.ECHO.value).inc()
+            return True
+        return False
+
+    def _is_echo(self) -> bool:
+        sent = self._session.sent(ECHO_DELAY_S + ECHO_WINDOW_S)
+        return likeness(bytes(self._near), sent) >= ECHO_LIKENESS
+
+    def begin(self, since: float) -> None:
+        """Start to measure a sound."""
+        self.running, self._since = True, since
+        self._voiced_s, self._text = 0.0, None
+        self._power.clear()
+
+    def words(self, text: str) -> None:
+        """Keep what the recognizer makes of the running sound."""
+        if self.running:
+            self._text = text
+
+    def judge(self, now: float, *, ended: bool, answers: bool) -> Overlap | None:
+        """Name the sound with what is known now."""
+        level = None
+        if self._usual and self._power:
+            level = 10 * math.log10(max(1.0, float(np.mean(self._power))) / max(1.0, self._usual))
+        facts = OverlapFacts(now - self._since, self._voiced_s, ended, self._text, level, answers)
+        kind = judge(facts)
+        if kind is not None:
+            BARGE_INS.labels(kind.value).inc()
+        return kind
+
+    def end(self, *, resumed: bool) -> None:
+        """Stop measuring; a sound that took the floor is the caller's usual level from now on."""
+        self.running = False
+        if not resumed and self._usual is None and self._power:
+            self._usual = float(np.mean(self._power))

@@ -1,0 +1,107 @@
+"""The agent's side of a turn: phrases out, bridges while something is slow, what was heard kept. For call.talk."""
+
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from voiceplane.call.listening import Listening
+from voiceplane.call.mouth import Mouth, Spoken
+from voiceplane.call.patience import bridged
+from voiceplane.call.recorder import Recorder, Turn
+from voiceplane.call.site import Site
+from voiceplane.call.timings import TurnTimings
+from voiceplane.contract.dialogue import Say
+from voiceplane.runtime.metrics import TURN_LATENCY
+from voiceplane.turn.events import AgentFinished
+
+T = TypeVar("T")
+NEVER = float("inf")
+
+
+class Speaking:
+    """Speaks the turns of one call."""
+
+    def __init__(self, site: Site, recorder: Recorder, mouth: Mouth, listening: Listening) -> None:
+        """Speak with this mouth, to a floor that listens."""
+        self._site = site
+        self._spec = site.bundle.agent.spec
+        self._recorder = recorder
+        self._mouth = mouth
+        self._listening = listening
+        self.index = 0  # of the turn, for the record
+        self.begun = False  # something of this turn was given to the mouth
+
+    def begin(self) -> None:
+        """Begin a turn of the agent: what is heard from now on belongs to it."""
+        self.begun = False
+        self._mouth.begin()
+        self._listening.first_packet.clear()
+        self._listening.floor.shield(0.0)
+
+    async def say(self, say: Say) -> None:
+        """Speak a phrase, shielded from interruption as the agent wants it."""
+        self.begun = True
+        barge_in, floor = self._spec.barge_in, self._listening.floor
+        shielded = barge_in.mode == "never" or say.text in barge_in.never
+        if shielded:
+            floor.shield(NEVER)
+        elif barge_in.mode == "after" and not self._listening.first_packet.is_set():
+            floor.shield(self._now() + barge_in.after)
+        await self._mouth.phrase(say.text, constant=say.constant)
+        if shielded:
+            floor.shield(self._now() + self._mouth.remaining_s())
+
+    async def turn(self, sentences: list[Say]) -> Spoken:
+        """Speak sentences as a turn of their own."""
+        self._site.hub.state(self._recorder.facts.call_id, "speaking")
+        self.begin()
+        for sentence in sentences:
+            await self.say(sentence)
+        return await self.finish()
+
+    async def patiently(self, work: Coroutine[Any, Any, T], *, tool: bool = False) -> T:
+        """Await another process; while it is slow the caller is told. OutOfPatienceError when it never ends."""
+        words, patience = self._spec.phrases, self._site.patience
+        if tool:
+            patience = replace(patience, bridge_s=patience.tool_bridge_s, trouble_s=patience.tool_progress_s)
+        return await bridged(
+            work,
+            patience=patience,
+            say_bridge=lambda: self._bridge(words.bridge),
+            say_trouble=lambda: self._bridge(words.progress if tool else words.trouble),
+        )
+
+    async def _bridge(self, sentence: str) -> None:
+        """Say a cached sentence; it belongs to the turn that is being made."""
+        self.begun = True
+        self._site.hub.tell(self._recorder.facts.call_id, "bridge", {})
+        await self._mouth.interject(sentence)
+
+    async def finish(self, timings: TurnTimings | None = None) -> Spoken:
+        """Wait until the agent's turn was heard, and keep what was."""
+        started_ns = self._site.clock.wall_ns()
+        spoken = await self._mouth.finish()
+        now = self._now()
+        heard = self._listening.first_packet.is_set()
+        latency = timings.milliseconds(self._listening.started_at) if timings and heard else ()
+        if timings and heard:
+            TURN_LATENCY.observe(max(0.0, self._listening.started_at - timings.spoken_until))
+        self._recorder.add(
+            Turn(self.index, "agent", spoken.text, started_ns, self._site.clock.wall_ns(), timings_ms=latency)
+        )
+        facts = {"pii.text": spoken.text, "interrupted": str(spoken.interrupted).lower()}
+        facts |= {f"ms.{name}": str(value) for name, value in latency}
+        self._site.hub.tell(self._recorder.facts.call_id, "said", facts)
+        if not spoken.interrupted:
+            self._listening.floor.feed(AgentFinished(now))
+        return spoken
+
+    async def nothing(self) -> None:
+        """Open the floor without a word; a bridge that was begun is heard out first."""
+        if self._listening.first_packet.is_set():
+            await self.finish()
+        else:
+            self._listening.floor.feed(AgentFinished(self._now()))
+
+    def _now(self) -> float:
+        return self._site.clock.monotonic()

@@ -1,0 +1,57 @@
+"""Name a sound of the caller over the agent's speech: does it want the floor? Fed by call.listening. Pure."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Overlap(Enum):
+    """What a sound over the agent's speech is."""
+
+    INTERRUPT = "interrupt"
+    BACKCHANNEL = "backchannel"
+    NOISE = "noise"
+    ECHO = "echo"
+    SIDE_TALK = "side-talk"
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapFacts:
+    """What is known of the sound after `since_s` seconds."""
+
+    since_s: float
+    voiced_s: float
+    ended: bool
+    text: str | None  # None: not recognized yet
+    level_db: float | None  # against the caller's usual level; None before the caller's first turn
+    answers: bool  # the agent has asked a yes-or-no question: "yes" is an answer
+
+
+_BACKCHANNELS = frozenset(
+    "mm mhm mmhm hmm hm mmm uh huh uhhuh um yeah yep yes yup ok okay right sure alright ah oh aha i see got it "
+    "good great fine nice cool thanks thank you exactly".split()
+)
+_ANSWERS = frozenset("yes yeah yep yup no nope right correct sure ok okay exactly".split())
+_STOPS = frozenset("no stop wait hold excuse sorry actually but hello hey agent operator person".split())
+SIDE_TALK_DB = -14.0
+SURE_S = 0.6  # so much continuous voice is no backchannel, whatever the recognizer makes of it
+
+
+def judge(facts: OverlapFacts) -> Overlap | None:
+    """Name the sound; None while it may be either."""
+    if facts.level_db is not None and facts.level_db < SIDE_TALK_DB:
+        return Overlap.SIDE_TALK if facts.ended or facts.since_s >= SURE_S else None
+    words = re.findall(r"[a-z]+", facts.text.lower()) if facts.text is not None else []
+    if facts.answers and set(words) & _ANSWERS:
+        return Overlap.INTERRUPT
+    if words and set(words) <= _BACKCHANNELS:
+        return Overlap.BACKCHANNEL if facts.ended else None
+    if words and (facts.ended or len(words) >= 2 or set(words) & _STOPS):
+        return Overlap.INTERRUPT
+    if facts.text is not None and facts.ended and not re.search(r"\w", facts.text):
+        return Overlap.NOISE
+    if facts.text is not None and facts.ended:
+        return Overlap.INTERRUPT  # digits: "seven two one"
+    if not facts.ended and facts.voiced_s >= SURE_S:
+        return Overlap.INTERRUPT
+    return None

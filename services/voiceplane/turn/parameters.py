@@ -1,0 +1,76 @@
+"""How much silence ends a turn, by what words and sound say: one table. Read by turn.machine. Pure."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from voiceplane.turn.reading import Reading
+
+
+class Sureness(Enum):
+    """What the turn model's probability amounts to."""
+
+    SURE = "sure"
+    DONE = "done"
+    NOT_DONE = "not-done"
+
+
+Patience = dict[tuple[Reading, Sureness], float]
+
+
+def _patience() -> Patience:
+    """Return the silence that ends a turn, in seconds, by what the words and the sound say."""
+    read, sure = Reading, Sureness
+    return {
+        (read.COMPLETE, sure.SURE): 0.2,
+        (read.COMPLETE, sure.DONE): 0.22,
+        (read.COMPLETE, sure.NOT_DONE): 0.5,
+        (read.UNKNOWN, sure.SURE): 0.35,
+        (read.UNKNOWN, sure.DONE): 0.5,
+        (read.UNKNOWN, sure.NOT_DONE): 1.2,
+        (read.OPEN, sure.SURE): 1.1,
+        (read.OPEN, sure.DONE): 1.3,
+        (read.OPEN, sure.NOT_DONE): 1.7,
+        (read.EMPTY, sure.SURE): 0.5,
+        (read.EMPTY, sure.DONE): 0.6,
+        (read.EMPTY, sure.NOT_DONE): 1.2,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class TurnParameters:
+    """All times of the machine, in seconds; probabilities 0..1. `voiceplane bench turns` sweeps them."""
+
+    done_probability: float = 0.5  # smart-turn's own threshold
+    sure_probability: float = 0.85
+    patience: Patience = field(default_factory=_patience)
+    max_pause_s: float = 1.7  # a pause this long ends the turn whatever words and sound say
+    digits_max_pause_s: float = 2.2  # half a number: the rest is being read from a paper
+    unread_s: float = 0.9  # the recognizer has not answered yet: the turn waits at most this long for its reading
+    max_utterance_s: float = 60.0
+    overlap_stages_s: tuple[float, ...] = (0.2, 0.4, 0.6)  # when a sound over the agent is judged
+    overlap_wait_s: float = 0.7  # after such a sound: unclear until then, the agent goes on
+    interrupt_s: float = 0.9  # of continuous sound: the caller has the floor, whatever the recognizer says
+    ask_after_s: float = 6.0
+    asks: int = 2
+
+    def sureness(self, probability: float | None) -> Sureness:
+        """Name a probability; none is as good as not done."""
+        if probability is None or probability < self.done_probability:
+            return Sureness.NOT_DONE
+        return Sureness.SURE if probability >= self.sure_probability else Sureness.DONE
+
+    def longest_s(self, *, digits: bool) -> float:
+        """Return the pause that ends any turn."""
+        return self.digits_max_pause_s if digits else self.max_pause_s
+
+
+def required_silence(
+    reading: Reading | None, probability: float | None, parameters: TurnParameters, *, digits: bool
+) -> float:
+    """Return how long the caller must have been silent for the turn to be over, in seconds."""
+    sureness = parameters.sureness(probability)
+    if reading is None:
+        return parameters.unread_s if sureness is not Sureness.NOT_DONE else parameters.max_pause_s
+    if reading is Reading.OPEN and digits:
+        return parameters.digits_max_pause_s
+    return min(parameters.patience[reading, sureness], parameters.longest_s(digits=digits))

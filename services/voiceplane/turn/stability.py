@@ -1,0 +1,52 @@
+"""Say which words of a growing transcript will not change any more: those that two decodes in a row agree on. Pure.
+
+LocalAgreement-2 (Macháček and others 2023, arXiv 2307.14743) on normalised words; a word once stable stays so.
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stable:
+    """The last decode, how many of its words are stable, and what the flicker was so far."""
+
+    words: tuple[str, ...] = ()
+    stable: int = 0
+    changed: int = 0  # words shown that a later decode changed
+
+    @property
+    def whole(self) -> bool:
+        """Say whether every word is stable."""
+        return bool(self.words) and self.stable == len(self.words)
+
+    @property
+    def text(self) -> str:
+        """Return the words as text."""
+        return " ".join(self.words)
+
+
+def plain(word: str) -> str:
+    """Return a word without case and punctuation."""
+    return re.sub(r"[^\w']", "", word.lower())
+
+
+def plain_text(text: str) -> str:
+    """Return a text without case, punctuation and double spaces: two that are equal mean the same."""
+    return " ".join(filter(None, map(plain, text.split())))
+
+
+def extend(before: Stable, words: tuple[str, ...]) -> Stable:
+    """Take the next decode of the same utterance."""
+    agreed = 0
+    for old, new in zip(before.words, words, strict=False):
+        if plain(old) != plain(new):
+            break
+        agreed += 1
+    changed = before.changed + max(0, len(before.words) - agreed)
+    return Stable(words, max(min(before.stable, len(words)), agreed), changed)
+
+
+def next_partial_s(latency_s: float, *, shortest_s: float = 0.2, share: float = 0.4) -> float:
+    """Return the time between two partials, in seconds: decodes take at most `share` of it, so load slows partials."""
+    return max(shortest_s, latency_s / share)
