@@ -1,10 +1,13 @@
 """What the caller says, as audio: frames in, edges of speech and the utterance's audio out. Fed by call.listening."""
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
+
 from voiceplane.contract.audio import BYTES_PER_SAMPLE, SPEECH_RATE
-from voiceplane.turn.gate import GateParameters, GateState, SpeechPaused, SpeechStarted, hear
+from voiceplane.turn.gate import GateParameters, GateState, Loudness, SpeechPaused, SpeechStarted, hear
 
 WINDOW_SAMPLES = 512  # silero's window at 16 kHz: 32 ms
 WINDOW_BYTES = WINDOW_SAMPLES * BYTES_PER_SAMPLE
@@ -29,6 +32,7 @@ class Ears:
         self._detector = detector
         self._parameters = parameters or GateParameters()
         self._gate = GateState()
+        self._loudness = Loudness()
         self._audio = bytearray()  # the last MEMORY_S seconds
         self._audio_end = 0.0  # loop time of the last sample in memory
         self._pending = bytearray()  # less than one window
@@ -44,12 +48,18 @@ class Ears:
             window = bytes(self._pending[:WINDOW_BYTES])
             del self._pending[:WINDOW_BYTES]
             end = at - len(self._pending) / BYTES_PER_SAMPLE / SPEECH_RATE
-            probability = self._detector.probability(window)
+            probability = self._voice_probability(window)
             self.voiced = probability >= self._parameters.stop_probability
             self._gate, edge = hear(self._gate, probability, start=end - WINDOW_S, end=end, parameters=self._parameters)
             if edge is not None:
                 edges.append(edge)
         return edges
+
+    def _voice_probability(self, window: bytes) -> float:
+        """Return the detector's word, 0 for a window that is as quiet as the line."""
+        probability, level_db = self._detector.probability(window), _level_db(window)
+        self._loudness = self._loudness.follow(level_db, probability, self._parameters)
+        return 0.0 if self._loudness.is_quiet(level_db) else probability
 
     def begin_utterance(self, since: float) -> None:
         """Keep what was said from `since` on, with a little before it."""
@@ -74,3 +84,8 @@ class Ears:
 
 
 DetectorMaker = Callable[[], VoiceDetector]
+
+
+def _level_db(window: bytes) -> float:
+    samples = np.frombuffer(window, "<i2").astype(np.float64)
+    return 10 * math.log10(max(1.0, float(np.mean(np.square(samples)))))

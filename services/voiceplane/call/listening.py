@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 KEY_PAUSE_S = 1.5  # after this long without a key, the keys are the caller's answer
 MAX_KEYS = 32
+JUDGED_SILENCE = bytes(2 * 16 * 250)  # the turn model is asked "if silence follows": it is surer after 0.3 s of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class Listening:
 
     async def _judge(self, pause: int, audio: bytes) -> None:
         try:
-            verdict = await self._site.judge.end_probability(audio)
+            verdict = await self._site.judge.end_probability(audio + JUDGED_SILENCE)
         except SpeechError:
             return  # no verdict: the longest pause decides
         self.floor.feed(PauseJudged(self._site.clock.monotonic(), pause, verdict.probability))

@@ -167,6 +167,7 @@ class Talk:
         timings = TurnTimings(turn.spoken_until, turn.at)
         with SPANS.start_as_current_span(f"invoke_agent {self._spec_name}") as span:
             self._describe(span)
+            span.set_attributes(self._why_ended(turn))
             self._speaking.begin()
             try:
                 transcript = await self._speaking.patiently(self._listening.words(turn))
@@ -313,6 +314,13 @@ class Talk:
         wall = self._site.clock.wall_ns()
         ended = wall - int((self._now() - timings.spoken_until) * 1e9)
         return Turn(self._speaking.index, "caller", given.text, ended, ended)
+
+    def _why_ended(self, turn: EndTurn) -> dict[str, str | float]:
+        """Say in the trace what ended the turn: words and sound as the machine saw them."""
+        state = self._listening.floor.state
+        reading = state.reading.value if state.reading is not None else "unread"
+        probability = -1.0 if state.probability is None else round(state.probability, 3)
+        return {"voice.turn.reason": turn.reason, "voice.turn.reading": reading, "voice.turn.probability": probability}
 
     def _describe(self, span: Span) -> None:
         span.set_attributes(

@@ -21,9 +21,9 @@ def _patience() -> Patience:
     """Return the silence that ends a turn, in seconds, by what the words and the sound say."""
     read, sure = Reading, Sureness
     return {
-        (read.COMPLETE, sure.SURE): 0.2,
-        (read.COMPLETE, sure.DONE): 0.22,
-        (read.COMPLETE, sure.NOT_DONE): 0.5,
+        (read.COMPLETE, sure.SURE): 0.18,
+        (read.COMPLETE, sure.DONE): 0.2,
+        (read.COMPLETE, sure.NOT_DONE): 0.4,
         (read.UNKNOWN, sure.SURE): 0.35,
         (read.UNKNOWN, sure.DONE): 0.5,
         (read.UNKNOWN, sure.NOT_DONE): 1.2,

@@ -15,9 +15,10 @@ class Reading(Enum):
 
 _OPEN_ENDS = frozenset(
     "a an the and or but because so if to of for with from at in on by about into my your our his her their its this "
-    "that these is are was were am be been i you we they it's i'm i'd i've there's can could would will please um uh "
+    "that these is are was were am be been i you we they it's i'm i'd i've there's can could would will um uh "
     "er erm hmm like number between than as when while which who what where".split()
 )
+_OPEN_PAIRS = frozenset({"you please", "please can", "please could", "i please"})
 _CLOSED = frozenset({"i am", "it is", "there is", "i can", "i could", "i will", "you are", "yes please", "no please"})
 _UNITS = "zero oh one two three four five six seven eight nine".split()
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
@@ -51,7 +52,8 @@ def read(text: str, *, digits_wanted: int, understood: bool | None) -> Reading:
         digits = count_digits(text)
         if digits:
             return Reading.COMPLETE if digits >= digits_wanted else Reading.OPEN
-    if words[-1] in _OPEN_ENDS and " ".join(words[-2:]) not in _CLOSED and len(words) > 1:
+    last_two = " ".join(words[-2:])
+    if last_two in _OPEN_PAIRS or (words[-1] in _OPEN_ENDS and last_two not in _CLOSED and len(words) > 1):
         return Reading.OPEN if not text.rstrip().endswith("?") else Reading.UNKNOWN
     return Reading.COMPLETE if understood else Reading.UNKNOWN
 
