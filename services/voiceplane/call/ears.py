@@ -56,7 +56,7 @@ class Ears:
         return edges
 
     def _voice_probability(self, window: bytes) -> float:
-        """Return the detector's word, 0 for a window that is as quiet as the line."""
+        """Return the detector's word, 0 for a window in which the voice has faded."""
         probability, level_db = self._detector.probability(window), _level_db(window)
         self._loudness = self._loudness.follow(level_db, probability, self._parameters)
         return 0.0 if self._loudness.is_quiet(level_db) else probability

@@ -11,6 +11,7 @@ from pathlib import Path
 from voiceplane.contract.audio import Pcm, WordTime
 from voiceplane.speech.ports import InferenceTiming, SpeechChunk, Synthesizer
 
+SYNTHESIS = 2  # of inside_triton/voice.py: raise it when the same model speaks differently
 _FROM_CACHE = InferenceTiming(0.0, 0.0, 0.0)
 
 
@@ -57,7 +58,7 @@ class PhraseCache:
 
     def _path(self, text: str) -> Path:
         voice = self._voice
-        key = json.dumps([voice.digest, voice.sample_rate, voice.speed, text])
+        key = json.dumps([SYNTHESIS, voice.digest, voice.sample_rate, voice.speed, text])
         return self._folder / hashlib.sha256(key.encode()).hexdigest()[:32]
 
     def _recall(self, text: str) -> tuple[SpeechChunk, ...] | None:

@@ -16,7 +16,9 @@ from word_places import word_ends
 TARGET_RMS = 0.1  # -20 dBFS: the usual speech level of a phone line
 FIRST_FRAMES = 24  # 280 ms: shorter costs more in all, longer is heard later
 GROWTH = 2  # each piece is twice as long as the one before: it is ready before the last has been heard
-LEAD_S = 0.03  # of Piper's silence before the first sound; the caller would wait for more
+LEAD_S = 0.01  # of Piper's silence before the first sound; the caller would wait for more
+ONSET = 0.05  # of the usual level: a voice's first sound (-26 dB), breath and hiss are below
+ONSET_S = 0.005
 _PAUSES = " ,.;:!?"
 _CALIBRATION = "The quick brown fox jumps over the lazy dog, and then it rests."
 
@@ -82,8 +84,11 @@ class Voice:
             first, count = last, count * GROWTH
 
     def _lead(self, samples):
-        voiced = np.flatnonzero(np.abs(samples) > 0.004 * self._gain)
-        return max(0, int(voiced[0]) - int(LEAD_S * self._rate)) if len(voiced) else 0
+        """Return how many samples of silence to leave out before the first sound."""
+        size = int(ONSET_S * self._rate)
+        blocks = samples[: len(samples) // size * size].reshape(-1, size)
+        voiced = np.flatnonzero(np.sqrt(np.mean(blocks**2, axis=1)) > ONSET * TARGET_RMS)
+        return max(0, int(voiced[0]) * size - int(LEAD_S * self._rate)) if len(voiced) else 0
 
     def _ids(self, phonemes):
         """Return the ids as Piper makes them, and for each phoneme the index one past its last id."""
