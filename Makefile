@@ -6,6 +6,7 @@ export PATH
 help:
 	@echo "make demo    place a real call to the example agent and show what happened"
 	@echo "make test    install what is missing and run every test"
+	@echo "make bench   measure calls to the real stack, 30 to 40 minutes; the tables go to build/bench/tables.md"
 	@echo "make check   formatting, lint, types, layers, generated code"
 	@echo "make protos  generate services/voiceplane/rpc/v1 from protos/"
 	@echo "make demo-k8s  install the charts on a real Kubernetes control plane, call the agent, edit it during a call (KEEP=1 keeps it)"
@@ -20,6 +21,12 @@ demo: setup
 test: setup
 	@voiceplane install
 	@pytest -q
+
+# On a machine that does nothing else; what each line means is in docs/benchmarks.md.
+.PHONY: bench
+bench: setup
+	@voiceplane install
+	@voiceplane bench --json build/bench/bench.json --markdown build/bench/tables.md $(BENCH)
 
 check: setup
 	ruff format --check services operator tests

@@ -4,7 +4,18 @@ import argparse
 import sys
 from importlib.metadata import entry_points
 
-from voiceplane.cli import call_command, demo, dev, doctor, images, install, records_commands, test_command, validate
+from voiceplane.cli import (
+    bench_command,
+    call_command,
+    demo,
+    dev,
+    doctor,
+    images,
+    install,
+    records_commands,
+    test_command,
+    validate,
+)
 
 EPILOG = """first steps:
   voiceplane doctor                              what this machine lacks, and how to get it
@@ -25,7 +36,18 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = built.add_subparsers(required=True, metavar="COMMAND")
-    for module in (validate, dev, call_command, test_command, records_commands, doctor, install, images, demo):
+    for module in (
+        validate,
+        dev,
+        call_command,
+        test_command,
+        bench_command,
+        records_commands,
+        doctor,
+        install,
+        images,
+        demo,
+    ):
         module.add(commands)
     for entry in entry_points(group="voiceplane.commands"):  # of packages beside this one, such as the operator
         try:

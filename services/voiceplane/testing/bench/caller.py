@@ -1,0 +1,204 @@
+"""One measured call: the caller's acts in turn, then both tracks, the places of the acts and the call record.
+
+The script waits by the phone's own ear only; what is reported is read from the recorded tracks afterwards.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from voiceplane.contract.audio import Pcm
+from voiceplane.records.client import read_call
+from voiceplane.records.errors import NoSuchCallError, RecordsError
+from voiceplane.records.rows import CallRow
+from voiceplane.testing.bench.line import TimedTrack, keep_times, return_echo
+from voiceplane.testing.bench.place import Place
+from voiceplane.testing.bench.sound import Sound, sounds, trimmed
+from voiceplane.testing.phone import CallEnded, NoAgentAudio, Phone, PhoneCall, PhoneError, PhoneSettings
+from voiceplane.testing.phone.audio import Samples, as_samples, resample
+
+RATE = 8000  # PCMU, what most trunks carry
+QUIET_S = 0.8  # the agent's turn is over
+PATIENCE_S = 12.0  # for the agent's first sound
+LONGEST_S = 60.0  # one turn of the agent
+_POLL_S = 0.01
+_LOUD_PACKETS = 2  # one may be a click
+_SLACK_MS = 80.0  # around the script's own times, when an act is looked for on the track
+_RECORD_TRIES, _RECORD_WAIT_S = 60, 0.25
+
+
+class After(Enum):
+    """What an act waits for."""
+
+    AGENT_END = "the agent has finished"
+    AGENT_START = "the agent has begun to answer"
+    ACT = "the act before"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something the caller says; `wait_s` counts from the anchor."""
+
+    kind: str
+    words: str
+    sound: Samples  # at RATE; nothing: only listen
+    after: After = After.AGENT_END
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """An act as it was done, in milliseconds of the timeline: first and last sound on the caller's track."""
+
+    act: Act
+    start_ms: float
+    end_ms: float
+
+
+@dataclass(slots=True)
+class Held:
+    """A call that is over."""
+
+    caller: Samples = field(default_factory=lambda: np.zeros(0, dtype=np.int16))
+    agent: Samples = field(default_factory=lambda: np.zeros(0, dtype=np.int16))
+    deeds: list[Deed] = field(default_factory=list)
+    agent_sounds: tuple[Sound, ...] = ()
+    arrivals: list[tuple[int, float]] = field(default_factory=list)
+    answered_after_ms: float | None = None
+    answered_wall_ns: int = 0
+    call_id: str = ""
+    record: CallRow | None = None
+    lost: int = 0
+    received: int = 0
+    trouble: str = ""
+
+    def ms(self, wall_ns: int) -> float:
+        """Return where a time of the call record lies on the timeline."""
+        return (wall_ns - self.answered_wall_ns) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class EchoLine:
+    """A handset that returns the agent's voice."""
+
+    loss_db: float = 20.0
+    delay_s: float = 0.2
+
+
+async def hold(place: Place, acts: list[Act], *, echo: EchoLine | None = None, hear_out: bool = True) -> Held:
+    """Place a call and do the acts; a refusal or an early end is told in `trouble`, with what there is until then."""
+    held = Held()
+    try:
+        async with Phone(place.sip, PhoneSettings(codecs=("PCMU",), clock=place.clock)) as call:
+            track = keep_times(call)
+            if echo is not None:
+                return_echo(call, track, place.clock, loss_db=echo.loss_db, delay_s=echo.delay_s)
+            held.call_id = call.leg.dialog.remote_session_id
+            elapsed = place.clock.monotonic() - call.media.started_at
+            held.answered_wall_ns = place.clock.wall_ns() - int(elapsed * 1e9)
+            await _follow(call, acts, place, held=held, hear_out=hear_out)
+            _keep(call, track, held)
+    except (PhoneError, OSError, TimeoutError) as error:
+        held.trouble = f"no call: {error}"
+        return held
+    held.record = await _record(place.records, held.call_id)
+    return held
+
+
+async def _follow(call: PhoneCall, acts: list[Act], place: Place, *, held: Held, hear_out: bool) -> None:
+    caller = _Caller(call, place)
+    try:
+        for act in acts:
+            held.deeds.append(await caller.act(act))
+        if hear_out:
+            await caller.agent_ends()
+    except (CallEnded, NoAgentAudio) as error:
+        if len(held.deeds) < len(acts):
+            held.trouble = f"after {len(held.deeds)} of {len(acts)} acts: {error}"
+    await call.hang_up()
+
+
+class _Caller:
+    """Follows a script in one answered call."""
+
+    def __init__(self, call: PhoneCall, place: Place) -> None:
+        self._call, self._clock = call, place.clock
+        self._mark = 0  # loud packets of the agent when our last act ended
+
+    async def act(self, act: Act) -> Deed:
+        if act.after is After.AGENT_END:
+            await self.agent_ends()
+        elif act.after is After.AGENT_START:
+            await self._agent_begins()
+        if act.wait_s:
+            until = self._clock.monotonic() + act.wait_s
+            await self._wait(lambda: self._clock.monotonic() >= until, act.wait_s + 1.0, "a pause")
+        began = self._now_ms()
+        if len(act.sound):
+            await self._call.say(Pcm(act.sound.astype("<i2").tobytes(), RATE))
+        self._mark = self._call.media.sounds
+        return Deed(act, began, self._now_ms())
+
+    async def agent_ends(self) -> None:
+        await self._agent_begins()
+
+        def quiet() -> bool:
+            last = self._call.media.last_sound_at
+            return last is None or self._clock.monotonic() - last >= QUIET_S
+
+        await self._wait(quiet, LONGEST_S, "the agent to finish")
+
+    async def _agent_begins(self) -> None:
+        media = self._call.media
+        await self._wait(lambda: media.sounds >= self._mark + _LOUD_PACKETS, PATIENCE_S, "the agent to speak")
+
+    def _now_ms(self) -> float:
+        return (self._clock.monotonic() - self._call.media.started_at) * 1000
+
+    async def _wait(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
+        deadline = self._clock.monotonic() + limit_s
+        while not condition():
+            if self._call.ended:
+                raise CallEnded("the agent hung up")
+            if self._clock.monotonic() > deadline:
+                raise NoAgentAudio(f"waited {limit_s:.0f} s for {what}")
+            await asyncio.sleep(_POLL_S)
+
+
+def _keep(call: PhoneCall, track: TimedTrack, held: Held) -> None:
+    held.caller, held.agent = call.recording.caller.samples(), track.samples()
+    held.agent_sounds = sounds(held.agent, RATE)
+    held.deeds = [placed(deed, held.caller) for deed in held.deeds]
+    held.arrivals, held.answered_after_ms = track.arrivals, call.facts.answered_after_ms
+    held.lost, held.received = call.media.lost, call.media.received
+
+
+def placed(deed: Deed, caller: Samples) -> Deed:
+    """Put an act where its sound lies on the caller's track; a silent one stays where the clock put it."""
+    first = max(0, int((deed.start_ms - _SLACK_MS) * RATE / 1000))
+    found = sounds(caller[first : int((deed.end_ms + _SLACK_MS) * RATE / 1000)], RATE)
+    if not found:
+        return deed
+    offset = 1000.0 * first / RATE
+    return Deed(deed.act, offset + found[0].start_ms, offset + found[-1].end_ms)
+
+
+async def _record(records: str, call_id: str) -> CallRow | None:
+    """Return the call record, once the gateway has written it after the BYE; None when it does not come."""
+    for _ in range(_RECORD_TRIES):
+        try:
+            return (await read_call(records, call_id))[0]
+        except NoSuchCallError:
+            await asyncio.sleep(_RECORD_WAIT_S)
+        except RecordsError:
+            return None
+    return None
+
+
+async def voiced(place: Place, words: str, voice: str) -> Samples:
+    """Return words as a caller's sound: trimmed, at the line's rate."""
+    pcm = resample(await place.speak(words, voice), RATE)
+    return trimmed(as_samples(pcm), RATE)
