@@ -90,6 +90,7 @@ class Listening:
         self.keys: asyncio.Queue[KeysPressed] = asyncio.Queue(4)  # answers typed while the agent thinks
         self._typed = ""
         self._typed_at = 0.0
+        self.marks: dict[str, float] = {}  # when the facts about the last pause came, loop seconds
         self.first_packet: asyncio.Event = asyncio.Event()
         self.started_at = 0.0
 
@@ -135,6 +136,7 @@ class Listening:
 
     def _judge_pause(self, pause: int) -> None:
         audio = self._ears.utterance()
+        self.marks = {"paused": self._site.clock.monotonic()}
         state = self.floor.state
         since = state.overlap_ended if state.overlap_ended is not None else state.since
         self._hearing.pause(pause, silent_since=since)
@@ -145,6 +147,8 @@ class Listening:
             verdict = await self._site.judge.end_probability(audio + JUDGED_SILENCE)
         except SpeechError:
             return  # no verdict: the longest pause decides
+        if pause == self.floor.state.pause:
+            self.marks["judged"] = self._site.clock.monotonic()
         self.floor.feed(PauseJudged(self._site.clock.monotonic(), pause, verdict.probability))
 
     def _words_came(self, words: Words) -> None:
@@ -156,6 +160,7 @@ class Listening:
             if words.whole and floor is Floor.CALLER:
                 self.dialogue.maybe(words.transcript, lambda: None)
             return
+        self.marks["words"] = self._site.clock.monotonic()
         if text and floor in (Floor.PAUSED, Floor.CALLER):
             self.dialogue.maybe(words.transcript, lambda: self._read(words))
         self._read(words)
@@ -163,7 +168,9 @@ class Listening:
     def _read(self, words: Words) -> None:
         digits = self.dialogue.digits
         reading = read(words.transcript.text, digits_wanted=digits, understood=self.dialogue.understood())
-        self.floor.feed(WordsRead(self._site.clock.monotonic(), words.pause, reading))
+        now = self._site.clock.monotonic()
+        self.marks["read"] = now
+        self.floor.feed(WordsRead(now, words.pause, reading))
 
     def expect(self, digits: int) -> None:
         """Tell the machine what the agent has asked for."""

@@ -66,6 +66,7 @@ class Attempt:
     index: int
     confirmed: asyncio.Event = field(default_factory=asyncio.Event)
     events: Pumped[Event] | None = None
+    told: list[Callable[[], None]] = field(default_factory=list)  # wait for the planner's word; one a pause
 
     def understood(self) -> bool | None:
         """Say whether the planner understood the words; None while it has not said."""
@@ -95,11 +96,14 @@ class Replies:
         """Begin a reply to words that may be final; `told` is called when the planner has understood, or not."""
         attempt = self._attempt
         if attempt is not None and _same(attempt, given, state, index):
-            told()
+            if attempt.understood() is None and attempt.events is not None and not attempt.events.finished:
+                attempt.told.append(told)
+            else:
+                told()
             return
         self.cancel()
-        self._attempt = attempt = Attempt(given, state, index)
-        attempt.events = Pumped(self._make(attempt, told), self._tasks, f"speculation-{index}")
+        self._attempt = attempt = Attempt(given, state, index, told=[told])
+        attempt.events = Pumped(self._make(attempt), self._tasks, f"speculation-{index}")
 
     def take(self, given: CallerSaid, state: DialogueState, index: int) -> Attempt:
         """Return the reply to a turn's final words: the one begun before, or a new one."""
@@ -113,7 +117,7 @@ class Replies:
             attempt.events.cancel()
         attempt = Attempt(given, state, index)
         attempt.confirmed.set()
-        attempt.events = Pumped(self._make(attempt, lambda: None), self._tasks, f"reply-{index}")
+        attempt.events = Pumped(self._make(attempt), self._tasks, f"reply-{index}")
         return attempt
 
     def cancel(self) -> None:
@@ -127,7 +131,7 @@ class Replies:
         """Say whether the words of the running speculation were understood."""
         return self._attempt.understood() if self._attempt is not None else None
 
-    async def _make(self, attempt: Attempt, told: Callable[[], None]) -> AsyncGenerator[Event, None]:
+    async def _make(self, attempt: Attempt) -> AsyncGenerator[Event, None]:
         question: CallerSaid | ToolResult = attempt.given
         state, first = attempt.state, True
         for _ in range(MAX_ROUNDS):
@@ -142,7 +146,8 @@ class Replies:
                 if isinstance(event, Done):
                     state = event.state
                 yield event
-            asyncio.get_running_loop().call_soon(told)
+            while attempt.told:
+                asyncio.get_running_loop().call_soon(attempt.told.pop())
             if tool is None:
                 return
             if tool.tool not in self._speculative:

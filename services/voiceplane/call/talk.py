@@ -164,7 +164,7 @@ class Talk:
         return True
 
     async def _answer_words(self, turn: EndTurn) -> None:
-        timings = TurnTimings(turn.spoken_until, turn.at)
+        timings = TurnTimings(turn.spoken_until, turn.at, dict(self._listening.marks))
         with SPANS.start_as_current_span(f"invoke_agent {self._spec_name}") as span:
             self._describe(span)
             span.set_attributes(self._why_ended(turn))

@@ -13,5 +13,5 @@ class TurnTimings:
 
     def milliseconds(self, started_at: float) -> tuple[tuple[str, float], ...]:
         """Return each stage counted from the caller's last sound."""
-        marks = {"endpointing": self.ended_at, **self.marks, "first_audio": started_at}
+        marks = {**self.marks, "endpointing": self.ended_at, "first_audio": started_at}
         return tuple((name, round((at - self.spoken_until) * 1000, 1)) for name, at in marks.items())

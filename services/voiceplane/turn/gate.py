@@ -29,7 +29,7 @@ class GateParameters:
     start_probability: float = 0.5
     stop_probability: float = 0.35
     min_speech_s: float = 0.064  # two 32 ms windows: a click is one
-    pause_s: float = 0.096  # three windows: the words are read here; turn.machine decides whether the turn is over
+    pause_s: float = 0.064  # two windows: the words are read here; turn.machine decides whether the turn is over
 
 
 _FADED_DB = 25.0  # below the voice's level: its last echo in the room, not a sound of speech

@@ -46,7 +46,7 @@ def read(text: str, *, digits_wanted: int, understood: bool | None) -> Reading:
     words = re.findall(r"[a-z']+|\d+", text.lower())
     if not words:
         return Reading.EMPTY
-    if text.rstrip().endswith(("...", ",", "-")) and not digits_wanted:
+    if text.rstrip().endswith(("...", ",", "-")) and not digits_wanted and not understood:
         return Reading.OPEN
     if digits_wanted:
         digits = count_digits(text)

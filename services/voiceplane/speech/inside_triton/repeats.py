@@ -4,6 +4,8 @@ import re
 
 WORDS_PER_S = 4.5  # faster than people talk on the phone (about 2.5); what exceeds it was not said
 TOKENS_PER_S = 7
+SHORTEST_MS = 60  # of a word among others: the fastest speech has about 120
+LAST_MS = 45  # before the audio's end no word begins
 SLACK = 1  # word: a short "yes" has little voiced time
 
 
@@ -37,3 +39,12 @@ def without_loop(words, voiced_s):
         return len(words)
     start, unit, copies = found
     return start + min(copies, max(1, (room - start) // unit)) * unit
+
+
+def spoken_words(words, audio_ms):
+    """Return how many of the words [text, start_ms, end_ms, ...] to keep: invented ones crowd at the audio's end."""
+    for first, word in enumerate(words):
+        count, room = len(words) - first, words[-1][2] - word[1]
+        if word[1] >= audio_ms - LAST_MS or (count > 1 and room < SHORTEST_MS * count):
+            return first
+    return len(words)
