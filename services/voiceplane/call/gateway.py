@@ -13,6 +13,7 @@ from voiceplane.call.loop import run_call
 from voiceplane.call.site import Site
 from voiceplane.contract.load import Bundle
 from voiceplane.media.server import MediaServer, MediaSettings
+from voiceplane.planner.client import limits
 from voiceplane.planner.client import open_client as open_planner
 from voiceplane.planner.render import constant_phrases
 from voiceplane.records.client import open_client as open_records
@@ -107,6 +108,7 @@ async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterat
     """Connect everything, warm the phrase cache, then listen. Yields the gateway, its SIP port and its gRPC port."""
     clock = SystemClock()
     profile = load_profile(bundle.agent.spec.voice.profile)
+    planner_limits = limits(bundle.agent.spec.planner)
     async with contextlib.AsyncExitStack() as stack:
         speech = await stack.enter_async_context(TritonSpeech(settings.speech))
         media = await stack.enter_async_context(MediaServer(settings.media, clock).running())
@@ -125,7 +127,9 @@ async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterat
             judge=speech,
             voices=voices,
             vad=SileroModel(profile.vad.file(".onnx")),
-            planner=await stack.enter_async_context(open_planner(settings.planner)),
+            planner=await stack.enter_async_context(
+                open_planner(settings.planner, reply_s=planner_limits.reply_s, try_s=planner_limits.try_s)
+            ),
             tools=await stack.enter_async_context(open_tools(settings.tools)),
             records=await stack.enter_async_context(open_records(settings.records, settings.spool)),
             hub=CallHub(clock.wall_ns),
