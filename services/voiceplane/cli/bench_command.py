@@ -18,22 +18,30 @@ from voiceplane.cli.dev import reporter
 from voiceplane.cli.parts import StackOptions, plan
 from voiceplane.cli.ports import NoFreePortError
 from voiceplane.cli.stack import Part, Stack, StackFailedError
+from voiceplane.cli.state import Endpoints
 from voiceplane.cli.validate import read_bundle
 from voiceplane.cli.voices import FliteVoice, VoiceUnavailableError
 from voiceplane.contract.audio import Pcm
+from voiceplane.planner.client import open_client
 from voiceplane.runtime import shutdown
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.speech.client import TritonSpeech
+from voiceplane.speech.profiles import load_profile
+from voiceplane.speech.vad import SileroModel
 from voiceplane.testing.bench import lines as tables
+from voiceplane.testing.bench import turn_picture, turn_sweep
 from voiceplane.testing.bench.lines import Line
 from voiceplane.testing.bench.place import Effort, Place, Usage
 from voiceplane.testing.bench.suites import SUITES
+from voiceplane.testing.bench.turn_facts import Models, gather, recordings
+from voiceplane.turn.parameters import TurnParameters
 
 EPILOG = """examples:
   voiceplane bench --quick                       every suite, few cases, under 5 minutes
   voiceplane bench --json bench.json             every suite; docs/benchmarks.md says what each measures
   voiceplane bench --suite turn --suite load     only these
   voiceplane bench --runs 3                      three times as many cases
+  voiceplane bench turns --picture turns.svg     sweep the end of turn over recordings: cut-offs against delay
 
 Starts its own stack (gateway, Triton, planner, tools, records) and calls it with the test phone and flite's voices.
 Figures say something only on a machine that does nothing else.
@@ -50,6 +58,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("what", nargs="?", choices=("calls", "turns"), default="calls", help="default %(default)s")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="with turns: write the sweep as SVG")
     parser.add_argument("--suite", action="append", choices=sorted(SUITES), help="run this one; again for more")
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="times the usual number of cases")
     parser.add_argument("--quick", action="store_true", help="few cases")
@@ -90,7 +100,9 @@ async def _work(options: argparse.Namespace) -> int:
     tell = reporter(SystemClock())
     effort = Effort(quick=options.quick, runs=options.runs)
     measured: dict[str, list[Line]] = {}
-    async with _place(options.output.resolve(), tell) as place:
+    async with _place(options.output.resolve(), tell) as (place, endpoints):
+        if options.what == "turns":
+            return await _sweep(place, endpoints, effort, options=options)
         for name in SUITES:
             if not options.suite or name in options.suite:
                 tell(f"{name}: begins")
@@ -101,7 +113,7 @@ async def _work(options: argparse.Namespace) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _place(folder: Path, tell: Callable[[str], None]) -> AsyncIterator[Place]:
+async def _place(folder: Path, tell: Callable[[str], None]) -> AsyncIterator[tuple[Place, Endpoints]]:
     """Run the stack inside the block."""
     bundle = read_bundle(str(AGENT))
     stack_options = StackOptions(AGENT, folder, sip_port=None, rtp_ports="23000-23999", parcels=True)
@@ -109,7 +121,7 @@ async def _place(folder: Path, tell: Callable[[str], None]) -> AsyncIterator[Pla
     gateway = next(part for part in parts if part.name == "gateway")
     tell(f"starting {', '.join(part.name for part in parts)}")
     async with Stack(parts, folder / "logs", tell) as stack, TritonSpeech((endpoints.speech,)) as speech:
-        yield Place(
+        place = Place(
             sip=endpoints.sip,
             records=endpoints.records,
             recognizer=speech,
@@ -119,6 +131,40 @@ async def _place(folder: Path, tell: Callable[[str], None]) -> AsyncIterator[Pla
             tell=tell,
             cores=len(os.sched_getaffinity(0)),
         )
+        yield place, endpoints
+
+
+async def _sweep(place: Place, endpoints: Endpoints, effort: Effort, *, options: argparse.Namespace) -> int:
+    """Listen to the recordings once, then try every set of parameters on what was heard."""
+    bundle = read_bundle(str(AGENT))
+    spec, metadata = bundle.agent.spec, bundle.agent.metadata
+    vad = SileroModel(load_profile(spec.voice.profile).vad.file(".onnx"))
+    async with TritonSpeech((endpoints.speech,)) as speech, open_client(endpoints.planner) as planner:
+        models = Models(
+            vad=vad,
+            judge=speech,
+            recognizer=speech,
+            planner=planner,
+            hints=", ".join(spec.hints),
+            agent=f"{metadata.namespace}/{metadata.name}",
+            revision=bundle.revision,
+            clock=place.clock,
+        )
+        made = await recordings(place, effort)
+        facts = await gather(made, models, options.output / "turn-facts.json", place.tell)
+    points = turn_sweep.sweep(facts, TurnParameters())
+    now = next(point for point in points if (point.scale, point.done_probability) == (1.0, 0.5))
+    text = f"{len(facts)} recordings, {machine()}\n\n{turn_sweep.table(points, now)}"
+    print(text)
+    _write_sweep(options, text, turn_picture.draw(points, now, len(facts)))
+    return 0
+
+
+def _write_sweep(options: argparse.Namespace, text: str, picture: str) -> None:
+    for path, content in ((options.markdown, text), (options.picture, picture)):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
 
 
 def _option(part: Part, name: str) -> str:
@@ -134,13 +180,15 @@ def _page(url: str) -> Callable[[], "asyncio.Future[str]"]:
 
 
 def _speaker() -> Callable[[str, str], "asyncio.Future[Pcm]"]:
-    """Synthesize each sentence once for each voice."""
+    """Synthesize each sentence once for each voice; between slashes stand flite's phones."""
     made: dict[tuple[str, str], asyncio.Future[Pcm]] = {}
 
     def speak(words: str, voice: str) -> "asyncio.Future[Pcm]":
         key = (words, voice)
         if key not in made:
-            made[key] = asyncio.ensure_future(FliteVoice(voice).speak(words))
+            flite = FliteVoice(voice)
+            phones = words.strip("/") if words.startswith("/") else ""
+            made[key] = asyncio.ensure_future(flite.phones(phones) if phones else flite.speak(words))
         return made[key]
 
     return speak

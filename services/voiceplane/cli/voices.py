@@ -64,16 +64,24 @@ class FliteVoice:
         self.about = f"flite {voice}"
 
     async def speak(self, text: str) -> Pcm:
-        """Run flite once; the words go in by a file, so none can be an option."""
+        """Run flite once on words; they go in by a file, so none can be an option."""
+        return await self._run(words=text)
+
+    async def phones(self, phones: str) -> Pcm:
+        """Run flite once on its own phones, such as "m hh m" for a sound that no spelling gives."""
+        return await self._run(phones=phones)
+
+    async def _run(self, *, words: str = "", phones: str = "") -> Pcm:
         program = shutil.which("flite")
         if program is None:
             raise VoiceUnavailableError("no voice for --say: apt-get install flite")
         with tempfile.TemporaryDirectory(prefix="voiceplane-say-") as folder:
-            words, speech = Path(folder) / "words.txt", Path(folder) / "speech.wav"
-            words.write_text(text)
+            text, speech = Path(folder) / "words.txt", Path(folder) / "speech.wav"
+            text.write_text(words)
+            what = ("-p", f"pau {phones} pau") if phones else ("-f", str(text))
             process = await asyncio.create_subprocess_exec(
                 program,
-                *("-voice", self._voice, "-f", str(words), "-o", str(speech)),
+                *("-voice", self._voice, *what, "-o", str(speech)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,

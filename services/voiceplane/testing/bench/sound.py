@@ -36,24 +36,20 @@ def first_after(found: tuple[Sound, ...], at_ms: float) -> float | None:
     return next((sound.start_ms for sound in found if sound.start_ms >= at_ms), None)
 
 
-def sounding(found: tuple[Sound, ...], at_ms: float) -> bool:
-    """Say whether there is sound at a time."""
-    return any(sound.start_ms <= at_ms < sound.end_ms for sound in found)
-
-
 def silent_from(found: tuple[Sound, ...], at_ms: float, *, quiet_ms: float = QUIET_MS) -> float | None:
-    """Return when the sound that runs at `at_ms` falls silent for `quiet_ms`; None when nothing sounds then."""
-    end: float | None = None
+    """Return when speech that runs at `at_ms` falls silent for `quiet_ms`; None when nobody speaks then."""
+    return next((sound.end_ms for sound in joined(found, quiet_ms) if sound.start_ms <= at_ms < sound.end_ms), None)
+
+
+def joined(found: tuple[Sound, ...], quiet_ms: float = QUIET_MS) -> tuple[Sound, ...]:
+    """Join sounds whose pause is shorter than what counts as silence."""
+    made: list[Sound] = []
     for sound in found:
-        if sound.end_ms <= at_ms:
-            continue
-        if end is None:
-            if sound.start_ms > at_ms:
-                return None
-        elif sound.start_ms - end >= quiet_ms:
-            return end
-        end = sound.end_ms
-    return end
+        if made and sound.start_ms - made[-1].end_ms < quiet_ms:
+            made[-1] = Sound(made[-1].start_ms, sound.end_ms)
+        else:
+            made.append(sound)
+    return tuple(made)
 
 
 def silence_within(found: tuple[Sound, ...], start_ms: float, end_ms: float) -> float:

@@ -1,0 +1,51 @@
+"""Compare what the ledger says was heard with what a recognizer hears on the wire. Pure: words in, counts out."""
+
+from collections.abc import Sequence
+
+
+def words_off(ledger: Sequence[str], wire: Sequence[str]) -> int:
+    """Return by how many words two texts end at different places: the longer tail after the last words that agree.
+
+    Words inside that differ are the recognizer's and do not count. A last word of which only the beginning was heard
+    ("insur") agrees with the whole.
+    """
+    last = _last_agreement(ledger, wire)
+    return max(len(ledger) - last[0], len(wire) - last[1])
+
+
+def errors(wanted: Sequence[str], heard: Sequence[str]) -> int:
+    """Return the words that were changed, lost or invented (Levenshtein)."""
+    return _distances(wanted, heard)[-1][-1]
+
+
+def _alike(one: str, other: str) -> bool:
+    return one == other or (min(len(one), len(other)) >= 3 and (one.startswith(other) or other.startswith(one)))
+
+
+def _distances(wanted: Sequence[str], heard: Sequence[str]) -> list[list[int]]:
+    rows = [list(range(len(heard) + 1))]
+    for at, word in enumerate(wanted, start=1):
+        row = [at]
+        for other, seen in enumerate(heard, start=1):
+            change = rows[-1][other - 1] + (not _alike(word, seen))
+            row.append(min(change, rows[-1][other] + 1, row[-1] + 1))
+        rows.append(row)
+    return rows
+
+
+def _last_agreement(wanted: Sequence[str], heard: Sequence[str]) -> tuple[int, int]:
+    """Return how many words of each stand up to their last agreement in a best alignment."""
+    rows = _distances(wanted, heard)
+    at, other = len(wanted), len(heard)
+    while at and other:
+        here = rows[at][other]
+        if _alike(wanted[at - 1], heard[other - 1]) and here == rows[at - 1][other - 1]:
+            return at, other
+        # A word that was only misheard stands where it should: prefer it to a lost and an invented one.
+        if here == rows[at - 1][other - 1] + 1:
+            at, other = at - 1, other - 1
+        elif here == rows[at - 1][other] + 1:
+            at -= 1
+        else:
+            other -= 1
+    return 0, 0

@@ -1,0 +1,231 @@
+"""What the detector, the turn model, the recognizer and the planner say of recorded utterances: asked once, kept.
+
+`voiceplane bench turns` sweeps the turn machine's parameters over these facts (turn_sweep). The recordings go through
+the line's codec, the gateway's own ears and a running stack's models, pause by pause, as in a call.
+"""
+
+import datetime
+import hashlib
+import json
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from voiceplane.call.ears import Ears
+from voiceplane.call.listening import JUDGED_SILENCE
+from voiceplane.contract.audio import FRAME_MS, SPEECH_RATE, Pcm
+from voiceplane.contract.dialogue import CallerSaid, DialogueState, Done, ReplyRequest
+from voiceplane.contract.ids import new_call_id
+from voiceplane.planner.client import PlannerClient
+from voiceplane.runtime.clock import Clock
+from voiceplane.speech.ports import Recognizer, TurnJudge
+from voiceplane.speech.vad import SileroModel
+from voiceplane.testing.bench.caller import RATE, voiced
+from voiceplane.testing.bench.cutoffs import GROUPS, SENTENCES, dictated, hesitant, spoken
+from voiceplane.testing.bench.place import VOICES, Effort, Place
+from voiceplane.testing.bench.sound import pause
+from voiceplane.testing.bench.turns import DIALOGUES
+from voiceplane.testing.phone.audio import Samples, resample
+from voiceplane.testing.phone.codecs import CODECS
+from voiceplane.turn.gate import GateParameters, SpeechPaused, SpeechStarted
+from voiceplane.turn.reading import Reading, read
+
+T = TypeVar("T")
+DIGITS = 6  # the number that the agent asks for
+AFTER_S = 3.0  # of silence behind each recording: longer than the longest pause that the machine waits
+BEFORE_S = 0.5
+QUICK = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """An utterance with a known last sound."""
+
+    kind: str
+    words: str
+    sound: Samples
+    digits: int  # asked for
+
+
+@dataclass(frozen=True, slots=True)
+class PauseFacts:
+    """What is learned of one pause, and how long after it was noticed."""
+
+    noticed_s: float
+    since_s: float
+    probability: float
+    judged_after_s: float
+    reading: str
+    read_after_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One recording as the gateway heard it, in seconds from its beginning."""
+
+    kind: str
+    words: str
+    digits: int
+    end_s: float  # the last sound
+    total_s: float
+    starts_s: tuple[tuple[float, float], ...]  # noticed at, since
+    pauses: tuple[PauseFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Who is asked."""
+
+    vad: SileroModel
+    judge: TurnJudge
+    recognizer: Recognizer
+    planner: PlannerClient
+    hints: str
+    agent: str
+    revision: str
+    clock: Clock
+
+
+async def recordings(place: Place, effort: Effort) -> list[Recording]:
+    """Make them: dictated numbers, hesitant sentences, and what is said without a pause."""
+    dice = random.Random(5)
+    made: list[Recording] = []
+    for round_ in range(effort.pick(2, 1)):
+        for voice in VOICES:
+            for groups in GROUPS:
+                digits = dictated("".join(dice.choice("0123456789") for _ in range(DIGITS)), groups, dice)
+                made.append(Recording("digits", digits.text, await spoken(place, digits, voice), DIGITS))
+            for pieces in SENTENCES:
+                sentence = hesitant(pieces, dice)
+                made.append(Recording("hesitation", sentence.text, await spoken(place, sentence, voice), 0))
+            if round_ == 0:
+                made += [
+                    await _plain(place, kind, words, voice=voice)
+                    for kind, words in (turn for dialogue in DIALOGUES for turn in dialogue)
+                ]
+    dice.shuffle(made)
+    return made[:QUICK] if effort.quick else made
+
+
+async def _plain(place: Place, kind: str, words: str, *, voice: str) -> Recording:
+    return Recording("fluent", words, await voiced(place, words, voice), DIGITS if kind == "digits" else 0)
+
+
+async def gather(made: list[Recording], models: Models, kept: Path, tell: Callable[[str], None]) -> tuple[Facts, ...]:
+    """Return the facts of all recordings; those of a run before are read from the file if nothing has changed."""
+    key = _key(made, models.hints)
+    if (found := _kept(kept, key)) is not None:
+        tell(f"facts of {len(found)} recordings from {kept}")
+        return found
+    facts = []
+    for number, recording in enumerate(made, start=1):
+        facts.append(await _listen(recording, models))
+        if number % 20 == 0 or number == len(made):
+            tell(f"heard {number} of {len(made)} recordings")
+    _keep(kept, key, facts)
+    return tuple(facts)
+
+
+def _key(made: list[Recording], hints: str) -> str:
+    """Name recordings and ears: other ones have other facts."""
+    digest = hashlib.sha256(f"{hints} {GateParameters()} {len(JUDGED_SILENCE)}".encode())
+    for recording in made:
+        digest.update(recording.sound.tobytes())
+    return digest.hexdigest()
+
+
+def _keep(kept: Path, key: str, facts: list[Facts]) -> None:
+    kept.write_text(json.dumps({"key": key, "facts": [asdict(each) for each in facts]}))
+
+
+def _kept(kept: Path, key: str) -> tuple[Facts, ...] | None:
+    try:
+        content = json.loads(kept.read_text())
+    except (OSError, ValueError):
+        return None
+    if content.get("key") != key:
+        return None
+    return tuple(
+        Facts(
+            **{
+                **each,
+                "starts_s": tuple((at, since) for at, since in each["starts_s"]),
+                "pauses": tuple(PauseFacts(**one) for one in each["pauses"]),
+            }
+        )
+        for each in content["facts"]
+    )
+
+
+async def _listen(recording: Recording, models: Models) -> Facts:
+    """Let the ears hear a recording frame by frame, and ask the models at each pause."""
+    sound = np.concatenate([pause(BEFORE_S, RATE), recording.sound, pause(AFTER_S, RATE)])
+    heard = over_the_line(sound)
+    ears, begun = Ears(models.vad.detector()), False
+    starts: list[tuple[float, float]] = []
+    pauses: list[PauseFacts] = []
+    step = SPEECH_RATE * FRAME_MS // 1000 * 2
+    for at in range(0, len(heard) - step + 1, step):
+        now = (at + step) / 2 / SPEECH_RATE
+        for edge in ears.hear(heard[at : at + step], at=now):
+            match edge:
+                case SpeechStarted(since):
+                    if not begun:
+                        ears.begin_utterance(since)
+                        begun = True
+                    starts.append((now, since))
+                case SpeechPaused():
+                    pauses.append(await _ask(edge, ears.utterance(), recording, models=models, now=now))
+    end_s = BEFORE_S + len(recording.sound) / RATE
+    return Facts(
+        recording.kind, recording.words, recording.digits, end_s, len(sound) / RATE, tuple(starts), tuple(pauses)
+    )
+
+
+def over_the_line(sound: Samples) -> bytes:
+    """Return what the gateway makes of a caller's sound: through G.711, then 16 kHz."""
+    coder = CODECS["PCMU"].open()
+    decoded = coder.decode(coder.encode(sound.astype("<i2").tobytes()))
+    return resample(Pcm(decoded, RATE), SPEECH_RATE).data
+
+
+async def _ask(edge: SpeechPaused, audio: bytes, recording: Recording, *, models: Models, now: float) -> PauseFacts:
+    clock = models.clock
+    began = clock.monotonic()
+    verdict, judged_s = await _timed(models.judge.end_probability(audio + JUDGED_SILENCE), clock)
+    transcript, read_s = await _timed(models.recognizer.recognize(audio, hints=models.hints), clock)
+    understood = await _understood(transcript.text, models) if not recording.digits else None
+    after_s = clock.monotonic() - began - judged_s
+    reading = read(transcript.text, digits_wanted=recording.digits, understood=understood)
+    return PauseFacts(
+        now, edge.since, verdict.probability, judged_s, reading.value, max(read_s, after_s), transcript.text
+    )
+
+
+async def _timed(work: Awaitable[T], clock: Clock) -> tuple[T, float]:
+    began = clock.monotonic()
+    return await work, clock.monotonic() - began
+
+
+async def _understood(text: str, models: Models) -> bool | None:
+    """Ask the planner whether it knows what these words want, as a speculation would."""
+    if not text:
+        return None
+    today = datetime.date(2026, 1, 5).isoformat()
+    request = ReplyRequest(
+        new_call_id(), models.agent, models.revision, 1, new_call_id(), DialogueState(), CallerSaid(text), today
+    )
+    async for event in models.planner.reply(request):
+        if isinstance(event, Done):
+            return bool(event.intent) or event.confidence > 0.0
+    return None
+
+
+def reading_of(facts: PauseFacts) -> Reading:
+    """Return the words' sign."""
+    return Reading(facts.reading)

@@ -1,0 +1,71 @@
+"""The sweep of the end of turn, on facts that are known."""
+
+import pytest
+
+from voiceplane.testing.bench.turn_facts import Facts, PauseFacts
+from voiceplane.testing.bench.turn_picture import draw
+from voiceplane.testing.bench.turn_sweep import judge, recommended, scaled, sweep, table
+from voiceplane.turn.parameters import TurnParameters, required_silence
+from voiceplane.turn.reading import Reading
+
+USED = TurnParameters()
+
+
+def pause(since: float, *, reading: str, probability: float) -> PauseFacts:
+    return PauseFacts(since + 0.1, since, probability, 0.03, reading, 0.1, "")
+
+
+def spoken(second_starts: float, *, first_reading: str = "unknown", probability: float = 0.2) -> Facts:
+    """Speech at 0.5-1.5 s and from `second_starts` for a second, then silence."""
+    end = second_starts + 1.0
+    pauses = (
+        pause(1.5, reading=first_reading, probability=probability),
+        pause(end, reading="complete", probability=0.9),
+    )
+    starts = ((0.57, 0.5), (second_starts + 0.07, second_starts))
+    return Facts("hesitation", "", 0, end, end + 3.0, starts, pauses)
+
+
+def test_a_turn_ends_after_the_silence_that_the_table_asks_for() -> None:
+    facts = Facts("fluent", "", 0, 1.5, 4.5, ((0.57, 0.5),), (pause(1.5, reading="complete", probability=0.9),))
+    end = judge(facts, USED)
+    wanted = required_silence(Reading.COMPLETE, 0.9, USED, digits=False)
+    assert not end.cut_off
+    assert end.delay_s == pytest.approx(max(wanted, 0.2), abs=0.03)  # the words come 0.2 s after the last sound
+
+
+def test_a_pause_longer_than_patience_is_a_false_cut_off_and_a_shorter_one_is_not() -> None:
+    patience = required_silence(Reading.UNKNOWN, 0.2, USED, digits=False)
+    assert judge(spoken(1.5 + patience + 0.3), USED).cut_off
+    end = judge(spoken(1.5 + patience - 0.3), USED)
+    assert not end.cut_off and end.taken_back == 0
+
+
+def test_an_end_is_taken_back_when_the_caller_goes_on_before_the_reply_is_heard() -> None:
+    patience = required_silence(Reading.COMPLETE, 0.9, USED, digits=False)
+    facts = spoken(1.5 + max(patience, 0.2) - 0.05, first_reading="complete", probability=0.9)
+    end = judge(facts, USED)  # the speech is noticed 20 ms after the turn's end
+    assert not end.cut_off and end.taken_back == 1
+
+
+def test_more_patience_never_cuts_off_more_and_waits_longer() -> None:
+    facts = [spoken(1.5 + gap) for gap in (0.3, 0.6, 0.9, 1.3, 1.6)]
+    points = [point for point in sweep(facts, USED) if point.done_probability == 0.5]
+    shares = [point.share() for point in points]
+    assert shares == sorted(shares, reverse=True) and shares[0] > shares[-1]
+
+
+def test_the_recommended_point_is_the_fastest_with_few_enough_cut_offs() -> None:
+    points = sweep([spoken(1.5 + gap) for gap in (0.3, 0.9, 1.3)], USED)
+    best = recommended(points)
+    assert best is not None and best.share() < 5
+    assert all(other.delay_ms() >= best.delay_ms() for other in points if other.share() < 5)
+    now = next(point for point in points if point.scale == 1.0 and point.done_probability == 0.5)
+    assert "**recommended**" in table(points, now) and "in use" in table(points, now)
+    assert draw(points, now, 3).startswith("<svg") and "recommended" in draw(points, now, 3)
+
+
+def test_scaling_stretches_the_whole_table() -> None:
+    twice = scaled(USED, 2.0, 0.3)
+    assert twice.done_probability == 0.3
+    assert all(twice.patience[key] == pytest.approx(2 * seconds) for key, seconds in USED.patience.items())
