@@ -89,7 +89,12 @@ class Hearing:
         task = self._pauses.get(pause)
         if task is None:
             return await self._recognize(patient=True)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except SpeechError:
+            if task is not self._partial:
+                raise
+            return await self._recognize(patient=True)  # a partial that stood for the pause was dropped under load
 
     def close(self) -> None:
         """Stop all that still recognizes."""
@@ -131,7 +136,7 @@ class Hearing:
         began = self._site.clock.monotonic()
 
         async def once() -> Transcript:
-            return await self._site.recognizer.recognize(audio, hints=self._site.hints)
+            return await self._site.recognizer.recognize(audio, hints=self._site.hints, partial=not patient)
 
         if patient:
             transcript = await retried(once, on=(SpeechUnavailableError, SpeechTimedOutError), give_up_s=GIVE_UP_S)

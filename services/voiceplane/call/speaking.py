@@ -11,6 +11,7 @@ from voiceplane.call.recorder import Recorder, Turn
 from voiceplane.call.site import Site
 from voiceplane.call.timings import TurnTimings
 from voiceplane.contract.dialogue import Say
+from voiceplane.planner.phrases import phrases
 from voiceplane.runtime.metrics import TURN_LATENCY
 from voiceplane.turn.events import AgentFinished
 
@@ -47,7 +48,8 @@ class Speaking:
             floor.shield(NEVER)
         elif barge_in.mode == "after" and not self._listening.first_packet.is_set():
             floor.shield(self._now() + barge_in.after)
-        await self._mouth.phrase(say.text, constant=say.constant)
+        for phrase in phrases(say.text):  # as they were cut for the phrase cache
+            await self._mouth.phrase(phrase, constant=say.constant)
         if shielded:
             floor.shield(self._now() + self._mouth.remaining_s())
 
@@ -75,7 +77,8 @@ class Speaking:
         """Say a cached sentence; it belongs to the turn that is being made."""
         self.begun = True
         self._site.hub.tell(self._recorder.facts.call_id, "bridge", {})
-        await self._mouth.interject(sentence)
+        for phrase in phrases(sentence):
+            await self._mouth.interject(phrase)
 
     async def finish(self, timings: TurnTimings | None = None) -> Spoken:
         """Wait until the agent's turn was heard, and keep what was."""

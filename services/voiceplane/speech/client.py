@@ -78,14 +78,16 @@ class TritonSpeech:
         servers = await self.look()
         return {model: any(server.model(model).ready for server in servers) for model in MODELS}
 
-    async def recognize(self, audio: bytes, *, hints: str = "") -> Transcript:
-        """Recognize 16 kHz s16le audio."""
+    async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
+        """Recognize 16 kHz s16le audio; partials wait behind turns that may be over."""
         inputs = [_samples(audio)]
         if hints:
             inputs.append(_text("HINTS", hints))
         with _SPANS.start_as_current_span("speech_to_text", kind=SpanKind.CLIENT) as span:
             span.set_attribute("voice.audio.ms", len(audio) / 32)
-            result, timing = await self._infer("asr", inputs, self._deadlines.recognize_s, span)
+            result, timing = await self._infer(
+                "asr", inputs, self._deadlines.recognize_s, span, priority=2 if partial else 1
+            )
             answer = json.loads(result.as_numpy("RESULT").reshape(-1)[0])
             words = tuple(RecognizedWord(*word) for word in answer["words"])
             span.set_attribute("pii.transcript", answer["text"])
@@ -167,14 +169,18 @@ class TritonSpeech:
         finally:
             responses.cancel()
 
-    async def _infer(self, model: str, inputs: list[Any], deadline_s: float, span: Span) -> tuple[Any, InferenceTiming]:
+    async def _infer(
+        self, model: str, inputs: list[Any], deadline_s: float, span: Span, *, priority: int = 0
+    ) -> tuple[Any, InferenceTiming]:
         headers = _headers(span)
         failure: SpeechError = SpeechUnavailableError("no speech endpoint")
         for client in self._clients.values():
             began = time.monotonic()
             try:
                 async with asyncio.timeout(deadline_s):
-                    result = await client.infer(model, inputs, headers=headers, client_timeout=deadline_s)
+                    result = await client.infer(
+                        model, inputs, headers=headers, client_timeout=deadline_s, priority=priority
+                    )
             except (InferenceServerException, grpc.aio.AioRpcError, TimeoutError) as error:
                 failure = _translated(error, model)
                 if isinstance(failure, SpeechRefusedError):

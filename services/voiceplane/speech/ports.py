@@ -61,8 +61,8 @@ class SpeechChunk:
 class Recognizer(Protocol):
     """Words from audio."""
 
-    async def recognize(self, audio: bytes, *, hints: str = "") -> Transcript:
-        """Recognize 16 kHz s16le audio; SpeechError when it cannot be done in time."""
+    async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
+        """Recognize 16 kHz s16le audio; SpeechError when it cannot be done in time. A partial gives way to the rest."""
         ...
 
 

@@ -47,6 +47,10 @@ class TritonPythonModel:
         try:
             if name not in self._voices:
                 raise ValueError(f"no voice {name!r} here; voices are {', '.join(sorted(self._voices))}")
+            if not 8000 <= rate <= 48_000:
+                raise ValueError(f"a sample rate of {rate} Hz is not spoken; 8000 to 48000 are")
+            if sender.is_cancelled():
+                return
             started = time.time_ns()
             for samples, words in self._voices[name].speak(text, rate, speed):
                 if sender.is_cancelled():
