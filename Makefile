@@ -27,6 +27,7 @@ test: setup
 bench: setup
 	@voiceplane install
 	@voiceplane bench --json build/bench/bench.json --markdown build/bench/tables.md $(BENCH)
+	@voiceplane bench turns --markdown build/bench/turns.md --picture build/bench/turns.svg $(BENCH)
 
 check: setup
 	ruff format --check services operator tests

@@ -100,7 +100,7 @@ async def _work(options: argparse.Namespace) -> int:
     tell = reporter(SystemClock())
     effort = Effort(quick=options.quick, runs=options.runs)
     measured: dict[str, list[Line]] = {}
-    async with _place(options.output.resolve(), tell) as (place, endpoints):
+    async with open_place(options.output.resolve(), tell) as (place, endpoints):
         if options.what == "turns":
             return await _sweep(place, endpoints, effort, options=options)
         for name in SUITES:
@@ -113,8 +113,8 @@ async def _work(options: argparse.Namespace) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _place(folder: Path, tell: Callable[[str], None]) -> AsyncIterator[tuple[Place, Endpoints]]:
-    """Run the stack inside the block."""
+async def open_place(folder: Path, tell: Callable[[str], None]) -> AsyncIterator[tuple[Place, Endpoints]]:
+    """Run the stack of desk.yaml inside the block."""
     bundle = read_bundle(str(AGENT))
     stack_options = StackOptions(AGENT, folder, sip_port=None, rtp_ports="23000-23999", parcels=True)
     parts, endpoints = plan(bundle, stack_options)

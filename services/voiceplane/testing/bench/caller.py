@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 import numpy as np
 
@@ -14,11 +15,13 @@ from voiceplane.contract.audio import Pcm
 from voiceplane.records.client import read_call
 from voiceplane.records.errors import NoSuchCallError, RecordsError
 from voiceplane.records.rows import CallRow
+from voiceplane.runtime.clock import Clock
 from voiceplane.testing.bench.line import TimedTrack, keep_times, return_echo
 from voiceplane.testing.bench.place import Place
 from voiceplane.testing.bench.sound import Sound, sounds, trimmed
-from voiceplane.testing.phone import CallEnded, NoAgentAudio, Phone, PhoneCall, PhoneError, PhoneSettings
+from voiceplane.testing.phone import CallEnded, NoAgentAudio, Phone, PhoneError, PhoneSettings
 from voiceplane.testing.phone.audio import Samples, as_samples, resample
+from voiceplane.testing.phone.rtp import MediaStream
 
 RATE = 8000  # PCMU, what most trunks carry
 QUIET_S = 0.8  # the agent's turn is over
@@ -93,14 +96,16 @@ async def hold(place: Place, acts: list[Act], *, echo: EchoLine | None = None, h
     held = Held()
     try:
         async with Phone(place.sip, PhoneSettings(codecs=("PCMU",), clock=place.clock)) as call:
-            track = keep_times(call)
+            track = keep_times(call.media)
             if echo is not None:
                 return_echo(call, track, place.clock, loss_db=echo.loss_db, delay_s=echo.delay_s)
             held.call_id = call.leg.dialog.remote_session_id
             elapsed = place.clock.monotonic() - call.media.started_at
             held.answered_wall_ns = place.clock.wall_ns() - int(elapsed * 1e9)
-            await _follow(call, acts, place, held=held, hear_out=hear_out)
-            _keep(call, track, held)
+            await follow(call, acts, place.clock, held=held, hear_out=hear_out)
+            await call.hang_up()
+            keep(call.media, track, held)
+            held.answered_after_ms = call.facts.answered_after_ms
     except (PhoneError, OSError, TimeoutError) as error:
         held.trouble = f"no call: {error}"
         return held
@@ -108,8 +113,27 @@ async def hold(place: Place, acts: list[Act], *, echo: EchoLine | None = None, h
     return held
 
 
-async def _follow(call: PhoneCall, acts: list[Act], place: Place, *, held: Held, hear_out: bool) -> None:
-    caller = _Caller(call, place)
+class OnTheLine(Protocol):
+    """What a script needs of an answered call."""
+
+    @property
+    def media(self) -> MediaStream:
+        """Return the sound of both sides."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Say whether the other side has hung up."""
+        ...
+
+    async def say(self, pcm: Pcm) -> None:
+        """Speak and return when the last packet has left."""
+        ...
+
+
+async def follow(call: OnTheLine, acts: list[Act], clock: Clock, *, held: Held, hear_out: bool = True) -> None:
+    """Do the acts; `held` gets the deeds as they are done."""
+    caller = _Caller(call, clock)
     try:
         for act in acts:
             held.deeds.append(await caller.act(act))
@@ -118,14 +142,13 @@ async def _follow(call: PhoneCall, acts: list[Act], place: Place, *, held: Held,
     except (CallEnded, NoAgentAudio) as error:
         if len(held.deeds) < len(acts):
             held.trouble = f"after {len(held.deeds)} of {len(acts)} acts: {error}"
-    await call.hang_up()
 
 
 class _Caller:
     """Follows a script in one answered call."""
 
-    def __init__(self, call: PhoneCall, place: Place) -> None:
-        self._call, self._clock = call, place.clock
+    def __init__(self, call: OnTheLine, clock: Clock) -> None:
+        self._call, self._clock = call, clock
         self._mark = 0  # loud packets of the agent when our last act ended
 
     async def act(self, act: Act) -> Deed:
@@ -168,12 +191,12 @@ class _Caller:
             await asyncio.sleep(_POLL_S)
 
 
-def _keep(call: PhoneCall, track: TimedTrack, held: Held) -> None:
-    held.caller, held.agent = call.recording.caller.samples(), track.samples()
+def keep(media: MediaStream, track: TimedTrack, held: Held) -> None:
+    """Keep both tracks and where the deeds lie on them."""
+    held.caller, held.agent = media.recording.caller.samples(), track.samples()
     held.agent_sounds = sounds(held.agent, RATE)
     held.deeds = [placed(deed, held.caller) for deed in held.deeds]
-    held.arrivals, held.answered_after_ms = track.arrivals, call.facts.answered_after_ms
-    held.lost, held.received = call.media.lost, call.media.received
+    held.arrivals, held.lost, held.received = track.arrivals, media.lost, media.received
 
 
 def placed(deed: Deed, caller: Samples) -> Deed:

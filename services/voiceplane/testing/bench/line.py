@@ -10,7 +10,7 @@ from voiceplane.runtime.clock import Clock
 from voiceplane.testing.phone import PhoneCall
 from voiceplane.testing.phone.audio import Samples
 from voiceplane.testing.phone.recording import Track
-from voiceplane.testing.phone.rtp import Microphone
+from voiceplane.testing.phone.rtp import MediaStream, Microphone
 
 LATE_MS = 20.0  # a packet time: later than this and a phone without a deep buffer plays a hole
 
@@ -90,11 +90,11 @@ class EchoingMicrophone(Microphone):
         return both
 
 
-def keep_times(call: PhoneCall) -> TimedTrack:
+def keep_times(media: MediaStream) -> TimedTrack:
     """Let the call keep arrival times from now on; done at the answer, before the agent's first packet."""
-    old = call.media.recording.agent
+    old = media.recording.agent
     track = TimedTrack(old.sample_rate, old.clock_rate)
-    call.media.recording.agent = track
+    media.recording.agent = track
     return track
 
 
