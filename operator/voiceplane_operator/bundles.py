@@ -58,7 +58,9 @@ def revision(agent: VoiceAgent, policy: VoicePolicy | None) -> Revision:
             reason="TooLarge",
         )
     bundle = Bundle(agent, policy.spec if policy is not None else VoicePolicySpec())
-    return Revision(bundle.revision, bundle.policy_digest, text)
+    model = agent.spec.planner.model
+    credential = model.credential_ref if model is not None else None
+    return Revision(bundle.revision, bundle.policy_digest, text, credential.name if credential is not None else "")
 
 
 def bundle_text(agent: VoiceAgent, policy: VoicePolicy | None) -> str:
@@ -87,9 +89,11 @@ def _identified(raw: dict[str, Any], kind: str) -> dict[str, Any]:
     return _document(kind, meta["name"], meta.get("namespace", "default"), raw.get("spec", {}))
 
 
-def revision_of_text(name: str, text: str) -> Revision:
-    """Return an older revision as it was rendered; only its text is used again."""
-    return Revision(name, "", text)
+def revision_of_text(name: str, text: str, policy_digest: str) -> Revision:
+    """Return an older revision as it was rendered; only its text and credential are used again."""
+    agent: dict[str, Any] = json.loads(text.partition("\n---\n")[0])
+    model = agent["spec"].get("planner", {}).get("model") or {}
+    return Revision(name, policy_digest, text, (model.get("credentialRef") or {}).get("name", ""))
 
 
 def policy_name(raw: dict[str, Any]) -> str:

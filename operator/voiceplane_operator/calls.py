@@ -17,16 +17,18 @@ ACTIVE = re.compile(r"^voiceplane_calls_active(?:\{[^}]*\})? ([0-9.e+]+)$", re.M
 
 
 async def count(
-    fleet: Fleet, counts: dict[tuple[str, str], int], changed: Callable[[str], None], *, every_s: float
+    fleet: Fleet, counts: dict[tuple[str, str], int], changed: Callable[[str, str], None], *, every_s: float
 ) -> None:
-    """Count again and again until cancelled; `changed` takes the agent whose number is another."""
+    """Count again and again until cancelled; `changed` takes region and agent of a new number."""
     while True:
         await asyncio.sleep(every_s)
         up = [one for one in fleet.regions.values() if one.contact is Contact.UP]
         await asyncio.gather(*(_count_region(region, counts, changed) for region in up))
 
 
-async def _count_region(region: Region, counts: dict[tuple[str, str], int], changed: Callable[[str], None]) -> None:
+async def _count_region(
+    region: Region, counts: dict[tuple[str, str], int], changed: Callable[[str, str], None]
+) -> None:
     if region.watch is None:
         return
     turns = asyncio.Semaphore(AT_ONCE)
@@ -37,10 +39,12 @@ async def _count_region(region: Region, counts: dict[tuple[str, str], int], chan
         owner = region.watch.owners.get(prefix) if region.watch is not None else None
         if total is not None and owner is not None and counts.get((region.name, prefix)) != total:
             counts[region.name, prefix] = total
-            changed(owner)
+            changed(region.name, owner)
 
     views = [(prefix, view) for prefix, view in region.watch.views.items() if prefix != names.REGION_MARK]
     await asyncio.gather(*(one_agent(prefix, view) for prefix, view in views))
+    for gone in [one for one in counts if one[0] == region.name and one[1] not in region.watch.views]:
+        del counts[gone]
 
 
 async def _count_agent(region: Region, view: AgentView) -> int | None:

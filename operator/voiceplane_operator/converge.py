@@ -1,13 +1,13 @@
 """Carry out a plan in one region: read the view, plan, apply, delete, and say how it went as a value."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from voiceplane_operator import errors, plan
 from voiceplane_operator.bundles import revision_of_text
 from voiceplane_operator.facts import AgentView
 from voiceplane_operator.manifests import Manifest
-from voiceplane_operator.manifests.bundle import FILE
+from voiceplane_operator.manifests.bundle import FILE, POLICY_DIGEST
 from voiceplane_operator.names import bundle_name, gateway_name
 from voiceplane_operator.regions import Contact, Region
 from voiceplane_operator.status import FALSE, TRUE, UNKNOWN, Outcome
@@ -37,7 +37,8 @@ class Texts:
                     raw = await region.cluster.get("ConfigMap", bundle_name(target.prefix, name), target.namespace)
                 except errors.NotThereError:
                     continue
-                self.known[key] = revision_of_text(name, raw["data"][FILE])
+                digest = (raw["metadata"].get("annotations") or {}).get(POLICY_DIGEST, "")
+                self.known[key] = revision_of_text(name, raw["data"][FILE], digest)
             found.append(self.known[key])
         if not names:
             for key in [key for key in self.known if key[0] == target.prefix]:
@@ -45,13 +46,16 @@ class Texts:
         return tuple(found)
 
 
-async def converge(region: Region, target: Target, texts: Texts) -> Outcome:
-    """Bring one agent in one region a step nearer; never raises for what the region does."""
+async def converge(region: Region, target: Target, texts: Texts, *, held: bool = False) -> Outcome:
+    """Bring one agent in one region a step nearer; never raises for what the region does.
+
+    `held`: the region keeps the revision that it serves until its step of the rollout begins.
+    """
     if region.contact is not Contact.UP or region.cluster is None or region.watch is None:
         return _unreachable(region)
     try:
         async with asyncio.timeout(DEADLINE_S):
-            return await _converge(region, target, texts)
+            return await (_hold if held else _converge)(region, target, texts)
     except TimeoutError:
         return Outcome(region.name, UNKNOWN, "Slow", f"no pass was finished in {DEADLINE_S:g} s; it is tried again")
     except errors.ClusterError as error:
@@ -66,16 +70,25 @@ async def remove(region: Region, prefix: str) -> plan.Plan:
     return planned
 
 
+async def _hold(region: Region, target: Target, texts: Texts) -> Outcome:
+    """Keep the revision that takes calls here as it is, repaired and sized; the newest waits."""
+    assert region.watch is not None
+    serving = plan.serving(region.watch.view(target.prefix), target.revision.name)
+    kept = await texts.older(region, target, (serving,) if serving else ())
+    if not kept or serving == target.revision.name:  # nothing to lose here
+        return await _converge(region, target, texts)
+    known = target.credential if kept[0].credential == target.revision.credential else ""
+    outcome = await _converge(region, replace(target, revision=kept[0], credential=known), texts)
+    told = f"keeps revision {serving}; {target.revision.name} comes when the regions before it serve it (rollout.steps)"
+    return replace(outcome, ready=FALSE, reason="StepWaits", message=told, verified=False)
+
+
 async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
     assert region.watch is not None
     view = region.watch.view(target.prefix)
     current = target.revision.name
     older = await texts.older(region, target, plan.live_revisions(view, current))
-    target = Target(
-        hub=target.hub, owner=target.owner, region=target.region, spec=target.spec, revision=target.revision,
-        profile=target.profile, capacity=target.capacity, sources=target.sources, others=older,
-        block=_block(region, target, view),
-    )  # fmt: skip
+    target = replace(target, others=older, block=_block(region, target, view))
     if target.spec.network.exposure == "host" and target.block is None:
         return Outcome(region.name, FALSE, "NoPortBlock", MESSAGES["NoPortBlock"], denied=True)
     planned = plan.converge(target, view)

@@ -86,6 +86,7 @@ KINDS = (
             ("Location", "string", ".spec.location"),
             ("Capacity", "integer", ".spec.capacity"),
             ("Agents", "integer", ".status.agents"),
+            ("Calls", "integer", ".status.calls"),
             ("Lost", "date", ".status.lostSince"),
             AGE,
         ),

@@ -27,6 +27,7 @@ class Hub:
     fleet: Fleet
     queue: KeyedQueue
     schema_problem: str = ""  # the definitions on the cluster are not this version's
+    calls: dict[tuple[str, str], int] = field(default_factory=dict)  # (region, prefix) -> live calls, by calls.py
     _parsed: "OrderedDict[tuple[str, ...], Any]" = field(default_factory=OrderedDict)
 
     def remember(self, key: tuple[str, ...], value: Any) -> Any:

@@ -13,7 +13,7 @@ class Api:
     namespaced: bool = True
     whole: bool = False  # a watch needs more than its metadata
     counted: bool = True  # metadata.generation follows its spec; otherwise resourceVersion tells a change
-    optional: bool = False  # a cluster may lack the kind
+    optional: bool = False  # a cluster may lack the kind, or not let us see it
 
     def path(self, namespace: str | None, name: str | None = None) -> str:
         """Return the path of a collection, or of one object."""
@@ -24,6 +24,7 @@ class Api:
 OURS = "/apis/voiceplane.dev/v1alpha1"
 CHILDREN = (
     Api("ConfigMap", "/api/v1", "configmaps", counted=False),
+    Api("Secret", "/api/v1", "secrets", counted=False, optional=True),  # a region may keep its Secrets from us
     Api("Service", "/api/v1", "services", counted=False),
     Api("Deployment", "/apis/apps/v1", "deployments", whole=True),
     Api("NetworkPolicy", "/apis/networking.k8s.io/v1", "networkpolicies"),
@@ -41,7 +42,6 @@ KINDS = {
         Api("VoicePolicy", OURS, "voicepolicies"),
         Api("VoiceRegion", OURS, "voiceregions", namespaced=False),
         Api("SIPTrunk", OURS, "siptrunks"),
-        Api("Secret", "/api/v1", "secrets"),
         Api("Event", "/api/v1", "events"),
         Api("Lease", "/apis/coordination.k8s.io/v1", "leases"),
         Api("ClusterProfile", "/apis/multicluster.x-k8s.io/v1alpha1", "clusterprofiles"),

@@ -30,6 +30,11 @@ def bundle_name(prefix: str, revision: str) -> str:
     return f"{prefix}-b-{revision}"
 
 
+def credential_name(prefix: str, secret: str) -> str:
+    """Return the name of the copy of an agent's Secret; a Secret's name may be as long as its copy's."""
+    return f"{prefix}-c-{hashlib.sha256(secret.encode()).hexdigest()[:8]}"
+
+
 def gateway_name(prefix: str, revision: str) -> str:
     """Return the name of the Deployment that answers calls of a revision."""
     return f"{prefix}-gateway-{revision}"

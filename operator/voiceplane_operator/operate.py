@@ -68,6 +68,11 @@ class Operation:
         """Look again at an agent, of which something changed in a region."""
         self._add("VoiceAgent" if "/" in owner else "VoiceRegion", owner, Urgency.OBSERVED)
 
+    def counted(self, region: str, owner: str) -> None:
+        """Look again at an agent and its region: the number of live calls there is another."""
+        self._add("VoiceAgent", owner, Urgency.RESYNC)
+        self._add("VoiceRegion", region, Urgency.RESYNC)
+
     def contact_changed(self, region: str) -> None:
         """Look again at a region and at all that may be, or may have to be, in it."""
         self._add("VoiceRegion", region, Urgency.CHANGED)
@@ -86,7 +91,7 @@ class Operation:
             group.create_task(self._watch_schema(), name="schema")
             if self.settings.calls_every_s > 0:
                 counting = calls.count(
-                    self.hub.fleet, self.agents.calls, self.observed, every_s=self.settings.calls_every_s
+                    self.hub.fleet, self.hub.calls, self.counted, every_s=self.settings.calls_every_s
                 )
                 group.create_task(counting, name="calls")
 

@@ -102,7 +102,16 @@ class RegionReconciler:
             written["version"] = region.version or stored.status.get("version")
             if region.watch is not None:
                 written["agents"] = sum(1 for one in region.watch.views if one != names.REGION_MARK)
+            counted = [
+                calls
+                for (place, one), calls in self.hub.calls.items()
+                if place == region.name and self._holds(region, one)
+            ]
+            written["calls"] = sum(counted) if counted else None
         await self.hub.write_status(stored, written)
+
+    def _holds(self, region: Region, prefix: str) -> bool:
+        return region.watch is not None and prefix in region.watch.views
 
     def _wake_agents(self) -> None:
         for name in self.hub.store.names("VoiceAgent"):

@@ -82,6 +82,8 @@ def converge(target: Target, view: AgentView) -> Plan:
     apply = tuple(manifest for manifest in map(marked, wanted) if not _unchanged(view, manifest))
     keep = {(one["kind"], one["metadata"]["name"]) for one in wanted}
     keep |= {("ConfigMap", names.bundle_name(target.prefix, revision)) for revision in older}
+    if older or (target.revision.credential and not target.credential):  # a planner with it still runs
+        keep |= {(one.kind, one.name) for one in view.children.values() if one.kind == "Secret"}
     if takes != current or apply:  # an old gateway goes only when nothing stands between a call and the new one
         keep |= {(one.kind, one.name) for one in view.children.values() if one.revision in older}
     delete = tuple(

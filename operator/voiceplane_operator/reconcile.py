@@ -11,8 +11,9 @@ from typing import Any
 
 from voiceplane.contract.agent import VoiceAgent
 from voiceplane.contract.region import VoiceRegionSpec
-from voiceplane_operator import bundles, converge, errors, names, status
+from voiceplane_operator import bundles, converge, errors, names, plan, status, steps
 from voiceplane_operator.hub import Hub
+from voiceplane_operator.manifests.credential import KEY
 from voiceplane_operator.placement import Candidate, Choice, choose
 from voiceplane_operator.queue import Key, Urgency
 from voiceplane_operator.regions import Contact, now_text
@@ -23,6 +24,7 @@ from voiceplane_operator.target import Revision, Target
 log = logging.getLogger(__name__)
 SOON_S = 5.0  # while something is under way; watches usually speak first
 OPENING_S = 1.0
+CREDENTIAL_S = 60.0
 COUNT_S = 2.0  # by then the region's watch has seen the change
 MARGIN = timedelta(seconds=60)  # after the drain timeout, before a lost region is no longer waited for
 Object = dict[str, Any]
@@ -42,7 +44,6 @@ class AgentReconciler:
 
     hub: Hub
     texts: converge.Texts = field(default_factory=converge.Texts)
-    calls: dict[tuple[str, str], int] = field(default_factory=dict)  # (region, prefix) -> live calls, by calls.py
 
     async def reconcile(self, name: str) -> float | None:
         """Do one pass; return after how many seconds to look again, if not only when something changes."""
@@ -62,12 +63,37 @@ class AgentReconciler:
         choice = choose(wish.agent.spec.placement, self._candidates(stored))
         if not choice.shares and any(one.contact is Contact.OPENING for one in self.hub.fleet.regions.values()):
             return OPENING_S  # too early to say that nothing fits
-        outcomes = await self._converge(stored, wish, choice)
+        try:
+            credential = await self._credential(stored, wish.revision)
+        except errors.InvalidObjectError as error:
+            await self._write(stored, status.invalid(error.reason, str(error)), None, ())
+            return CREDENTIAL_S
+        outcomes = await self._converge(stored, wish, choice, credential=credential)
         await self._write(stored, status.agent_conditions(choice, outcomes, wish.revision.name), wish, outcomes)
         leaving = await self._leave(name, {region for region, _ in choice.shares})
         self._wake_regions(stored.status, outcomes)
         settled = not leaving and all(one.ready != status.FALSE and not one.draining for one in outcomes)
-        return None if settled else SOON_S
+        return (CREDENTIAL_S if credential else None) if settled else SOON_S
+
+    async def _credential(self, stored: Stored, revision: Revision) -> str:
+        """Read the Secret that the agent names, from its own namespace only; InvalidObjectError says what is missing.
+
+        Read at each pass, and each minute: a rotated one reaches the planners, which read their file anew, in two.
+        """
+        if not revision.credential:
+            return ""
+        where = f"spec.planner.model.credentialRef: Secret {stored.namespace}/{revision.credential}"
+        try:
+            secret = await self.hub.cluster.get("Secret", revision.credential, stored.namespace)
+        except errors.NotThereError as error:
+            raise errors.InvalidObjectError(f"{where} does not exist", reason="CredentialNotFound") from error
+        except errors.AccessDeniedError as error:
+            told = f"{where} may not be read: set credentials.enabled in chart voiceplane"
+            raise errors.InvalidObjectError(told, reason="CredentialDenied") from error
+        value = (secret.get("data") or {}).get(KEY)
+        if not value:
+            raise errors.InvalidObjectError(f"{where} has no key {KEY}", reason="CredentialNotFound")
+        return str(value)
 
     def _parse(self, stored: Stored) -> _Wish:
         policy_name = bundles.policy_name(stored.raw())
@@ -107,7 +133,7 @@ class AgentReconciler:
             found.append(Candidate(region.name, region.spec, region.contact is Contact.UP, leaving, holds))
         return tuple(found)
 
-    async def _converge(self, stored: Stored, wish: _Wish, choice: Choice) -> tuple[Outcome, ...]:
+    async def _converge(self, stored: Stored, wish: _Wish, choice: Choice, *, credential: str) -> tuple[Outcome, ...]:
         trunks = self.hub.store.trunks_of_agent(stored.full_name)
         sources = sorted({source for trunk in trunks for source in trunk.raw()["spec"].get("sources", ())})
         voice = wish.agent.spec.voice
@@ -116,17 +142,26 @@ class AgentReconciler:
             return Target(
                 hub=self.hub.name, owner=stored.full_name, region=region, spec=spec, revision=wish.revision,
                 profile=voice.profile, capacity=max(1, calls), sources=tuple(sources),
+                credential=credential,
             )  # fmt: skip
 
-        regions = self.hub.fleet.regions
+        regions, revision = self.hub.fleet.regions, wish.revision.name
+        targets = {name: target(name, calls, regions[name].spec) for name, calls in choice.shares}
+        views = {
+            name: region.watch.view(targets[name].prefix)
+            for name, region in regions.items()
+            if name in targets and region.watch is not None and region.contact is Contact.UP
+        }
+        free = steps.admitted(
+            wish.agent.spec.rollout.steps, choice.shares,
+            done={name for name, view in views.items() if plan.serving(view, revision) in ("", revision)},
+            away=targets.keys() - views.keys(),
+        )  # fmt: skip
         outcomes = await asyncio.gather(
-            *(
-                converge.converge(regions[name], target(name, calls, regions[name].spec), self.texts)
-                for name, calls in choice.shares
-            )
+            *(converge.converge(regions[name], one, self.texts, held=name not in free) for name, one in targets.items())
         )
         prefix = names.prefix(stored.full_name)
-        counted = ((one, self.calls.get((one.region, prefix))) for one in outcomes)
+        counted = ((one, self.hub.calls.get((one.region, prefix))) for one in outcomes)
         return tuple(_with_calls(one, calls) for one, calls in counted)
 
     async def _leave(self, name: str, chosen: set[str]) -> bool:
@@ -159,6 +194,7 @@ class AgentReconciler:
         lost = [one for one in self._lost(stored) if not self._waited_enough(stored, one)]
         if stored.released or (not left and not lost):
             await self.hub.set_finalizers(stored, [one for one in stored.finalizers if one != names.FINALIZER])
+            self._wake_regions(stored.status, ())
             return None
         return SOON_S
 

@@ -13,6 +13,7 @@ class Revision:
     name: str  # 12 hex digits
     policy_digest: str
     text: str  # the bundle as the services read it
+    credential: str = ""  # the Secret that its model planner names
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Target:
     block: PortBlock | None = None  # with exposure host
     others: tuple[Revision, ...] = field(default=())  # older ones whose calls go on
     serving: str = ""  # the revision that takes new calls
+    credential: str = field(default="", repr=False)  # base64, of the newest revision's Secret
 
     @property
     def prefix(self) -> str:

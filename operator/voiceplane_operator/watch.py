@@ -68,8 +68,12 @@ class RegionWatch:
                 since = await self._list(api)
                 while True:
                     since = await self._watch(api, since)
-            except errors.NotThereError:
-                if api.optional and api.kind not in self.missing:
+            except (errors.NotThereError, errors.AccessDeniedError) as error:
+                if not api.optional and isinstance(error, errors.AccessDeniedError):
+                    log.info("a watch is not allowed", extra={"kind": api.kind, "reason": str(error)})
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                if api.optional:
                     self.missing.add(api.kind)
                 self._mark_listed(api)
                 await asyncio.sleep(LOOK_FOR_KIND_S)

@@ -14,7 +14,7 @@ from tests.cluster.plane import Plane, ended, started
 
 ROOT = Path(__file__).parents[2]
 CRDS = ROOT / "charts" / "voiceplane-crds" / "templates"
-AGENT = (ROOT / "docs" / "examples" / "parcel-desk.yaml").read_text()
+AGENT = (Path(__file__).parent / "agent.yaml").read_text()
 PRIORITIES = "\n---\n".join(
     f"{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: voiceplane-{name}}}, value: 1000}}"
     for name in ("media", "inner")

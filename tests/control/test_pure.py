@@ -9,7 +9,7 @@ import yaml
 
 from voiceplane.contract.load import load_bundle
 from voiceplane.contract.region import VoiceRegion, VoiceRegionSpec
-from voiceplane_operator import bundles, crds, facts, manifests, names, plan
+from voiceplane_operator import bundles, crds, facts, manifests, names, plan, steps
 from voiceplane_operator.commands import as_yaml, target_of
 from voiceplane_operator.errors import InvalidObjectError
 from voiceplane_operator.facts import AgentView, Child, Pod, Rollout
@@ -20,7 +20,7 @@ from voiceplane_operator.target import PortBlock, Target
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
-AGENT = (ROOT / "docs" / "examples" / "parcel-desk.yaml").read_text()
+AGENT = (Path(__file__).parent / "agent.yaml").read_text()
 MODES: dict[str, dict[str, object]] = {
     "cloud": {"planner": {"engine": "kuberay"}, "autoscaling": {"enabled": True}},
     "region-local": {"planner": {"engine": "ray"}, "network": {"exposure": "host"}},
@@ -125,6 +125,44 @@ def test_names_of_any_agent_fit_and_differ() -> None:
     prefixes = [names.prefix(owner) for owner in owners]
     assert len(set(prefixes)) == len(owners)
     assert all(len(f"{one}-gateway-{'f' * 12}") <= 63 for one in prefixes)
+
+
+MODEL = AGENT.replace(
+    "planner: {flow: {}}",
+    "planner: {model: {endpoint: 'http://models.example/v1', name: m, credentialRef: {name: models-key}}}",
+)
+
+
+@pytest.mark.parametrize("mode", ["cloud", "on-prem"])
+def test_a_model_planner_finds_its_credential_where_it_reads_it(mode: str) -> None:
+    wanted = replace(target_of(MODEL, region(mode)), credential="c2VjcmV0")
+    rendered = manifests.render(wanted)
+    (secret,) = [one for one in rendered if one["kind"] == "Secret"]
+    assert secret["data"] == {"api-key": "c2VjcmV0"}
+    (planner,) = [one for one in rendered if one["kind"] in ("RayService", "Deployment") and "'ray" in str(one) or
+                  one["kind"] == "Deployment" and one["metadata"]["name"].endswith("-planner")]  # fmt: skip
+    text = str(planner)
+    assert "'mountPath': '/var/run/voiceplane/credentials/models-key'" in text
+    assert secret["metadata"]["name"] in text and "c2VjcmV0" not in str([one for one in rendered if one != secret])
+    assert "credential" not in str(manifests.render(target(mode)))
+    assert "c2VjcmV0" not in repr(wanted)
+
+
+def test_an_older_revision_knows_its_credential_from_its_text() -> None:
+    revision = target_of(MODEL, region()).revision
+    assert bundles.revision_of_text(revision.name, revision.text, "").credential == "models-key"
+
+
+def test_a_rollout_enters_so_many_whole_regions_as_its_step_needs() -> None:
+    shares = tuple((name, 10) for name in "abcd")
+
+    def entered(done: str, away: str = "") -> str:
+        return "".join(sorted(steps.admitted((5, 50, 100), shares, done=set(done), away=set(away))))
+
+    assert [entered(""), entered("a"), entered("ab"), entered("abcd")] == ["a", "ab", "abcd", "abcd"]
+    assert entered("", away="a") == "ab", "a lost region holds nobody up"
+    assert steps.admitted((100,), shares, done=set(), away=set()) == set("abcd")
+    assert steps.admitted((5,), shares[:1], done=set(), away=set()) == {"a"}
 
 
 def test_a_second_pass_changes_nothing() -> None:

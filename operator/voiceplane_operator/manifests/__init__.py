@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from voiceplane_operator.manifests import bundle, collector, gateway, network, planner, speech, tools
+from voiceplane_operator.manifests import bundle, collector, credential, gateway, network, planner, speech, tools
 from voiceplane_operator.target import Target
 
 Manifest = dict[str, Any]
@@ -18,6 +18,7 @@ def render_inner(target: Target) -> tuple[Manifest, ...]:
     """Return what all revisions share: it is up to date before a new gateway takes a call."""
     return (
         *bundle.manifests(target),
+        *credential.manifests(target),
         *network.manifests(target),
         *speech.manifests(target),
         *tools.manifests(target),

@@ -4,9 +4,9 @@ import yaml
 
 from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane_operator import names
-from voiceplane_operator.manifests.common import Object
+from voiceplane_operator.manifests.common import COLLECTOR, Object
 
-NAME = "voiceplane-collector"
+NAME = COLLECTOR  # its ConfigMap has the name of its Deployment
 FILE = "collector.yaml"
 # Any key with a pii segment, and digits that look like a card: both are gone before anything leaves the region.
 PII_KEY = r"(^|.*[._])pii([._].*|$)"
@@ -15,7 +15,7 @@ CARD = r"(?:\d[ -]?){13,19}"
 
 def manifest(region: VoiceRegionSpec, hub: str) -> Object:
     """Return the ConfigMap that the region's collector mounts."""
-    endpoint = region.telemetry.endpoint if region.telemetry else region.records
+    endpoint = region.telemetry.endpoint or region.records
     config = {
         "receivers": {
             "otlp": {"protocols": {"grpc": {"endpoint": "0.0.0.0:4317"}, "http": {"endpoint": "0.0.0.0:4318"}}}

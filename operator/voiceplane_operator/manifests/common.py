@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from voiceplane.contract.region import Size
+from voiceplane.contract.region import Size, VoiceRegionSpec
 from voiceplane_operator import names
 from voiceplane_operator.target import Target
 
@@ -14,6 +14,7 @@ SPEECH_GRPC, SPEECH_HTTP, SPEECH_METRICS = 8001, 8000, 8002
 PLANNER_GRPC = 9000
 TOOLS_GRPC, TOOLS_METRICS = 9001, 9101
 GATEWAY_GRPC, GATEWAY_METRICS, SIP = 9003, 9103, 5060
+COLLECTOR, OTLP_GRPC = "voiceplane-collector", 4317  # the Service of chart voiceplane-region
 RTP_FIRST, RTP_LAST = 20000, 20999
 UID = 10001
 Object = dict[str, Any]
@@ -173,9 +174,15 @@ def disruption_budget(target: Target, component: str) -> Object:
 
 
 def otlp(target: Target) -> list[str]:
-    """Return the option that names where spans go."""
-    endpoint = target.spec.telemetry.endpoint if target.spec.telemetry else target.spec.records
-    return ["--otlp-endpoint", endpoint]
+    """Return the option that names where spans go: the region's Collector, or without one where it would send them."""
+    return ["--otlp-endpoint", spans_to(target.spec)]
+
+
+def spans_to(spec: VoiceRegionSpec) -> str:
+    """Return where services send spans."""
+    if spec.telemetry.collector:
+        return f"{COLLECTOR}.{spec.namespace}.svc:{OTLP_GRPC}"
+    return spec.telemetry.endpoint or spec.records
 
 
 def grace_s(target: Target) -> int:

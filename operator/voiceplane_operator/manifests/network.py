@@ -33,7 +33,7 @@ def _own(target: Target) -> Object:
 
 def _far(target: Target) -> list[Object]:
     """Return the ways to records and telemetry, which may be in this cluster or beyond."""
-    endpoints = {target.spec.records, target.spec.telemetry.endpoint if target.spec.telemetry else target.spec.records}
+    endpoints = {target.spec.records, common.spans_to(target.spec)}
     ports = [{"protocol": "TCP", "port": int(one.rpartition(":")[2])} for one in sorted(endpoints)]
     return [{"to": [ANY_POD, *_ranges(target)], "ports": ports}]
 

@@ -3,7 +3,7 @@
 import json
 
 from voiceplane_operator import names
-from voiceplane_operator.manifests import common
+from voiceplane_operator.manifests import common, credential
 from voiceplane_operator.manifests.common import PLANNER_GRPC, Object
 from voiceplane_operator.target import Target
 
@@ -35,13 +35,14 @@ def _ray_head(target: Target) -> Object:
         command += ["--agent", path]
     command += ["--host", "0.0.0.0", "--grpc-port", str(PLANNER_GRPC), *common.otlp(target)]
     main = common.container(target, PART, target.spec.images.planner, command, size=size)
-    main["volumeMounts"] += mounts
+    secrets, secret_mounts = credential.volumes(target)
+    main["volumeMounts"] += [*mounts, *secret_mounts]
     main["ports"] = [{"name": "grpc", "containerPort": PLANNER_GRPC}]
     health = {"grpc": {"port": PLANNER_GRPC}, "periodSeconds": 5, "timeoutSeconds": 3}
     main["startupProbe"] = {**health, "failureThreshold": 60}  # Ray takes tens of seconds
     main["readinessProbe"] = {**health, "failureThreshold": 2}
     main["livenessProbe"] = {**health, "periodSeconds": 10, "failureThreshold": 6}
-    spec = common.pod(target, main, priority="voiceplane-inner", extra_volumes=files)
+    spec = common.pod(target, main, priority="voiceplane-inner", extra_volumes=(*files, *secrets))
     meta = common.metadata(target, f"{target.prefix}-{PART}", PART)
     return common.deployment(target, meta, spec, replicas=size.replicas, select=common.selector(target, PART))
 
@@ -60,7 +61,9 @@ def _ray_service(target: Target) -> Object:
         {"name": "serve", "containerPort": SERVE_HTTP},
         {"name": "grpc", "containerPort": PLANNER_GRPC},
     ]
-    spec = common.pod(target, main, priority="voiceplane-inner")
+    secrets, mounts = credential.volumes(target)
+    main["volumeMounts"] += mounts
+    spec = common.pod(target, main, priority="voiceplane-inner", extra_volumes=secrets)
     pod_meta = {"labels": common.labels(target, PART), "annotations": {names.OWNER: target.owner}}
     head = {
         "rayStartParams": {"dashboard-host": "0.0.0.0", "num-cpus": "2"},

@@ -123,9 +123,10 @@ class Egress(ContractModel):
 
 
 class Telemetry(ContractModel):
-    """Where spans go (OTLP over gRPC); by default to the records endpoint."""
+    """The way of spans: from the services to the region's Collector, which redacts them, and from it to an endpoint."""
 
-    endpoint: HostPort
+    endpoint: HostPort | None = None  # OTLP over gRPC; default: the records endpoint
+    collector: bool = True  # of chart voiceplane-region; without it the services send to the endpoint themselves
 
 
 class HostAlias(ContractModel):
@@ -145,8 +146,8 @@ class VoiceRegionSpec(ContractModel):
     cluster_profile: ClusterProfile | None = None
     namespace: DnsLabel = "voiceplane"
     capacity: Annotated[int, Field(ge=0, le=1_000_000)] = 100  # calls at once
-    records: HostPort = "records.voiceplane-system.svc:9002"
-    telemetry: Telemetry | None = None
+    records: HostPort = "voiceplane-records.voiceplane-system.svc:9002"  # of chart voiceplane, by its usual names
+    telemetry: Telemetry = Telemetry()
     images: Images = Images()
     sizes: Sizes = Sizes()
     models: Models | None = None

@@ -54,6 +54,7 @@ class VoiceRegionStatus(ContractModel):
     observed_generation: int | None = None
     version: Word | None = None  # of its API server
     agents: int | None = None
+    calls: int | None = None  # live ones, as its gateways count them
     lost_since: Time | None = None
     conditions: Conditions = ()
 
