@@ -20,6 +20,7 @@ class Line:
         self.queued: list[str] = []
         self.sent: list[str] = []
         self.changed = asyncio.Event()
+        self.suspended = False
 
     def begin(self) -> None:
         self.sent.clear()
@@ -35,6 +36,15 @@ class Line:
     def clear(self) -> None:
         self.queued.clear()
         self.changed.set()
+
+    def suspend(self) -> None:
+        self.suspended = True
+
+    def resume(self) -> None:
+        self.suspended = False
+
+    def remaining_s(self) -> float:
+        return 0.1 * len(self.queued)
 
     def heard(self) -> str:
         return " ".join(self.sent)
@@ -75,3 +85,16 @@ async def test_nothing_more_is_spoken_after_an_interruption() -> None:
     mouth.interrupt()
     await mouth.phrase("five six")
     assert line.queued == []
+
+
+async def test_a_duck_keeps_the_rest_and_a_resume_goes_on_with_it() -> None:
+    line = Line()
+    mouth = Mouth(WordBySpeaker(), line)
+    mouth.begin()
+    await mouth.phrase("one two")
+    mouth.duck()
+    assert line.suspended and line.queued == ["one", "two"]
+    mouth.resume()
+    line.send(2)
+    spoken = await mouth.finish()
+    assert not line.suspended and (spoken.text, spoken.interrupted) == ("one two", False)

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceplane.turn.gate import GateParameters, GateState, SpeechPaused, SpeechStarted, hear
+from voiceplane.turn.gate import GateParameters, GateState, Loudness, SpeechPaused, SpeechStarted, hear
 
 WINDOW_S = 0.032
 
@@ -41,3 +41,31 @@ def test_a_dip_between_the_two_thresholds_does_not_pause() -> None:
 def test_starts_and_pauses_alternate_whatever_is_heard(probabilities: list[float]) -> None:
     kinds = [type(edge) for edge in edges(probabilities)]
     assert kinds == [SpeechStarted, SpeechPaused] * (len(kinds) // 2) + [SpeechStarted] * (len(kinds) % 2)
+
+
+def loudness(levels: list[float], probability: float = 0.9) -> Loudness:
+    known = Loudness()
+    for level in levels:
+        known = known.follow(level, probability, GateParameters())
+    return known
+
+
+def test_the_echo_of_a_loud_voice_is_quiet_and_its_soft_sounds_are_not() -> None:
+    known = loudness([66.0] * 30)
+    assert known.is_quiet(38.0)
+    assert not known.is_quiet(46.0)
+
+
+def test_the_first_word_of_a_faint_caller_is_not_too_quiet() -> None:
+    assert not Loudness().is_quiet(25.0)
+
+
+def test_a_caller_who_turns_away_is_heard_again_within_three_seconds() -> None:
+    known = loudness([70.0] * 30)
+    assert known.is_quiet(40.0)
+    assert not loudness([70.0] * 30 + [40.0] * 94).is_quiet(40.0)
+
+
+def test_the_noise_between_words_does_not_lower_the_voices_level() -> None:
+    known = loudness([66.0] * 30)
+    assert known.follow(10.0, 0.1, GateParameters()) == known

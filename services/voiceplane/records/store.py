@@ -1,7 +1,10 @@
 """Keep rows in SQLite or PostgreSQL: which one is only the URL. Called by records.service and records.ingest."""
 
+import asyncio
 import contextlib
 import dataclasses
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +45,10 @@ async def open_store(url: str) -> AsyncIterator["Store"]:
     """Connect, bring the tables to this version, and close at the end; RecordsAwayError when nothing answers."""
     complete = async_url(url)
     if complete.startswith("sqlite"):
-        Path(make_url(complete).database or "").parent.mkdir(parents=True, exist_ok=True)
+        path = Path(make_url(complete).database or "")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _stated():
+            await asyncio.to_thread(_use_wal, path)
         engine = create_async_engine(complete, connect_args={"timeout": BUSY_S})
         event.listen(engine.sync_engine, "connect", _durable_sqlite)
     else:
@@ -59,9 +65,25 @@ async def open_store(url: str) -> AsyncIterator["Store"]:
         await engine.dispose()
 
 
+def _use_wal(path: Path) -> None:
+    """Let readers not wait for the writer. The file remembers it; another process may be doing the same right now.
+
+    SQLite's busy timeout does not hold for this statement, so it is asked again here.
+    """
+    deadline = time.monotonic() + BUSY_S
+    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_S)) as connection:
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if time.monotonic() >= deadline:
+                    raise TimeoutError(str(error)) from None
+                time.sleep(0.02)
+
+
 def _durable_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")  # readers do not wait for the writer
     cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged record survives a power cut
     cursor.close()
 
