@@ -2,10 +2,12 @@
 PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PATH
 
+ON_KUBERNETES := tests/charts tests/control tests/cluster
+
 .PHONY: help setup demo test check protos
 help:
 	@echo "make demo    place a real call to the example agent and show what happened"
-	@echo "make test    install what is missing and run every test"
+	@echo "make test    install what is missing and run every test that needs no Kubernetes"
 	@echo "make bench   measure calls to the real stack, 30 to 40 minutes; the tables go to build/bench/tables.md"
 	@echo "make check   formatting, lint, types, layers, generated code"
 	@echo "make protos  generate services/voiceplane/rpc/v1 from protos/"
@@ -47,10 +49,10 @@ demo-k8s: setup
 
 test-k8s: setup
 	@voiceplane install
-	@pytest -q tests/charts tests/control tests/cluster
+	@pytest -q $(ON_KUBERNETES)
 
 # Built before the tests, so that its progress is seen.
 .PHONY: controlplane
 controlplane: setup
 	@.ci/controlplane >/dev/null
-test demo-k8s test-k8s: controlplane
+demo-k8s test-k8s: controlplane
