@@ -22,7 +22,8 @@ demo: setup
 
 test: setup
 	@voiceplane install
-	@pytest -q
+	@pytest -q $(addprefix --ignore=,$(ON_KUBERNETES))
+	@echo "make test-k8s runs the rest on real Kubernetes control planes: $(ON_KUBERNETES)"
 
 # On a machine that does nothing else; what each line means is in docs/benchmarks.md.
 .PHONY: bench
