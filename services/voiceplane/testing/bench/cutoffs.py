@@ -70,9 +70,9 @@ async def run(place: Place, effort: Effort) -> list[Line]:
     """Dictate and hesitate, two calls at once."""
     dice = random.Random(17)
     scripts = [
-        await script(place, number, VOICES[number % len(VOICES)], dice=dice) for number in range(effort.pick(11, 1))
+        await script(place, number, VOICES[number % len(VOICES)], dice=dice) for number in range(effort.pick(11, 2))
     ]
-    scripts = [acts[:6] for acts in scripts] if effort.quick else scripts
+    scripts = [acts[:3] for acts in scripts] if effort.quick else scripts
     return lines(await hold_all(place, scripts, AT_ONCE, name="cutoffs"))
 
 
