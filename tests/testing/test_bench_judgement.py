@@ -1,0 +1,92 @@
+"""How the benchmark judges a call whose sounds and record are known."""
+
+import numpy as np
+
+from voiceplane.records.rows import CallRow, TurnRow
+from voiceplane.testing.bench import backchannels, barge_in, cutoffs, echo, ledger, turns
+from voiceplane.testing.bench.caller import RATE, Act, After, Deed, Held
+from voiceplane.testing.bench.sound import Sound
+
+EMPTY = np.zeros(0, dtype=np.int16)
+
+
+def deed(kind: str, start: float, end: float, *, after: After = After.AGENT_END) -> Deed:
+    return Deed(Act(kind, kind, EMPTY, after), start, end)
+
+
+def record(*turns_: tuple[str, str, float]) -> CallRow:
+    rows = tuple(
+        TurnRow(index, speaker, text, 0, int(ended_ms * 1e6)) for index, (speaker, text, ended_ms) in enumerate(turns_)
+    )
+    return CallRow("c", "a", "r", "d", "s", "x", "", 0, 0, 0, "completed", "caller-hung-up", rows)
+
+
+def test_a_wait_is_from_the_callers_last_sound_to_the_agents_next() -> None:
+    call = Held(deeds=[deed("question", 1000, 2000)], agent_sounds=(Sound(0, 800), Sound(2310, 4000)))
+    assert [wait for _, wait in turns.waits(call)] == [310]
+
+
+def test_a_turn_that_the_agent_cut_in_on_is_counted_and_not_timed() -> None:
+    call = Held(deeds=[deed("digits", 1000, 3000)], agent_sounds=(Sound(1800, 2500), Sound(3200, 4000)))
+    assert not turns.waits(call) and not turns.answered(call, 0)
+    assert cutoffs.cut_off(call, call.deeds[0])
+
+
+def test_a_turn_without_an_answer_before_the_next_is_not_answered() -> None:
+    call = Held(deeds=[deed("intent", 0, 900), deed("intent", 5000, 6000)], agent_sounds=(Sound(6300, 7000),))
+    assert not turns.answered(call, 0) and turns.answered(call, 1)
+
+
+def test_a_barge_in_is_timed_to_silence_and_a_resumed_reply_to_its_real_end() -> None:
+    over = deed("request", 2000, 3500, after=After.AGENT_START)
+    call = Held(deeds=[over], agent_sounds=(Sound(0, 1900), Sound(1960, 2140), Sound(2700, 2900), Sound(3900, 5000)))
+    assert barge_in.stops(call) == [140]
+    assert barge_in.silenced_ms(call, over) == 2900
+
+
+def test_an_interruption_of_a_silent_agent_is_none() -> None:
+    over = deed("request", 2000, 3500, after=After.AGENT_START)
+    call = Held(deeds=[over], agent_sounds=(Sound(0, 1500), Sound(3900, 5000)))
+    assert barge_in.interruptions(call) == []
+
+
+def test_a_backchannel_ends_the_turn_when_the_record_has_it_and_those_after_it_do_not_count() -> None:
+    murmurs = [deed("murmur", at, at + 400) for at in (2000, 5000, 8000)]
+    speaking = tuple(Sound(at, at + 90) for at in range(0, 12_000, 150))
+    call = Held(deeds=[deed("request", 0, 500), *murmurs], agent_sounds=speaking, record=record(("caller", "x", 5400)))
+    assert backchannels.murmurs(call) == murmurs[:2]
+    assert [backchannels.ends_the_turn(call, each) for each in murmurs] == [False, True, False]
+
+
+def test_an_agent_that_falls_silent_at_a_backchannel_has_ended_its_turn() -> None:
+    murmur = deed("murmur", 2000, 2400)
+    call = Held(deeds=[murmur], agent_sounds=(Sound(0, 2150), Sound(4500, 6000)), record=record())
+    assert backchannels.pause_ms(call, murmur) == 2350
+    assert backchannels.ends_the_turn(call, murmur)
+
+
+def test_an_agent_interrupted_itself_when_less_was_heard_or_a_turn_appeared() -> None:
+    def heard(*spoken: tuple[str, str, float]) -> Held:
+        return Held(deeds=[deed("question", 0, 500)], record=record(*spoken))
+
+    clean = heard(("caller", "hours", 500), ("agent", "we are open from eight", 4000))
+    assert not echo.interrupted_itself(clean, clean)
+    assert echo.interrupted_itself(clean, heard(("caller", "hours", 500), ("agent", "we are", 2000)))
+    assert echo.interrupted_itself(
+        clean, heard(("caller", "hours", 500), ("agent", "we are open from eight", 4000), ("caller", "eight", 4500))
+    )
+    assert echo.interrupted_itself(clean, Held(trouble="no call"))
+
+
+def test_the_ledger_is_compared_with_the_sound_of_the_reply_that_was_interrupted() -> None:
+    over = deed("request", 5000, 6500, after=After.AGENT_START)
+    call = Held(
+        agent=np.arange(10 * RATE, dtype=np.int64).astype(np.int16),
+        deeds=[deed("request", 1000, 2000), over],
+        agent_sounds=(Sound(0, 900), Sound(2300, 5130), Sound(7000, 9000)),
+        record=record(("agent", "opening", 950), ("agent", "every parcel is", 5600), ("agent", "the price", 9100)),
+    )
+    (found,) = ledger.interrupted(call)
+    assert found.ledger == "every parcel is"
+    seconds = found.sound.duration_ms / 1000
+    assert abs(seconds - (5130 - 2300 + ledger.BEFORE_MS + ledger.BEHIND_MS) / 1000) < 0.01
