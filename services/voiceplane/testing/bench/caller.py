@@ -76,7 +76,16 @@ class Held:
     record: CallRow | None = None
     lost: int = 0
     received: int = 0
+    worst_own_ms: float = 0.0  # the phone's own delay: how late it sent a packet at the worst
     trouble: str = ""
+    sound: "tuple[MediaStream, TimedTrack] | None" = None  # not yet read: that takes long enough to delay other calls
+
+    def read(self) -> "Held":
+        """Read the recorded tracks, once no call runs any more."""
+        if self.sound is not None:
+            keep(*self.sound, self)
+            self.sound = None
+        return self
 
     def ms(self, wall_ns: int) -> float:
         """Return where a time of the call record lies on the timeline."""
@@ -92,6 +101,11 @@ class EchoLine:
 
 
 async def hold(place: Place, acts: list[Act], *, echo: EchoLine | None = None, hear_out: bool = True) -> Held:
+    """Hold a call that is alone, and read its tracks."""
+    return (await hold_unread(place, acts, echo=echo, hear_out=hear_out)).read()
+
+
+async def hold_unread(place: Place, acts: list[Act], *, echo: EchoLine | None = None, hear_out: bool = True) -> Held:
     """Place a call and do the acts; a refusal or an early end is told in `trouble`, with what there is until then."""
     held = Held()
     try:
@@ -104,7 +118,7 @@ async def hold(place: Place, acts: list[Act], *, echo: EchoLine | None = None, h
             held.answered_wall_ns = place.clock.wall_ns() - int(elapsed * 1e9)
             await follow(call, acts, place.clock, held=held, hear_out=hear_out)
             await call.hang_up()
-            keep(call.media, track, held)
+            held.sound = (call.media, track)
             held.answered_after_ms = call.facts.answered_after_ms
     except (PhoneError, OSError, TimeoutError) as error:
         held.trouble = f"no call: {error}"
@@ -197,6 +211,7 @@ def keep(media: MediaStream, track: TimedTrack, held: Held) -> None:
     held.agent_sounds = sounds(held.agent, RATE)
     held.deeds = [placed(deed, held.caller) for deed in held.deeds]
     held.arrivals, held.lost, held.received = track.arrivals, media.lost, media.received
+    held.worst_own_ms = media.worst_send_lateness_ms
 
 
 def placed(deed: Deed, caller: Samples) -> Deed:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from voiceplane.testing.bench.caller import Act, EchoLine, Held, hold, voiced
+from voiceplane.testing.bench.caller import Act, EchoLine, Held, hold_unread, voiced
 from voiceplane.testing.bench.lines import Goal, Line, of_cases
 from voiceplane.testing.bench.many import hold_all
 from voiceplane.testing.bench.metrics import Counts
@@ -20,9 +20,9 @@ async def run(place: Place, effort: Effort) -> list[Line]:
     before = await Counts.read(place.metrics)
     scripts = [acts[VOICES[number % 2]] for number in range(effort.pick(12, 2))]
     async with asyncio.TaskGroup() as group:
-        beside = group.create_task(hold(place, acts[VOICES[0]]), name="clean call")
+        beside = group.create_task(hold_unread(place, acts[VOICES[0]]), name="clean call")
         calls = await hold_all(place, scripts, 2, name="echo", echo=LINE)
-    clean = beside.result()
+    clean = beside.result().read()
     change = (await Counts.read(place.metrics)).since(before)
     swallowed = change.total("voiceplane_barge_ins_total", kind=("kind", "echo"))
     return lines(clean, calls, swallowed)

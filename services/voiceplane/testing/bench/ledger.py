@@ -10,15 +10,15 @@ from voiceplane.testing.bench.caller import RATE, Act, Deed, Held, hold, voiced
 from voiceplane.testing.bench.lines import Goal, Line, of_cases
 from voiceplane.testing.bench.many import hold_all
 from voiceplane.testing.bench.place import VOICES, Effort, Place
-from voiceplane.testing.bench.sound import cut
-from voiceplane.testing.phone.audio import resample
+from voiceplane.testing.bench.sound import cut, joined, sounds
+from voiceplane.testing.phone.audio import Samples, resample
 from voiceplane.testing.scenarios.words import plain
 
 AT_ONCE = 2
 LATEST_S = 12.0
 NEAR_MS = 2500.0  # the gateway closes an interrupted turn within this of its last sound
 BEFORE_MS, BEHIND_MS = 150.0, 60.0
-LONGEST_MS = 27_000.0  # whisper hears 30 s at most
+PIECE_MS, PAUSE_MS, MARGIN_MS = 12_000.0, 200.0, 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Heard:
     """One interrupted reply: what the record says was heard, and its sound."""
 
     ledger: str
-    sound: Pcm
+    sound: Samples
 
 
 async def run(place: Place, effort: Effort) -> list[Line]:
@@ -38,7 +38,12 @@ async def run(place: Place, effort: Effort) -> list[Line]:
     calls = await hold_all(place, scripts, AT_ONCE, name="ledger")
     found = [heard for call in calls for heard in interrupted(call)]
     lost = sum(len(interruptions(call)) for call in calls) - len(found)
-    off = [words_off(plain(each.ledger), plain(await _recognized(place, each.sound))) for each in found]
+    off = []
+    for each in found:
+        wire = await _recognized(place, each.sound)
+        off.append(words_off(plain(each.ledger), plain(wire)))
+        if off[-1] > 1:
+            place.tell(f"ledger: {off[-1]} off: record '...{each.ledger[-50:]}', wire '...{wire[-50:]}'")
     apart = tuple(float(each) for each in off)
     return [
         Line("words between ledger and wire", "words", apart, goal=Goal(worst=2), note="at most 1 off"),
@@ -60,8 +65,7 @@ def interrupted(call: Held) -> list[Heard]:
         start = _reply_start(call, deed)
         if near is None or start is None or abs(call.ms(near.ended_unix_ns) - stop) > NEAR_MS:
             continue
-        piece = cut(call.agent, RATE, start - BEFORE_MS, min(stop + BEHIND_MS, start + LONGEST_MS))
-        found.append(Heard(near.text_pii, Pcm(piece.astype("<i2").tobytes(), RATE)))
+        found.append(Heard(near.text_pii, cut(call.agent, RATE, start - BEFORE_MS, stop + BEHIND_MS)))
     return found
 
 
@@ -80,12 +84,28 @@ async def uncut(place: Place, effort: Effort) -> Line:
     turns = [turn for turn in call.record.turns if turn.speaker == "agent"] if call.record else []
     bounds = [*(deed.end_ms for deed in call.deeds), 1000.0 * len(call.agent) / RATE]
     for turn, start, end in zip(turns[1:], bounds, bounds[1:], strict=False):
-        piece = cut(call.agent, RATE, start, min(end, start + LONGEST_MS))
-        heard = plain(await _recognized(place, Pcm(piece.astype("<i2").tobytes(), RATE)))
+        heard = plain(await _recognized(place, cut(call.agent, RATE, start, end)))
         wrong, total = wrong + errors(plain(turn.text_pii), heard), total + len(plain(turn.text_pii))
     note = "on the uncut replies"
     return Line("recognizer's own errors", "", cases=wrong, count=total, note=note)
 
 
-async def _recognized(place: Place, sound: Pcm) -> str:
-    return (await place.recognizer.recognize(resample(sound, SPEECH_RATE).data)).text
+async def _recognized(place: Place, track: Samples) -> str:
+    """Recognize in pieces that end at the speaker's pauses: a small recognizer loses words in long audio."""
+    words = []
+    for piece in pieces(track):
+        sound = Pcm(piece.astype("<i2").tobytes(), RATE)
+        words.append((await place.recognizer.recognize(resample(sound, SPEECH_RATE).data)).text)
+    return " ".join(words)
+
+
+def pieces(track: Samples) -> list[Samples]:
+    """Cut a track at pauses into pieces of at most PIECE_MS, where its pauses allow that."""
+    found = joined(sounds(track, RATE), PAUSE_MS)
+    groups: list[tuple[float, float]] = []
+    for sound in found:
+        if groups and sound.end_ms - groups[-1][0] <= PIECE_MS:
+            groups[-1] = (groups[-1][0], sound.end_ms)
+        else:
+            groups.append((sound.start_ms, sound.end_ms))
+    return [cut(track, RATE, start - MARGIN_MS, end + MARGIN_MS) for start, end in groups]

@@ -5,7 +5,7 @@ import resource
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from voiceplane.testing.bench.caller import Act, Held, hold, voiced
+from voiceplane.testing.bench.caller import Act, Held, hold_unread, voiced
 from voiceplane.testing.bench.line import LATE_MS, lateness_ms
 from voiceplane.testing.bench.lines import Goal, Line, of_cases, percentile
 from voiceplane.testing.bench.place import VOICES, Effort, Place, Usage
@@ -76,14 +76,14 @@ async def _step(place: Place, number: int, *, turns: int) -> Step:
 
     async def late_caller(index: int) -> Held:
         await asyncio.sleep(index * APART_S)
-        return await hold(place, scripts[index])
+        return await hold_unread(place, scripts[index])
 
     async with asyncio.TaskGroup() as group:
         calls = [group.create_task(late_caller(index), name=f"load {index}") for index in range(number)]
         await asyncio.sleep(number * APART_S + 8.0)  # by then all are up
         busy = await asyncio.to_thread(place.usage)
         seconds, cpu = place.clock.monotonic() - began, _own_cpu_s() - cpu
-    return Step([call.result() for call in calls], idle, busy, seconds, cpu)
+    return Step([call.result().read() for call in calls], idle, busy, seconds, cpu)
 
 
 def lines(step: Step, number: int) -> list[Line]:
@@ -107,6 +107,7 @@ def lines(step: Step, number: int) -> list[Line]:
             note=f"p99 {p99:.1f} ms, the phone's own delays are in it",
         ),
         Line(f"{name}: gateway's own lateness, p99 of its pacer", "ms", own),
+        Line(f"{name}: phones' own sending, worst of a call", "ms", tuple(call.worst_own_ms for call in step.calls)),
         Line(
             f"{name}: cores used, all parts",
             "cores",

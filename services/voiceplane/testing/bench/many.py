@@ -2,7 +2,7 @@
 
 import asyncio
 
-from voiceplane.testing.bench.caller import Act, EchoLine, Held, hold
+from voiceplane.testing.bench.caller import Act, EchoLine, Held, hold_unread
 from voiceplane.testing.bench.place import Place
 
 
@@ -14,11 +14,11 @@ async def hold_all(
 
     async def one(acts: list[Act]) -> Held:
         async with gate:
-            held = await hold(place, acts, echo=echo)
+            held = await hold_unread(place, acts, echo=echo)
         done[0] += 1
         place.tell(f"{name}: call {done[0]}/{len(scripts)}, {len(held.deeds)} acts {held.trouble}")
         return held
 
     async with asyncio.TaskGroup() as group:
         calls = [group.create_task(one(acts), name=f"{name} {index}") for index, acts in enumerate(scripts)]
-    return [call.result() for call in calls]
+    return [call.result().read() for call in calls]

@@ -36,7 +36,7 @@ from voiceplane.turn.reading import Reading, read
 
 T = TypeVar("T")
 DIGITS = 6  # the number that the agent asks for
-AFTER_S = 3.0  # of silence behind each recording: longer than the longest pause that the machine waits
+AFTER_S = 5.0  # of silence behind each recording: longer than the longest pause that the machine waits
 BEFORE_S = 0.5
 QUICK = 12
 
