@@ -34,7 +34,7 @@ def draw(points: Sequence[Point], now: Point, recordings: int) -> str:
             f'<text x="{WIDTH - RIGHT - 190}" y="{top}" style="fill:{colour}">turn model done at {done:g}</text>'
         )
     best = recommended(points)
-    for point, name, lift in ((now, "in use", -12), (best, "recommended", 22)):
+    for point, name, lift in ((now, "in use", -12), (best, "recommended", -14)):
         if point is not None:
             x, y = at(point)
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="none" stroke="#c2341d" stroke-width="2"/>')
