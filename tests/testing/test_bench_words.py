@@ -18,6 +18,7 @@ from voiceplane.testing.bench.cutoffs import dictated
         ("every parcel is insured", "every parcel is insur", 0),  # a word of which the beginning was heard
         ("every parcel is insured", "", 4),
         ("", "", 0),
+        ("costs sixteen dollars delivery", "costs sixteen delivery before", 1),  # two alignments are as good
         ("the price depends on weight", "the the price depends on weight", 0),
     ],
 )

@@ -34,18 +34,18 @@ def _distances(wanted: Sequence[str], heard: Sequence[str]) -> list[list[int]]:
 
 
 def _last_agreement(wanted: Sequence[str], heard: Sequence[str]) -> tuple[int, int]:
-    """Return how many words of each stand up to their last agreement in a best alignment."""
-    rows = _distances(wanted, heard)
-    at, other = len(wanted), len(heard)
-    while at and other:
-        here = rows[at][other]
-        if _alike(wanted[at - 1], heard[other - 1]) and here == rows[at - 1][other - 1]:
-            return at, other
-        # A word that was only misheard stands where it should: prefer it to a lost and an invented one.
-        if here == rows[at - 1][other - 1] + 1:
-            at, other = at - 1, other - 1
-        elif here == rows[at - 1][other] + 1:
-            at -= 1
-        else:
-            other -= 1
-    return 0, 0
+    """Return how many words of each stand up to the last agreement that any best alignment has.
+
+    Several alignments may be equally good: "dollars delivery" against "delivery before" has two changed words, or one
+    lost and one invented around an agreement.
+    """
+    before = _distances(wanted, heard)
+    behind = _distances(wanted[::-1], heard[::-1])
+    best = before[-1][-1]
+    agreed = [
+        (at, other)
+        for at, word in enumerate(wanted, start=1)
+        for other, seen in enumerate(heard, start=1)
+        if _alike(word, seen) and before[at - 1][other - 1] + behind[len(wanted) - at][len(heard) - other] == best
+    ]
+    return max(agreed, key=sum, default=(0, 0))
