@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio import client, config
+from prometheus_client import Counter
 
 from voiceplane_operator import errors, names
 from voiceplane_operator.kinds import KINDS, Api
@@ -26,6 +27,7 @@ WATCH_S = 240  # the server ends a watch then; silence for WATCH_SILENCE_S befor
 WATCH_SILENCE_S = 90.0  # bookmarks come about once a minute
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+REQUESTS = Counter("voiceplane_api_requests", "Requests to API servers", ["method"])
 METADATA_ONLY = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,application/json"
 
 
@@ -36,7 +38,6 @@ class Cluster:
         """Use these credentials."""
         self._api = api
         self._turns = asyncio.Semaphore(CONCURRENT)
-        self.writes = 0  # that were sent, for measurements
 
     async def close(self) -> None:
         """Close its connections."""
@@ -101,7 +102,6 @@ class Cluster:
         """Apply a manifest as our field manager; fields of others stay theirs."""
         meta = manifest["metadata"]
         path = KINDS[manifest["kind"]].path(meta.get("namespace"), meta["name"])
-        self.writes += 1
         return await self._request(
             "PATCH", f"{path}?fieldManager={names.MANAGER}&force=true", body=manifest, content=APPLY
         )
@@ -115,23 +115,19 @@ class Cluster:
 
     async def patch(self, kind: str, name: str, namespace: str | None, body: Object, *, part: str = "") -> Object:
         """Merge into an object, or into its status with `part`; with a resourceVersion in it, ConflictError."""
-        self.writes += 1
         path = KINDS[kind].path(namespace, name) + (f"/{part}" if part else "")
         return await self._request("PATCH", f"{path}?fieldManager={names.MANAGER}", body=body, content=MERGE)
 
     async def create(self, kind: str, namespace: str | None, body: Object) -> Object:
         """Create an object; ConflictError when it is there."""
-        self.writes += 1
         return await self._request("POST", KINDS[kind].path(namespace), body=body)
 
     async def replace(self, kind: str, name: str, namespace: str | None, body: Object) -> Object:
         """Replace an object whose resourceVersion is in the body."""
-        self.writes += 1
         return await self._request("PUT", KINDS[kind].path(namespace, name), body=body)
 
     async def delete(self, kind: str, name: str, namespace: str | None) -> None:
         """Delete an object and, in the background, what it owns; it may be gone already."""
-        self.writes += 1
         with contextlib.suppress(errors.NotThereError):
             await self._request(
                 "DELETE",
@@ -190,6 +186,7 @@ class Cluster:
         body: Object | None = None,
         content: str = "application/json",
     ) -> aiohttp.ClientResponse:
+        REQUESTS.labels(method).inc()
         headers = {"Accept": accept, "Content-Type": content, "User-Agent": names.MANAGER}
         await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
         answer = await self._api.rest_client.request(  # type: ignore[no-untyped-call]

@@ -33,6 +33,7 @@ class Child:
     intact: bool  # as far as known, nobody has changed it since
     deleting: bool
     block: str = ""
+    version: int = field(default=0, compare=False)  # of the object, to tell what is newer; no news by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,14 @@ def child(raw: Object, kind: str, *, before: Child | None) -> Child:
         intact,
         "deletionTimestamp" in meta,
         notes.get(names.BLOCK, ""),
+        version(meta),
     )
+
+
+def version(meta: Object) -> int:
+    """Return an object's resourceVersion as a number: of two of one object, the higher one is the newer."""
+    text = str(meta.get("resourceVersion", ""))
+    return int(text) if text.isdecimal() else 0
 
 
 def untouched(meta: Object) -> bool:

@@ -69,11 +69,17 @@ class AgentReconciler:
             await self._write(stored, status.invalid(error.reason, str(error)), None, ())
             return CREDENTIAL_S
         outcomes = await self._converge(stored, wish, choice, credential=credential)
+        if self._opening(choice) and stored.status.get("observedGeneration") == stored.generation:
+            return OPENING_S  # this process has just begun: what the status says holds until more is known
         await self._write(stored, status.agent_conditions(choice, outcomes, wish.revision.name), wish, outcomes)
         leaving = await self._leave(name, {region for region, _ in choice.shares})
         self._wake_regions(stored.status, outcomes)
         settled = not leaving and all(one.ready != status.FALSE and not one.draining for one in outcomes)
         return (CREDENTIAL_S if credential else None) if settled else SOON_S
+
+    def _opening(self, choice: Choice) -> bool:
+        regions = (self.hub.fleet.regions[name] for name, _ in choice.shares)
+        return any(one.contact is Contact.OPENING and not one.lost_since for one in regions)
 
     async def _credential(self, stored: Stored, revision: Revision) -> str:
         """Read the Secret that the agent names, from its own namespace only; InvalidObjectError says what is missing.

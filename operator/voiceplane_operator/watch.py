@@ -53,12 +53,20 @@ class RegionWatch:
         )
 
     def applied(self, raw: Object) -> None:
-        """Take the answer to an own apply: known at once, and no reason to look again."""
+        """Take the answer to an own apply: known at once, and no reason to look again.
+
+        The watch may be ahead of the answer, and what it said, such as that the pods are up, it will not say again.
+        """
         meta = raw["metadata"]
         prefix, key = self._place(meta), (raw["kind"], meta["name"])
         view = self.views.setdefault(prefix, AgentView())
-        child = facts.child(raw, raw["kind"], before=None)
-        view.children[key] = replace(child, intact=True)
+        child = replace(facts.child(raw, raw["kind"], before=None), intact=True)
+        known = view.children.get(key)
+        if known is not None and known.version > child.version:
+            if (known.applied, known.marker) == (child.applied, child.marker):
+                view.children[key] = replace(known, intact=True)
+            return
+        view.children[key] = child
         if raw["kind"] in ("Deployment", "RayService"):
             view.rollouts[key] = facts.rollout(raw, raw["kind"])
 
@@ -108,7 +116,7 @@ class RegionWatch:
         async for kind, raw in events:
             since = raw["metadata"]["resourceVersion"]
             if kind == "DELETED":
-                self._forget(api, self._place(raw["metadata"]), raw["metadata"]["name"])
+                self._forget(api, self._place(raw["metadata"]), raw["metadata"]["name"], facts.version(raw["metadata"]))
             elif kind != "BOOKMARK":
                 self._take(api, raw)
         return since
@@ -129,8 +137,11 @@ class RegionWatch:
             view.pods[pod.name] = pod
         else:
             key = (api.kind, meta["name"])
-            child = facts.child(raw, api.kind, before=view.children.get(key))
-            news = view.children.get(key) != child
+            known = view.children.get(key)
+            if known is not None and 0 < facts.version(meta) <= known.version:
+                return  # the echo of our own apply
+            child = facts.child(raw, api.kind, before=known)
+            news = known != child
             view.children[key] = child
             if api.whole:
                 rollout = facts.rollout(raw, api.kind)
@@ -139,10 +150,13 @@ class RegionWatch:
         if news:
             self._tell(prefix)
 
-    def _forget(self, api: Api, prefix: str, name: str) -> None:
+    def _forget(self, api: Api, prefix: str, name: str, version: int = 0) -> None:
         view = self.views.get(prefix)
         if view is None:
             return
+        known = view.children.get((api.kind, name))
+        if known is not None and known.version > version > 0:
+            return  # made again since
         if api is POD:
             view.pods.pop(name, None)
         else:

@@ -1,78 +1,238 @@
-"""Measure the operator: agents to Ready, a restart to steady, and memory. `python -m tests.control.measure [COUNT]`.
+"""Measure the operator: `python -m tests.control.measure --agents 100 --regions 3`; `make bench-operator` calls it.
 
-One real plane with its controllers on this machine; its node only reports, so the time is the control plane's and ours.
+So many real API servers on this machine, each a region, the first also the hub. Nothing runs in them: controllers.py
+reports Deployments as rolled out. Prints one JSON object; what each figure means is in docs/benchmarks.md.
 """
 
+import argparse
 import asyncio
+import contextlib
 import json
+import os
+import random
+import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from tests.cluster.plane import Plane, running_plane
-from tests.control import kubelet, operating
-from tests.control.operating import AGENT, REGION, Operator, ready
+import aiohttp
+import yaml
+from tests.cluster.plane import Plane, PlaneOptions, running_plane
+from tests.control import controllers, operating
+from tests.control.operating import AGENT, Operator, ready
 
-LIMIT_S = 400.0
+AGENTS = "/apis/voiceplane.dev/v1alpha1/namespaces/support/voiceagents"
+POLICIES = "/apis/networking.k8s.io/v1/namespaces/voiceplane/networkpolicies"
+CREATES_AT_ONCE = 8
+DRIFTS = 40
+COUNTRIES = ("US", "DE", "JP", "BR", "IN")
+Figures = dict[str, float]
 
 
-async def measure(count: int, folder: Path) -> dict[str, float]:
-    """Return the figures for so many agents in one region."""
-    async with running_plane(folder / "plane") as plane, kubelet.reporting(str(plane.kubeconfig)):
-        await operating.prepare(plane)
-        await operating.apply(plane, (REGION % ("here", "inCluster: {}")).replace("drain", "capacity: 100000, drain"))
-        agent, policy = AGENT.replace("capacity: 50", "capacity: 1").split("\n---")
-        agents = [agent.replace("name: parcel-desk", f"name: desk-{number}") for number in range(count)]
-        await operating.apply(plane, "\n---\n".join([policy, *agents]))
-        figures: dict[str, float] = {"agents": count}
-        async with operating.operating(plane, folder / "first", "--no-lease") as operator:
-            figures["to_ready_s"] = await _all_ready(plane, count)
+def _agents(count: int, regions: int, *, everywhere: bool) -> list[dict[str, Any]]:
+    documents = list(yaml.safe_load_all(AGENT))
+    (agent,) = [one for one in documents if one["kind"] == "VoiceAgent"]
+    agent["spec"]["placement"] = {"modes": ["cloud"], "capacity": 1}
+    made = []
+    for number in range(count):
+        one = json.loads(json.dumps(agent))
+        one["metadata"] = {"name": f"desk-{number}", "namespace": "support"}
+        if not everywhere:
+            one["spec"]["placement"]["residency"] = [COUNTRIES[number % regions]]
+        made.append(one)
+    return made
+
+
+async def _prepare(planes: list[Plane]) -> None:
+    hub = planes[0]
+    await operating.prepare(hub)
+    for plane in planes[1:]:
+        await operating.prepare_region(plane)
+    policies = [one for one in yaml.safe_load_all(AGENT) if one["kind"] == "VoicePolicy"]
+    await operating.apply(hub, yaml.safe_dump_all(policies))
+    for number, plane in enumerate(planes):
+        access: dict[str, Any] = {"inCluster": {}}
+        if number:
+            secret = f"--from-literal=kubeconfig={operating.portable_kubeconfig(plane)}"
+            await hub.kubectl("create", "secret", "generic", "-n", "voiceplane-system", f"r{number}", secret)
+            access = {"kubeConfig": {"name": f"r{number}"}}
+        spec = {"mode": "cloud", "location": COUNTRIES[number], "capacity": 1_000_000, "planner": {"engine": "ray"}}
+        region = {"apiVersion": "voiceplane.dev/v1alpha1", "kind": "VoiceRegion", "metadata": {"name": f"r{number}"}}
+        await operating.apply(hub, json.dumps(region | {"spec": spec | access}))
+
+
+async def measure(options: argparse.Namespace, folder: Path) -> Figures:
+    """Return the figures for so many agents over so many regions."""
+    async with contextlib.AsyncExitStack() as stack:
+        bare = [PlaneOptions(name=f"r{number}", controllers=False) for number in range(options.regions)]
+        planes = [await stack.enter_async_context(running_plane(folder / one.name, one)) for one in bare]
+        await _prepare(planes)
+        for plane in planes:
+            await stack.enter_async_context(controllers.rolling_out(plane))
+        hub = await stack.enter_async_context(controllers.session(planes[0]))
+        figures: Figures = {"agents": options.agents, "regions": options.regions, "cores": os.cpu_count() or 1}
+        agents = _agents(options.agents, options.regions, everywhere=options.everywhere)
+        async with operating.operating(planes[0], folder / "first", "--no-lease", *options.operator) as operator:
+            await _steady(operator, regions=options.regions)
+            figures |= await _converge(options, planes, operator, hub, agents)
+            figures |= await _drift(planes[0])
             figures["rss_mb"] = _rss_mb(operator)
-        async with operating.operating(plane, folder / "second", "--no-lease") as operator:
-            begun = time.monotonic()
-            while "region answers" not in operator.log.read_text():  # noqa: ASYNC110  (another process writes it)
-                await asyncio.sleep(0.1)
-            figures["restart_to_answer_s"] = round(time.monotonic() - begun, 1)
-            figures["restart_cpu_settled_s"] = await _settled(operator, begun)
+        async with operating.operating(planes[0], folder / "second", "--no-lease", *options.operator) as operator:
+            begun, requests = time.monotonic(), await _writes(operator)
+            await _steady(operator, regions=options.regions, agents=options.agents)
+            figures["restart_to_steady_s"] = round(time.monotonic() - begun, 1)
+            figures["restart_cpu_s"] = round(_cpu_s(operator.process.pid), 1)
+            figures["restart_writes"] = await _writes(operator) - requests
         return figures
 
 
-async def _all_ready(plane: Plane, count: int) -> float:
+async def _converge(
+    options: argparse.Namespace, planes: list[Plane], operator: Operator, hub: aiohttp.ClientSession,
+    agents: list[dict[str, Any]],
+) -> Figures:  # fmt: skip
+    """Create all agents and wait until each is Ready; the rest of the figures is about that time."""
+    pids = [pid for plane in planes for pid in plane.pids.values()]
+    cpu, servers, own = _cpu_s(operator.process.pid), sum(map(_cpu_s, pids)), time.process_time()
+    writes, passes = await _writes(operator), await _passes(operator)
+    created: dict[str, float] = {}
+    done: dict[str, float] = {}
     begun = time.monotonic()
-    while True:
-        found = await operating.read(plane, "va", "-n", "support")
-        done = sum(1 for one in found["items"] if ready(one))
-        if done == count:
-            return round(time.monotonic() - begun, 1)
-        if time.monotonic() - begun > LIMIT_S:
-            raise SystemExit(f"only {done} of {count} were Ready after {LIMIT_S:g} s")
-        await asyncio.sleep(1.0)
+    async with asyncio.timeout(options.limit), asyncio.TaskGroup() as group:
+        waiting = group.create_task(_see_ready(hub, len(agents), done))
+        turns = asyncio.Semaphore(CREATES_AT_ONCE)
+
+        async def create(agent: dict[str, Any]) -> None:
+            async with turns:
+                created[agent["metadata"]["name"]] = time.monotonic()
+                async with hub.post(AGENTS, json=agent) as answer:
+                    assert answer.status == 201, await answer.text()
+
+        for agent in agents:
+            group.create_task(create(agent))
+        await waiting
+    took = time.monotonic() - begun
+    cpu, servers = _cpu_s(operator.process.pid) - cpu, sum(map(_cpu_s, pids)) - servers
+    writes, passes = await _writes(operator) - writes, await _passes(operator) - passes
+    waits = sorted(done[name] - created[name] for name in done)
+    return {
+        "created_s": round(max(created.values()) - begun, 1),
+        "to_ready_s": round(took, 1),
+        "agents_per_s": round(len(agents) / took, 1),
+        "wait_p50_s": round(statistics.median(waits), 2),
+        "wait_p99_s": round(waits[int(0.99 * (len(waits) - 1))], 2),
+        "operator_cpu_ms_per_agent": round(1000 * cpu / len(agents), 1),
+        "operator_agents_per_cpu_s": round(len(agents) / cpu, 1),
+        "api_server_cpu_ms_per_agent": round(1000 * servers / len(agents), 1),
+        "fakes_cpu_ms_per_agent": round(1000 * (time.process_time() - own) / len(agents), 1),
+        "writes_per_agent": round(writes / len(agents), 1),
+        "writes_per_s": round(writes / took, 1),
+        "reconciles_per_agent": round(passes / len(agents), 1),
+        "reconciles_per_s": round(passes / took, 1),
+        "reconcile_p99_under_s": await _p99_s(operator),
+    }
 
 
-async def _settled(operator: Operator, begun: float) -> float:
-    """Return when the process has used little of a core for 3 s."""
-    last, quiet = _cpu_s(operator), 0
-    while quiet < 3:
-        await asyncio.sleep(1.0)
-        now = _cpu_s(operator)
-        quiet = quiet + 1 if now - last < 0.1 else 0
-        last = now
-    return round(time.monotonic() - begun - 3, 1)
+async def _see_ready(hub: aiohttp.ClientSession, count: int, done: dict[str, float]) -> None:
+    async for _, raw in controllers.events(hub, AGENTS):
+        name = raw["metadata"]["name"]
+        if name not in done and ready(raw):
+            done[name] = time.monotonic()
+            if len(done) == count:
+                return
 
 
-def _cpu_s(operator: Operator) -> float:
-    fields = Path(f"/proc/{operator.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+async def _drift(plane: Plane) -> Figures:
+    """Delete some children and wait for each to be back."""
+    waits = []
+    async with controllers.session(plane) as opened:
+        async with opened.get(POLICIES) as answer:
+            there = [one["metadata"]["name"] for one in (await answer.json())["items"]]
+        for name in random.sample(there, min(DRIFTS, len(there))):
+            begun = time.monotonic()
+            async with opened.delete(f"{POLICIES}/{name}") as answer:
+                assert answer.status == 200, await answer.text()
+            async with asyncio.timeout(30):
+                while True:
+                    async with opened.get(f"{POLICIES}/{name}") as answer:
+                        if answer.status == 200:
+                            break
+                    await asyncio.sleep(0.02)
+            waits.append(time.monotonic() - begun)
+    waits.sort()
+    return {"drift_p50_s": round(statistics.median(waits), 2), "drift_max_s": round(waits[-1], 2)}
 
 
-def _rss_mb(operator: Operator) -> float:
-    for line in Path(f"/proc/{operator.process.pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return round(int(line.split()[1]) / 1024)
+async def _steady(operator: Operator, *, regions: int, agents: int = 0) -> None:
+    """Wait until every region answers, everything was looked at, and the queue has been empty for 2 s."""
+    quiet = 0
+    async with asyncio.timeout(600):
+        while quiet < 4:
+            await asyncio.sleep(0.5)
+            with contextlib.suppress(aiohttp.ClientError, OSError, ValueError):
+                seen = await _metrics(operator)
+                idle = not seen.get("workqueue_depth") and not seen.get("unfinished_work_seconds")
+                answer = operator.log.read_text().count("region answers") >= regions
+                quiet = quiet + 1 if idle and answer and await _passes(operator) >= agents + regions else 0
+
+
+async def _metrics(operator: Operator) -> dict[str, float]:
+    _, found, rest = operator.log.read_text().partition("ready metrics=")
+    if not found:
+        raise OSError("the operator has not begun")
+    url = f"http://127.0.0.1:{rest.split()[0]}/metrics"
+    async with aiohttp.ClientSession() as opened, opened.get(url) as answer:
+        lines = (line.rpartition(" ") for line in (await answer.text()).splitlines() if line[:1] not in ("#", ""))
+        return {name: float(value) for name, _, value in lines}
+
+
+async def _writes(operator: Operator) -> float:
+    """Return how many requests the operator has sent that change something."""
+    with contextlib.suppress(aiohttp.ClientError, OSError):
+        return sum(
+            value
+            for name, value in (await _metrics(operator)).items()
+            if name.startswith("voiceplane_api_requests_total") and "GET" not in name
+        )
     return 0.0
 
 
-if __name__ == "__main__":
+async def _passes(operator: Operator) -> float:
+    return sum(value for name, value in (await _metrics(operator)).items() if name.startswith("reconcile_total"))
+
+
+async def _p99_s(operator: Operator) -> float:
+    """Return the bound of the histogram's bucket in which the 99th percentile of the agents' passes is."""
+    name = 'reconcile_duration_seconds_bucket{kind="VoiceAgent",le="'
+    seen = await _metrics(operator)
+    buckets = sorted((float(one[len(name) : -2]), value) for one, value in seen.items() if one.startswith(name))
+    return next(bound for bound, value in buckets if value >= 0.99 * buckets[-1][1])
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _rss_mb(operator: Operator) -> float:
+    lines = Path(f"/proc/{operator.process.pid}/status").read_text().splitlines()
+    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024)
+
+
+def main(argv: list[str]) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.control.measure", description=__doc__)
+    parser.add_argument("--agents", type=int, default=100)
+    parser.add_argument("--regions", type=int, default=3, choices=range(1, len(COUNTRIES) + 1))
+    parser.add_argument("--everywhere", action="store_true", help="each agent in every region, not in one of them")
+    parser.add_argument("--limit", type=float, default=1800.0, help="seconds until all must be Ready")
+    parser.add_argument("--folder", type=Path, help="keep logs there; default: a folder that is removed")
+    parser.add_argument("operator", nargs="*", help="options of the operator, after --")
     with tempfile.TemporaryDirectory() as scratch:
-        print(json.dumps(asyncio.run(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 100, Path(scratch)))))
+        options = parser.parse_args(argv)
+        print(json.dumps(asyncio.run(measure(options, options.folder or Path(scratch)))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

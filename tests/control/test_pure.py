@@ -13,10 +13,12 @@ from voiceplane_operator import bundles, crds, facts, manifests, names, plan, st
 from voiceplane_operator.commands import as_yaml, target_of
 from voiceplane_operator.errors import InvalidObjectError
 from voiceplane_operator.facts import AgentView, Child, Pod, Rollout
+from voiceplane_operator.kinds import KINDS
 from voiceplane_operator.placement import Candidate, choose
 from voiceplane_operator.ports import free_block
 from voiceplane_operator.queue import Key, KeyedQueue, Urgency
 from voiceplane_operator.target import PortBlock, Target
+from voiceplane_operator.watch import RegionWatch
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -217,6 +219,27 @@ def test_somebody_elses_write_is_seen_after_a_restart() -> None:
     scaler = {"manager": "hpa", "operation": "Update", "time": "2026-01-02T00:00:00Z", "subresource": "scale"}
     assert facts.untouched({"managedFields": [ours, scaler]})
     assert not facts.untouched({"managedFields": [ours, theirs]})
+
+
+def test_an_answer_that_comes_after_the_watch_takes_nothing_back() -> None:
+    watch, told = RegionWatch(None, "voiceplane", "hub", lambda _: None), target("on-prem")  # type: ignore[arg-type]
+    deployment = next(one for one in map(plan.marked, manifests.render(told)) if one["kind"] == "Deployment")
+    key = ("Deployment", deployment["metadata"]["name"])
+
+    def seen(version: int, available: int) -> dict[str, object]:
+        meta = {**deployment["metadata"], "resourceVersion": str(version), "generation": 1}
+        counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), available)
+        return {**deployment, "metadata": meta, "status": {"observedGeneration": 1, **counts}}
+
+    for version, available in ((11, 0), (12, 1)):
+        watch._take(KINDS["Deployment"], seen(version, available))
+    watch.applied(seen(11, 0))
+    view = watch.view(told.prefix)
+    assert view.rollouts[key].current and view.children[key].intact
+    watch._take(KINDS["Deployment"], seen(11, 0))
+    assert view.rollouts[key].current, "an older event neither"
+    watch._forget(KINDS["Deployment"], told.prefix, key[1], 10)
+    assert key in view.children, "it was made again"
 
 
 def test_port_blocks_never_overlap_and_end() -> None:

@@ -1,0 +1,70 @@
+"""What stands for the controllers and nodes of a plane that has none: it reports every Deployment as rolled out.
+
+The API server is real, and so is each write of the operator; pods are not made. So a measurement on a small machine is
+of the operator and the API servers, not of the controllers of Kubernetes.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+from tests.cluster.plane import Plane
+
+AT_ONCE = 8  # reports in flight to one API server
+MERGE = "application/merge-patch+json"
+PATH = "/apis/apps/v1/namespaces/voiceplane/deployments"
+LINE = 4 * 1024 * 1024  # of a watch event
+
+
+@contextlib.asynccontextmanager
+async def session(plane: Plane) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open a session of a plane's administrator, with the server's address as its base."""
+    connector = aiohttp.TCPConnector(ssl=plane.tls(), limit=64)
+    headers = {"Authorization": f"Bearer {plane.token}"}
+    async with aiohttp.ClientSession(
+        plane.server, headers=headers, connector=connector, read_bufsize=LINE, max_line_size=LINE
+    ) as opened:
+        yield opened
+
+
+async def events(
+    opened: aiohttp.ClientSession, path: str, query: str = ""
+) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """Yield every object of a collection and then its changes, without end."""
+    asked = f"{path}?watch=1&timeoutSeconds=3600{query}"
+    async with opened.get(asked, timeout=aiohttp.ClientTimeout(total=None)) as response:
+        async for line in response.content:
+            event = json.loads(line)
+            yield event["type"], event["object"]
+
+
+@contextlib.asynccontextmanager
+async def rolling_out(plane: Plane) -> AsyncIterator[None]:
+    """Report on Deployments until the block ends."""
+    async with session(plane) as opened:
+        task = asyncio.create_task(_report_all(opened))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _report_all(opened: aiohttp.ClientSession) -> None:
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def report(name: str, generation: int, count: int) -> None:
+        counted = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas", "readyReplicas"), count)
+        body = json.dumps({"status": {"observedGeneration": generation, **counted}})
+        async with turns, opened.patch(f"{PATH}/{name}/status", data=body, headers={"Content-Type": MERGE}) as answer:
+            await answer.read()
+
+    async with asyncio.TaskGroup() as group:
+        async for kind, raw in events(opened, PATH):
+            seen = (raw.get("status") or {}).get("observedGeneration", 0)
+            if kind in ("ADDED", "MODIFIED") and seen < raw["metadata"]["generation"]:
+                meta = raw["metadata"]
+                group.create_task(report(meta["name"], meta["generation"], raw["spec"].get("replicas", 1)))
