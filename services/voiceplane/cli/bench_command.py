@@ -37,7 +37,7 @@ from voiceplane.testing.bench.turn_facts import Models, gather, recordings
 from voiceplane.turn.parameters import TurnParameters
 
 EPILOG = """examples:
-  voiceplane bench --quick                       every suite, few cases, under 5 minutes
+  voiceplane bench --quick                       every suite, few cases, about 5 minutes
   voiceplane bench --json bench.json             every suite; docs/benchmarks.md says what each measures
   voiceplane bench --suite turn --suite load     only these
   voiceplane bench --runs 3                      three times as many cases
