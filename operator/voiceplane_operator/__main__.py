@@ -95,9 +95,10 @@ async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None
         clusterwide=True,
         standalone=True,
     )
+    watching = asyncio.create_task(shell, name="watch shell")
     tasks = {
         asyncio.create_task(stop.wait(), name="end"),
-        asyncio.create_task(shell, name="watch shell"),
+        watching,
         asyncio.create_task(operation.run(), name="operation"),
         asyncio.create_task(_secrets(operation), name="secrets"),
     }
@@ -109,7 +110,7 @@ async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None
     await asyncio.wait(pending, timeout=5.0)
     for task in done:
         task.result()
-    if not stop.is_set():
+    if not stop.is_set() and watching not in done:  # kopf takes the signals over and ends by them
         raise errors.OperatorError("a part of the operator ended by itself")
 
 

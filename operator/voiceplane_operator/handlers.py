@@ -11,6 +11,21 @@ PLURALS = ("voiceagents", "voicepolicies", "voiceregions", "siptrunks")
 Tell = Callable[[str, dict[str, Any]], None]  # (type of the event, object)
 
 
+class _NoMemory(kopf.DiffBaseStorage):
+    """Keep no copy of what was seen: nothing here asks what changed, and the copies cost a tenth of the time."""
+
+    def build(self, **_: Any) -> Any:
+        """Return nothing of the object."""
+        return {}
+
+    def fetch(self, **_: Any) -> Any:
+        """Return nothing."""
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Keep nothing."""
+
+
 def registry(tell: Tell) -> kopf.OperatorRegistry:
     """Return kopf's handlers: every event of our kinds, and of Secrets, goes to `tell`."""
     handlers = kopf.OperatorRegistry()
@@ -33,6 +48,7 @@ def settings() -> kopf.OperatorSettings:
     """Return kopf's settings: no finalizers, no annotations, no Events of its own; watches that cannot freeze."""
     built = kopf.OperatorSettings()
     built.posting.enabled = False
+    built.persistence.diffbase_storage = _NoMemory()
     built.persistence.finalizer = f"{DOMAIN}/unused"
     built.scanning.disabled = True
     built.watching.server_timeout = 300

@@ -14,6 +14,7 @@ from voiceplane_operator.store import Store, Stored, read
 
 log = logging.getLogger(__name__)
 Object = dict[str, Any]
+BEGINNINGS = ("Starting", "Connecting")
 REMEMBERED = 512  # parsed revisions; parsing one takes about a millisecond
 
 
@@ -64,8 +65,11 @@ class Hub:
         """Post an Event when Ready, or Accepted, changes; nothing depends on its arrival."""
         old = {one["type"]: one for one in stored.status.get("conditions") or ()}
         for one in written.get("conditions") or ():
-            if one["type"] not in ("Ready", "Accepted") or old.get(one["type"], {}).get("status") == one["status"]:
+            before = old.get(one["type"], {}).get("status")
+            if one["type"] not in ("Ready", "Accepted") or before == one["status"]:
                 continue
+            if before is None and one["status"] != status.TRUE and one["reason"] in BEGINNINGS:
+                continue  # every object begins so
             try:
                 await self.cluster.create("Event", stored.namespace or "default", _event(stored, one))
             except ClusterError as error:
