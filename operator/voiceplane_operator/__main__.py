@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 import kopf
 
 from voiceplane_operator import crds, errors, handlers, health, logs, settings
+from voiceplane_operator.cluster import Cluster
 from voiceplane_operator.credentials import Access, hub_cluster
 from voiceplane_operator.hub import Hub
 from voiceplane_operator.lease import Leader
@@ -23,6 +25,7 @@ from voiceplane_operator.settings import Settings
 from voiceplane_operator.store import Store
 
 log = logging.getLogger(__name__)
+GC_THRESHOLDS = (20_000, 20, 20)  # views of thousands of agents have no cycles: look for those seldom
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,7 +94,7 @@ async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None
         os.environ["KUBECONFIG"] = chosen.kubeconfig  # for kopf's own login
     shell = kopf.operator(
         registry=handlers.registry(operation.tell),
-        settings=handlers.settings(),
+        settings=handlers.settings(silence_s=chosen.watch_silence_s),
         clusterwide=True,
         standalone=True,
     )
@@ -158,6 +161,9 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     chosen = settings.read(options)
     logs.configure(chosen.log_level)
+    Cluster.silence_s = chosen.watch_silence_s
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         asyncio.run(_run(chosen))
     except (errors.OperatorError, OSError, ValueError) as error:

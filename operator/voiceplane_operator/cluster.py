@@ -10,7 +10,7 @@ import json
 import os
 import ssl
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import aiohttp
@@ -24,8 +24,7 @@ Object = dict[str, Any]
 REQUEST_S = 10.0
 CONCURRENT = 32  # requests to one API server at once; its own fairness queues begin to fill beyond
 PAGE = 500
-WATCH_S = 240  # the server ends a watch then; silence for WATCH_SILENCE_S before that is a frozen connection
-WATCH_SILENCE_S = 90.0  # bookmarks come about once a minute
+WATCH_S = 240  # the server ends a watch then; a longer silence than that of settings is a frozen connection
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 REQUESTS = Counter("voiceplane_api_requests", "Requests to API servers", ["method"])
@@ -35,6 +34,8 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,
 
 class Cluster:
     """A client of one API server."""
+
+    silence_s: ClassVar[float] = 90.0  # of a watch; bookmarks come about once a minute. From settings, once a process
 
     def __init__(self, api: client.ApiClient) -> None:
         """Use these credentials."""
@@ -86,7 +87,7 @@ class Cluster:
         accept = "application/json" if whole else METADATA_ONLY.format("")
         with _named(path):
             response = await self._send(
-                "GET", path, limits=aiohttp.ClientTimeout(total=None, sock_read=WATCH_SILENCE_S), accept=accept
+                "GET", path, limits=aiohttp.ClientTimeout(total=None, sock_read=self.silence_s), accept=accept
             )
             try:
                 if response.status != 200:

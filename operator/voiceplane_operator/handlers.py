@@ -44,7 +44,7 @@ def registry(tell: Tell) -> kopf.OperatorRegistry:
     return handlers
 
 
-def settings() -> kopf.OperatorSettings:
+def settings(*, silence_s: float) -> kopf.OperatorSettings:
     """Return kopf's settings: no finalizers, no annotations, no Events of its own; watches that cannot freeze."""
     built = kopf.OperatorSettings()
     built.posting.enabled = False
@@ -54,6 +54,7 @@ def settings() -> kopf.OperatorSettings:
     built.watching.server_timeout = 300
     built.watching.client_timeout = 360
     built.watching.connect_timeout = 10
+    built.watching.inactivity_timeout = silence_s
     built.networking.request_timeout = 60
     built.queueing.idle_timeout = (
         1.0  # a task for each object that is not idle: 5,000 objects come at once at the start

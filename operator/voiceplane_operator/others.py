@@ -18,7 +18,7 @@ from voiceplane_operator.status import Judged
 from voiceplane_operator.store import Stored
 
 SOON_S = 5.0
-MARGIN_S = 120.0
+MARGIN_S = 30.0  # after the drain timeout: pods that were told to end are killed by then
 Object = dict[str, Any]
 
 

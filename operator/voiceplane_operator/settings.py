@@ -20,6 +20,7 @@ class Settings:
     workers: int
     resync_s: float
     calls_every_s: float
+    watch_silence_s: float
     lease_name: str
     lease: bool
     providers: Path | None
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--workers", "16", "objects reconciled at once")
     _add(parser, "--resync", "300", "seconds after which everything is looked at again")
     _add(parser, "--calls-every", "15", "seconds between counts of live calls; 0 for never")
+    _add(parser, "--watch-silence", "90", "seconds without a word after which a watch is begun anew")
     _add(parser, "--lease-name", "voiceplane-operator", "name of the Lease")
     _add(parser, "--credential-providers", "", "JSON file of the plugins that ClusterProfiles may use")
     _add(parser, "--log-level", "INFO", "DEBUG, INFO, WARNING or ERROR")
@@ -66,6 +68,7 @@ def read(options: argparse.Namespace) -> Settings:
         workers=max(1, int(options.workers)),
         resync_s=float(options.resync),
         calls_every_s=float(options.calls_every),
+        watch_silence_s=float(options.watch_silence),
         lease_name=options.lease_name,
         lease=not options.no_lease,
         providers=Path(options.credential_providers) if options.credential_providers else None,

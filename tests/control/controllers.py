@@ -15,7 +15,6 @@ from tests.cluster.plane import Plane
 
 AT_ONCE = 8  # reports in flight to one API server
 MERGE = "application/merge-patch+json"
-PATH = "/apis/apps/v1/namespaces/voiceplane/deployments"
 LINE = 4 * 1024 * 1024  # of a watch event
 
 
@@ -42,10 +41,10 @@ async def events(
 
 
 @contextlib.asynccontextmanager
-async def rolling_out(plane: Plane) -> AsyncIterator[None]:
+async def rolling_out(plane: Plane, namespace: str = "voiceplane") -> AsyncIterator[None]:
     """Report on Deployments until the block ends."""
     async with session(plane) as opened:
-        task = asyncio.create_task(_report_all(opened))
+        task = asyncio.create_task(_report_all(opened, f"/apis/apps/v1/namespaces/{namespace}/deployments"))
         try:
             yield
         finally:
@@ -53,17 +52,17 @@ async def rolling_out(plane: Plane) -> AsyncIterator[None]:
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def _report_all(opened: aiohttp.ClientSession) -> None:
+async def _report_all(opened: aiohttp.ClientSession, path: str) -> None:
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def report(name: str, generation: int, count: int) -> None:
         counted = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas", "readyReplicas"), count)
         body = json.dumps({"status": {"observedGeneration": generation, **counted}})
-        async with turns, opened.patch(f"{PATH}/{name}/status", data=body, headers={"Content-Type": MERGE}) as answer:
+        async with turns, opened.patch(f"{path}/{name}/status", data=body, headers={"Content-Type": MERGE}) as answer:
             await answer.read()
 
     async with asyncio.TaskGroup() as group:
-        async for kind, raw in events(opened, PATH):
+        async for kind, raw in events(opened, path):
             seen = (raw.get("status") or {}).get("observedGeneration", 0)
             if kind in ("ADDED", "MODIFIED") and seen < raw["metadata"]["generation"]:
                 meta = raw["metadata"]

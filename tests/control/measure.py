@@ -27,6 +27,7 @@ AGENTS = "/apis/voiceplane.dev/v1alpha1/namespaces/support/voiceagents"
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/voiceplane/networkpolicies"
 CREATES_AT_ONCE = 8
 DRIFTS = 40
+SERVICES = "10.96.0.0/12"  # an address for each agent
 COUNTRIES = ("US", "DE", "JP", "BR", "IN")
 Figures = dict[str, float]
 
@@ -66,7 +67,10 @@ async def _prepare(planes: list[Plane]) -> None:
 async def measure(options: argparse.Namespace, folder: Path) -> Figures:
     """Return the figures for so many agents over so many regions."""
     async with contextlib.AsyncExitStack() as stack:
-        bare = [PlaneOptions(name=f"r{number}", controllers=False) for number in range(options.regions)]
+        bare = [
+            PlaneOptions(name=f"r{number}", controllers=False, service_cidr=SERVICES)
+            for number in range(options.regions)
+        ]
         planes = [await stack.enter_async_context(running_plane(folder / one.name, one)) for one in bare]
         await _prepare(planes)
         for plane in planes:

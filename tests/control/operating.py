@@ -36,11 +36,21 @@ class Operator:
 
 
 @contextlib.asynccontextmanager
-async def operating(plane: Plane, folder: Path, *options: str) -> AsyncIterator[Operator]:
-    """Run the operator until the block ends."""
+async def operating(
+    plane: Plane, folder: Path, *options: str, kubeconfig: Path | None = None
+) -> AsyncIterator[Operator]:
+    """Run the operator until the block ends, with the plane's administrator's kubeconfig or another."""
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240  (a folder of the test)
     log = folder / "operator.log"
-    command = ("-m", "voiceplane_operator", "run", "--kubeconfig", str(plane.kubeconfig), "--metrics-port", "0")
+    command = (
+        "-m",
+        "voiceplane_operator",
+        "run",
+        "--kubeconfig",
+        str(kubeconfig or plane.kubeconfig),
+        "--metrics-port",
+        "0",
+    )
     process = await started(Path(sys.executable), *command, "--calls-every", "0", *options, log=log)
     try:
         yield Operator(process, log)

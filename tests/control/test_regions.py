@@ -1,0 +1,281 @@
+"""Ways into regions, credentials that end and come, revisions that go step by step, objects at the limit."""
+
+import asyncio
+import base64
+import json
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+import yaml
+from tests.cluster.plane import Plane, PlaneOptions, running_plane
+from tests.control import controllers, operating
+from tests.control.operating import AGENT, apply, condition, read, ready, until
+from tests.control.test_pure import MODEL
+
+from voiceplane.cli.__main__ import main
+from voiceplane_operator import health, names
+from voiceplane_operator.queue import Key, KeyedQueue, Urgency
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
+DESK = ("va", "-n", "support", "parcel-desk")
+REGION = """
+apiVersion: voiceplane.dev/v1alpha1
+kind: VoiceRegion
+metadata: {name: %s}
+spec: {mode: cloud, location: US, namespace: %s, planner: {engine: ray}, drainTimeout: 1s, %s}
+"""
+PROFILES = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: clusterprofiles.multicluster.x-k8s.io
+  annotations: {api-approved.kubernetes.io: "https://github.com/kubernetes-sigs/cluster-inventory-api/pull/1"}
+spec:
+  group: multicluster.x-k8s.io
+  scope: Namespaced
+  names: {kind: ClusterProfile, plural: clusterprofiles, singular: clusterprofile, listKind: ClusterProfileList}
+  versions:
+    - name: v1alpha1
+      served: true
+      storage: true
+      subresources: {status: {}}
+      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+"""
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
+    options = PlaneOptions(controllers=False)
+    async with running_plane(tmp_path_factory.mktemp("plane"), options) as running:
+        await operating.prepare(running)
+        for namespace in ("east", "west"):
+            await running.kubectl("create", "namespace", namespace)
+        async with (
+            controllers.rolling_out(running),
+            controllers.rolling_out(running, "east"),
+            controllers.rolling_out(running, "west"),
+        ):
+            yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def operator(plane: Plane, tmp_path: Path) -> AsyncIterator[operating.Operator]:
+    async with operating.operating(plane, tmp_path, "--no-lease", *_providers(plane, tmp_path)) as running:
+        yield running
+
+
+def _providers(plane: Plane, folder: Path) -> tuple[str, ...]:
+    """Write the one credential plugin that the operator may run."""
+    plugin, providers = folder / "plugin", folder / "providers.json"
+    said = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": plane.token}}
+    plugin.write_text(f"#!/bin/sh\necho '{json.dumps(said)}'\n")
+    plugin.chmod(plugin.stat().st_mode | stat.S_IXUSR)
+    config = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin), "interactiveMode": "Never"}
+    providers.write_text(json.dumps({"providers": [{"name": "allowed", "execConfig": config}]}))
+    return ("--credential-providers", str(providers))
+
+
+def up(raw: Any) -> bool:
+    """Say whether a region answers."""
+    return condition(raw, "Ready").get("status") == "True"
+
+
+async def secret(plane: Plane, name: str, token: str) -> None:
+    """Write a region's kubeconfig."""
+    content = json.loads(operating.portable_kubeconfig(plane))
+    content["users"][0]["user"]["token"] = token
+    data = {"kubeconfig": base64.b64encode(json.dumps(content).encode()).decode()}
+    meta = {"name": name, "namespace": "voiceplane-system"}
+    await apply(plane, json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data}))
+
+
+async def remove_region(plane: Plane, name: str) -> None:
+    """Delete a region and wait for its end."""
+    await plane.kubectl("delete", "vr", name, "--timeout=60s")
+
+
+async def test_credentials_that_end_are_told_and_new_ones_taken_up(plane: Plane, operator: operating.Operator) -> None:
+    for account in ("first", "second"):
+        await plane.kubectl("create", "serviceaccount", account, "-n", "support")
+        subject = f"--serviceaccount=support:{account}"
+        await plane.kubectl("create", "clusterrolebinding", account, "--clusterrole=cluster-admin", subject)
+    tokens = [(await plane.kubectl("create", "token", one, "-n", "support")).strip() for one in ("first", "second")]
+    await secret(plane, "east", tokens[0])
+    await apply(plane, REGION % ("east", "east", "kubeConfig: {name: east}"))
+    await until(plane, ("vr", "east"), up)
+    await plane.kubectl("delete", "serviceaccount", "first", "-n", "support")  # and so its token
+    told = await until(
+        plane, ("vr", "east"), lambda raw: condition(raw, "Ready").get("reason") == "AccessDenied", within_s=40
+    )
+    assert told["status"]["lostSince"]
+    await secret(plane, "east", tokens[1])
+    await until(plane, ("vr", "east"), up, within_s=20)
+    assert operator.process.returncode is None
+    await remove_region(plane, "east")
+
+
+async def test_a_region_is_reached_by_a_cluster_profile_and_an_allowed_plugin(
+    plane: Plane, operator: operating.Operator
+) -> None:
+    await apply(plane, PROFILES)
+    await plane.kubectl("wait", "--for=condition=Established", "crd/clusterprofiles.multicluster.x-k8s.io")
+    authority = base64.b64encode(plane.ca.read_bytes()).decode()
+    where = {"server": plane.server, "certificate-authority-data": authority}
+    for name, provider in (("east", "allowed"), ("west", "other")):
+        meta = {"name": name, "namespace": "support"}
+        head = {"apiVersion": "multicluster.x-k8s.io/v1alpha1", "kind": "ClusterProfile", "metadata": meta}
+        await apply(plane, json.dumps(head))
+        status = {"status": {"accessProviders": [{"name": provider, "cluster": where}]}}
+        patch = ("--subresource=status", "--type=merge", "-p", json.dumps(status))
+        await plane.kubectl("patch", "clusterprofile", name, "-n", "support", *patch)
+        await apply(plane, REGION % (name, name, f"clusterProfile: {{name: {name}, namespace: support}}"))
+    await until(plane, ("vr", "east"), up)
+    denied = await until(plane, ("vr", "west"), lambda raw: condition(raw, "Ready").get("reason") == "AccessDenied")
+    assert "no credential provider that is allowed" in condition(denied, "Ready")["message"]
+    await plane.kubectl("annotate", "vr", "west", "voiceplane.dev/release-finalizer=true")
+    for name in ("east", "west"):
+        await remove_region(plane, name)
+
+
+async def test_a_revision_enters_region_after_region_and_a_credential_follows(
+    plane: Plane, operator: operating.Operator
+) -> None:
+    for name in ("east", "west"):
+        await apply(plane, REGION % (name, name, "inCluster: {}"))
+    await apply(plane, MODEL)
+    raw = await until(plane, DESK, lambda raw: condition(raw, "Ready").get("reason") == "CredentialNotFound")
+    assert "support/models-key" in condition(raw, "Ready")["message"]
+    key = ("-n", "support", "models-key")
+    await plane.kubectl("create", "secret", "generic", *key, "--from-literal=api-key=one")
+    await apply(plane, MODEL.replace("capacity: 50", "capacity: 40"))  # looks again at once
+    first = await until(plane, DESK, ready)
+    copies = ("secrets", "-n", "west", "-l", f"{names.AGENT}={names.prefix('support/parcel-desk')}")
+    assert [one["data"] for one in (await read(plane, *copies))["items"]] == [{"api-key": "b25l"}]
+    entered: set[tuple[str, ...]] = set()
+    await apply(plane, MODEL.replace("How can I", "What can I").replace("capacity: 50", "capacity: 40"))
+
+    def seen(raw: Any) -> bool:
+        old = first["status"]["revision"]
+        entered.add(tuple(one["name"] for one in raw["status"]["regionStates"] if one["revision"] not in ("", old)))
+        return ready(raw) and bool(raw["status"]["revision"] != old)
+
+    await until(plane, DESK, seen)
+    assert ("west",) not in entered and ("east", "west") in entered, entered
+    await plane.kubectl("delete", "va", "-n", "support", "parcel-desk", "--timeout=60s")
+    assert (await read(plane, *copies))["items"] == []
+    for name in ("east", "west"):
+        await remove_region(plane, name)
+
+
+async def test_diff_shows_what_would_come_and_nothing_when_it_is_there(
+    plane: Plane, operator: operating.Operator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    region, agent = tmp_path / "region.yaml", tmp_path / "agent.yaml"
+    region.write_text(REGION % ("east", "east", "inCluster: {}"))
+    agent.write_text(AGENT)
+    asked = ["diff", str(agent), "--region", str(region), "--kubeconfig", str(plane.kubeconfig)]
+    assert await asyncio.to_thread(main, asked) == 0
+    out = capsys.readouterr().out
+    assert "+kind: Deployment" in out and "+++ new NetworkPolicy/" in out
+    await apply(plane, region.read_text())
+    await apply(plane, AGENT)
+    await until(plane, DESK, ready)
+    assert await asyncio.to_thread(main, asked) == 0
+    assert capsys.readouterr().out == "no change\n"
+    agent.write_text(AGENT.replace("capacity: 50", "capacity: 100"))
+    region.write_text(REGION % ("east", "east", "capacity: 100, inCluster: {}"))
+    await asyncio.to_thread(main, asked)
+    changed = [
+        line for line in capsys.readouterr().out.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")
+    ]
+    assert "-  replicas: 1" in changed and "+  replicas: 2" in changed
+
+
+async def test_a_region_is_let_go_at_its_deadline_though_a_call_does_not_end(
+    plane: Plane, operator: operating.Operator
+) -> None:
+    # parcel-desk of the test before is in east; a pod that nobody ends stands for a call that does not
+    (gateway,) = (await read(plane, "deployments", "-n", "east", "-l", f"{names.COMPONENT}=gateway"))["items"]
+    labels = gateway["spec"]["template"]["metadata"]["labels"]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "busy", "namespace": "east", "labels": labels}}
+    await apply(plane, json.dumps(pod | {"spec": {"nodeName": "far", "containers": [{"name": "a", "image": "a"}]}}))
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    await plane.kubectl("delete", "vr", "east", "--wait=false")
+    await until(plane, ("vr", "east"), lambda raw: condition(raw, "Ready").get("reason") == "Draining")
+    await until(plane, ("vr",), lambda raw: raw["items"] == [], within_s=90)
+    assert loop.time() - begun > 20, "not before the calls had their time"
+    await plane.kubectl("delete", "pod", "-n", "east", "busy", "--force", "--grace-period=0")
+    await plane.kubectl("delete", "va", "-n", "support", "parcel-desk", "--timeout=60s")
+
+
+async def test_two_editors_at_once_end_in_what_the_last_one_wrote(plane: Plane, operator: operating.Operator) -> None:
+    await apply(plane, REGION % ("west", "west", "inCluster: {}"))
+    await apply(plane, AGENT)
+    path = "/apis/voiceplane.dev/v1alpha1/namespaces/support/voiceagents/parcel-desk"
+    async with controllers.session(plane) as opened:
+        refused = 0
+
+        async def edit(who: str) -> None:
+            nonlocal refused
+            for number in range(10):
+                async with opened.get(path) as answer:
+                    raw = await answer.json()
+                raw["spec"]["opening"] = f"Edit {number} of {who}."
+                async with opened.put(path, json=raw) as answer:
+                    refused += answer.status == 409
+                    assert answer.status in (200, 409), await answer.text()
+
+        await asyncio.gather(edit("one"), edit("two"))
+    final = await until(plane, DESK, ready)
+    bundle = await read(
+        plane,
+        "configmap",
+        "-n",
+        "west",
+        names.bundle_name(names.prefix("support/parcel-desk"), final["status"]["revision"]),
+    )
+    assert final["spec"]["opening"] in bundle["data"]["agent.yaml"]
+    assert refused, "the API server has told one that the other was faster"
+
+
+async def test_an_agent_of_900_kb_is_told_to_be_split_and_harms_nobody(
+    plane: Plane, operator: operating.Operator
+) -> None:
+    raw = next(one for one in yaml.safe_load_all(AGENT) if one["kind"] == "VoiceAgent")
+    raw["metadata"]["name"] = "huge"
+    long = [
+        {"name": f"i{n}", "examples": [f"{m} " + "x" * 1800 for m in range(100)], "reply": "Yes."} for n in range(5)
+    ]
+    raw["spec"]["intents"] += long
+    text = json.dumps(raw)
+    assert 900_000 < len(text) < 1_000_000
+    await plane.kubectl("apply", "--server-side", "-f", "-", stdin=text)
+    told = await until(plane, ("va", "-n", "support", "huge"), lambda raw: "conditions" in raw.get("status", {}))
+    assert condition(told, "Ready")["reason"] == "TooLarge" and "split" in condition(told, "Ready")["message"]
+    await plane.kubectl("delete", "va", "-n", "support", "huge", "--timeout=30s")
+    await until(plane, DESK, ready)
+
+
+async def test_liveness_fails_when_a_pass_does_not_end() -> None:
+    now = [0.0]
+    queue = KeyedQueue(lambda: now[0])
+    queue.add(Key("VoiceAgent", "a/b"), Urgency.CHANGED)
+    await queue.get()
+
+    async def healthy(port: int) -> int:
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/healthz") as answer:
+            return answer.status
+
+    serving = health.serving("127.0.0.1", 0, active_s=queue.active_s, ready=lambda: True, refresh=lambda: None)
+    async with serving as port:
+        assert await healthy(port) == 200
+        now[0] = health.STUCK_S + 1
+        assert await healthy(port) == 503
+        queue.done(Key("VoiceAgent", "a/b"))
+        assert await healthy(port) == 200
