@@ -123,8 +123,7 @@ class Listening:
 
     def _feed_edge(self, edge: SpeechStarted | SpeechPaused) -> None:
         """Pass an edge on, unless it is our own voice coming back."""
-        over_us = self.floor.state.floor is Floor.AGENT
-        if self._overlaps.swallows(edge, over_us=over_us):
+        if self._overlaps.swallows(edge):
             return
         if isinstance(edge, SpeechStarted) and self.floor.state.floor in (Floor.PAUSED, Floor.DUCKED):
             self._hearing.speech_goes_on()

@@ -7,7 +7,7 @@ import numpy as np
 from voiceplane.call.ears import Ears
 from voiceplane.media.session import MediaSession
 from voiceplane.runtime.metrics import BARGE_INS
-from voiceplane.turn.echo import ECHO_LIKENESS, likeness
+from voiceplane.turn.echo import EchoPath, is_echo, learn, match
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
 from voiceplane.turn.overlap import Overlap, OverlapFacts, judge
 
@@ -25,6 +25,7 @@ class Overlaps:
         self._session = session
         self._ears = ears
         self._near = bytearray()  # the newest ECHO_WINDOW_S
+        self._path = EchoPath()
         self._echoing = False
         self._check_at = 0.0
         self._since = 0.0
@@ -44,7 +45,7 @@ class Overlaps:
             self._measure(frame, over_us=over_us)
         if self._echoing and at >= self._check_at:
             self._check_at = at + RECHECK_S
-            if not over_us or not self._is_echo():
+            if not self._is_echo():
                 self._echoing = False
                 return SpeechStarted(at - ECHO_WINDOW_S)
         return None
@@ -57,12 +58,12 @@ class Overlaps:
         elif not over_us:
             self._usual = power if self._usual is None else self._usual + USUAL * (power - self._usual)
 
-    def swallows(self, edge: SpeechStarted | SpeechPaused, *, over_us: bool) -> bool:
-        """Say whether an edge is our own echo's, and must not reach the floor."""
+    def swallows(self, edge: SpeechStarted | SpeechPaused) -> bool:
+        """Say whether an edge is our own echo's and must not reach the floor, also after our last word."""
         if isinstance(edge, SpeechPaused):
             was, self._echoing = self._echoing, False
             return was
-        if over_us and self._is_echo():
+        if self._is_echo():
             self._echoing = True
             self._check_at = edge.at + 2 * RECHECK_S
             BARGE_INS.labels(Overlap.ECHO.value).inc()
@@ -70,8 +71,10 @@ class Overlaps:
         return False
 
     def _is_echo(self) -> bool:
-        sent = self._session.sent(ECHO_DELAY_S + ECHO_WINDOW_S)
-        return likeness(bytes(self._near), sent) >= ECHO_LIKENESS
+        heard, sent = bytes(self._near), self._session.sent(ECHO_DELAY_S + ECHO_WINDOW_S)
+        found = match(heard, sent)
+        self._path = learn(self._path, found)
+        return is_echo(self._path, found, heard, sent)
 
     def begin(self, since: float) -> None:
         """Start to measure a sound."""

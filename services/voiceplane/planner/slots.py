@@ -23,7 +23,8 @@ _YES = re.compile(
 _NO = re.compile(
     r"^\W*(?:(?:oh|um|uh|well|and|hmm|actually|sorry)\W+)*(?:no(?! idea| clue)|nope|nah|naw|not(?! sure| certain)"
     r"|don'?t|negative|wrong|incorrect|never"
-    r"|cancel|nothing|false|forget it|stop(?!\W+\w+\W+\w+)|neither|none|i'?m (?:good|fine|done|okay)|i (?:would not|wouldn'?t"
+    r"|cancel|nothing|false|forget it|stop(?!\W+\w+\W+\w+)|neither|none|i'?m (?:good|fine|done|okay)"
+    r"|i (?:would not|wouldn'?t"
     r"|(?:do not|don'?t)(?! (?:know|remember|understand)))|i(?:'?m| am) not(?! sure| certain)"
     r"|(?:that|it) (?:does not|doesn'?t)"
     r"|(?:that|it)(?:'?s| is|s)? ?(?:not|isn'?t|wrong|incorrect|all)|(?:that|it) isn'?t)\b",
