@@ -37,14 +37,14 @@ def plain_text(text: str) -> str:
 
 
 def extend(before: Stable, words: tuple[str, ...]) -> Stable:
-    """Take the next decode of the same utterance."""
-    agreed = 0
-    for old, new in zip(before.words, words, strict=False):
+    """Take the next decode of the same utterance; stable words stay as they were, whatever it makes of them."""
+    kept = before.stable
+    agreed = kept
+    for old, new in zip(before.words[kept:], words[kept:], strict=False):
         if plain(old) != plain(new):
             break
         agreed += 1
-    changed = before.changed + max(0, len(before.words) - agreed)
-    return Stable(words, max(min(before.stable, len(words)), agreed), changed)
+    return Stable(before.words[:kept] + words[kept:], agreed, before.changed + len(before.words) - agreed)
 
 
 def next_partial_s(latency_s: float, *, shortest_s: float = 0.2, share: float = 0.4) -> float:

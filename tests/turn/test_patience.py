@@ -1,0 +1,81 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voiceplane.turn.parameters import Sureness, TurnParameters, required_silence
+from voiceplane.turn.reading import Reading
+
+P = TurnParameters()
+READINGS = st.sampled_from([None, *Reading])
+PROBABILITIES = st.none() | st.floats(0.0, 1.0)
+
+
+def test_the_table_knows_every_pair_of_words_and_sound() -> None:
+    assert set(P.patience) == set(itertools.product(Reading, Sureness))
+
+
+@pytest.mark.parametrize("sureness", Sureness)
+def test_the_more_the_words_leave_open_the_longer_the_silence(sureness: Sureness) -> None:
+    silences = [P.patience[reading, sureness] for reading in (Reading.COMPLETE, Reading.UNKNOWN, Reading.OPEN)]
+    assert silences == sorted(silences) and silences[0] < silences[2]
+
+
+@pytest.mark.parametrize("reading", Reading)
+def test_the_surer_the_sound_the_shorter_the_silence(reading: Reading) -> None:
+    silences = [P.patience[reading, sureness] for sureness in (Sureness.SURE, Sureness.DONE, Sureness.NOT_DONE)]
+    assert silences == sorted(silences)
+
+
+def test_a_whole_answer_leaves_most_of_300_ms_to_the_reply() -> None:
+    assert required_silence(Reading.COMPLETE, 0.99, P, digits=False) <= 0.2
+    assert required_silence(Reading.COMPLETE, 0.99, P, digits=True) <= 0.2
+
+
+@pytest.mark.parametrize(
+    ("probability", "sureness"),
+    [
+        (None, Sureness.NOT_DONE),
+        (0.0, Sureness.NOT_DONE),
+        (0.499, Sureness.NOT_DONE),
+        (0.5, Sureness.DONE),
+        (0.849, Sureness.DONE),
+        (0.85, Sureness.SURE),
+        (1.0, Sureness.SURE),
+    ],
+)
+def test_a_probability_is_named_by_its_threshold(probability: float | None, sureness: Sureness) -> None:
+    assert P.sureness(probability) is sureness
+
+
+def test_half_a_number_waits_longest_however_sure_the_sound_is() -> None:
+    assert required_silence(Reading.OPEN, 0.99, P, digits=True) == P.digits_max_pause_s
+    assert P.digits_max_pause_s > P.max_pause_s
+
+
+def test_words_that_have_not_come_yet_are_waited_for_but_not_for_ever() -> None:
+    assert required_silence(None, 0.99, P, digits=False) == P.unread_s
+    assert required_silence(None, 0.1, P, digits=False) == P.max_pause_s
+    assert required_silence(None, None, P, digits=False) == P.max_pause_s
+
+
+@given(READINGS, PROBABILITIES, st.booleans())
+def test_no_silence_is_longer_than_the_longest_pause_nor_shorter_than_a_breath(
+    reading: Reading | None, probability: float | None, digits: bool
+) -> None:
+    assert 0.15 <= required_silence(reading, probability, P, digits=digits) <= P.longest_s(digits=digits)
+
+
+@given(READINGS, PROBABILITIES)
+def test_asking_for_digits_never_shortens_the_silence(reading: Reading | None, probability: float | None) -> None:
+    plain = required_silence(reading, probability, P, digits=False)
+    assert required_silence(reading, probability, P, digits=True) >= plain
+
+
+@given(st.floats(0.05, 1.6), READINGS, PROBABILITIES)
+def test_a_lower_longest_pause_bounds_every_entry_of_the_table(
+    longest_s: float, reading: Reading | None, probability: float | None
+) -> None:
+    strict = TurnParameters(max_pause_s=longest_s, unread_s=min(0.9, longest_s))
+    assert required_silence(reading, probability, strict, digits=False) <= longest_s
