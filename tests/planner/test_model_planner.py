@@ -8,6 +8,7 @@ import pytest
 from tests.planner.scripted import Call, Finish, Pause, Raw, Script, Words
 from tests.planner.talking import TALK, TODAY, asked, flows, talking, texts
 
+from voiceplane.contract import dialogue as dialogue_contract
 from voiceplane.contract.dialogue import (
     DialogueState,
     Done,
@@ -32,7 +33,7 @@ async def test_words_come_phrase_by_phrase_and_the_turn_is_a_conversation(bundle
     assert texts(events) == ["We sell boxes.", "Do you need one?"]
     done = events[-1]
     assert isinstance(done, Done)
-    assert (done.intent, done.state.last_reply) == (model.TALK, "We sell boxes. Do you need one?")
+    assert (done.intent, done.state.last_reply) == (dialogue_contract.TALK, "We sell boxes. Do you need one?")
 
 
 async def test_the_first_phrase_is_out_while_the_second_is_still_made(bundle: Bundle, planner: FlowPlanner) -> None:

@@ -65,17 +65,16 @@ def test_an_agent_that_falls_silent_at_a_backchannel_has_ended_its_turn() -> Non
     assert backchannels.ends_the_turn(call, murmur)
 
 
-def test_an_agent_interrupted_itself_when_less_was_heard_or_a_turn_appeared() -> None:
+def test_an_agent_interrupted_itself_when_a_reply_has_no_end_or_a_turn_appeared() -> None:
     def heard(*spoken: tuple[str, str, float]) -> Held:
         return Held(deeds=[deed("question", 0, 500)], record=record(*spoken))
 
-    clean = heard(("caller", "hours", 500), ("agent", "we are open from eight", 4000))
-    assert not echo.interrupted_itself(clean, clean)
-    assert echo.interrupted_itself(clean, heard(("caller", "hours", 500), ("agent", "we are", 2000)))
-    assert echo.interrupted_itself(
-        clean, heard(("caller", "hours", 500), ("agent", "we are open from eight", 4000), ("caller", "eight", 4500))
-    )
-    assert echo.interrupted_itself(clean, Held(trouble="no call"))
+    reply = ("agent", "We are open from eight.", 4000)
+    assert not echo.interrupted_itself(heard(("caller", "hours", 500), reply))
+    assert echo.interrupted_itself(heard(("caller", "hours", 500), ("agent", "We are", 2000)))
+    assert echo.interrupted_itself(heard(("agent", "", 0), ("caller", "hours", 500), reply))
+    assert echo.interrupted_itself(heard(("caller", "hours", 500), reply, ("caller", "eight", 4500)))
+    assert echo.interrupted_itself(Held(trouble="no call"))
 
 
 def test_the_ledger_is_compared_with_the_sound_of_the_reply_that_was_interrupted() -> None:

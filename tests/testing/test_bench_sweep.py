@@ -11,8 +11,11 @@ from voiceplane.turn.reading import Reading
 USED = TurnParameters()
 
 
+UNDERSTOOD: dict[str, bool | None] = {"complete": True, "unknown": None, "unclear": False}
+
+
 def pause(since: float, *, reading: str, probability: float) -> PauseFacts:
-    return PauseFacts(since + 0.1, since, probability, 0.03, reading, 0.1, "")
+    return PauseFacts(since + 0.1, since, probability, 0.03, UNDERSTOOD[reading], 0.1, "the whole sentence")
 
 
 def spoken(second_starts: float, *, first_reading: str = "unknown", probability: float = 0.2) -> Facts:

@@ -5,14 +5,16 @@ import math
 import numpy as np
 
 from voiceplane.call.ears import Ears
+from voiceplane.contract.audio import BYTES_PER_SAMPLE, SPEECH_RATE
 from voiceplane.media.session import MediaSession
 from voiceplane.runtime.metrics import BARGE_INS
-from voiceplane.turn.echo import EchoPath, is_echo, learn, match
+from voiceplane.turn.echo import LONGEST_DELAY_S, EchoPath, is_echo, learn, match
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
 from voiceplane.turn.overlap import Overlap, OverlapFacts, judge
 
 ECHO_WINDOW_S = 0.16
-ECHO_DELAY_S = 0.6
+ECHO_WINDOWS_S = (ECHO_WINDOW_S, 0.32)  # a short one is told early, a longer one more surely
+LONGEST_SOUND_S = 1.2  # of a sound over the agent is compared: it is named before
 RECHECK_S = 0.1
 USUAL = 0.05  # weight of a new frame in the caller's usual level
 
@@ -24,7 +26,7 @@ class Overlaps:
         """Compare with what this session has sent."""
         self._session = session
         self._ears = ears
-        self._near = bytearray()  # the newest ECHO_WINDOW_S
+        self._near = bytearray()  # the newest LONGEST_SOUND_S
         self._path = EchoPath()
         self._echoing = False
         self._check_at = 0.0
@@ -38,7 +40,7 @@ class Overlaps:
     def hear(self, frame: bytes, at: float, *, over_us: bool) -> SpeechStarted | None:
         """Measure a frame; a sound that was taken for an echo and is more than that begins late."""
         self._near += frame
-        surplus = len(self._near) - int(ECHO_WINDOW_S * 32000)
+        surplus = len(self._near) - int(LONGEST_SOUND_S * 32000)
         if surplus > 0:
             del self._near[:surplus]
         if self._ears.voiced:
@@ -70,11 +72,15 @@ class Overlaps:
             return True
         return False
 
-    def _is_echo(self) -> bool:
-        heard, sent = bytes(self._near), self._session.sent(ECHO_DELAY_S + ECHO_WINDOW_S)
-        found = match(heard, sent)
-        self._path = learn(self._path, found)
-        return is_echo(self._path, found, heard, sent)
+    def _is_echo(self, windows_s: tuple[float, ...] = ECHO_WINDOWS_S) -> bool:
+        for window_s in windows_s:
+            heard = bytes(self._near[-int(window_s * SPEECH_RATE) * BYTES_PER_SAMPLE :])
+            sent = self._session.sent(LONGEST_DELAY_S + window_s)
+            found = match(heard, sent)
+            self._path = learn(self._path, found)
+            if is_echo(self._path, found, heard, sent):
+                return True
+        return False
 
     def begin(self, since: float) -> None:
         """Start to measure a sound."""
@@ -89,6 +95,9 @@ class Overlaps:
 
     def judge(self, now: float, *, ended: bool, answers: bool) -> Overlap | None:
         """Name the sound with what is known now."""
+        if self._is_echo((min(LONGEST_SOUND_S, now - self._since + ECHO_WINDOW_S),)):
+            BARGE_INS.labels(Overlap.ECHO.value).inc()
+            return Overlap.ECHO
         level = None
         if self._usual and self._power:
             level = 10 * math.log10(max(1.0, float(np.mean(self._power))) / max(1.0, self._usual))

@@ -30,6 +30,7 @@ from voiceplane.contract.dialogue import (
     ToolRequest,
     ToolResult,
     ToolsUnavailableError,
+    understood,
 )
 from voiceplane.runtime.metrics import SPECULATIONS
 from voiceplane.turn.stability import plain_text
@@ -72,7 +73,7 @@ class Attempt:
         """Say whether the planner understood the words; None while it has not said."""
         for event in self.events.so_far if self.events is not None else ():
             if isinstance(event, Done):
-                return bool(event.intent) or event.confidence > 0.0
+                return understood(self.state, event)
             if isinstance(event, ToolCall):
                 return True
         return None

@@ -121,6 +121,18 @@ class Done:
     confidence: float = 0.0
 
 
+TALK = "agent:talk"  # the intent of a turn that a model planner answered without one
+
+
+def understood(before: DialogueState, done: Done) -> bool | None:
+    """Say whether the planner made something of the words; None where it answered and cannot tell."""
+    if done.state.unsure > before.unsure:
+        return False
+    if done.intent == TALK:
+        return None
+    return bool(done.intent) or done.confidence > 0.0
+
+
 ReplyEvent = Say | ToolCall | Transfer | HangUp | Done
 
 

@@ -19,7 +19,7 @@ Samples = npt.NDArray[np.int16]
 
 WORD_SLACK_MS = 40  # a word whose last 40 ms were cut was heard
 REWIND_S = 3.0  # of a turn's newest audio is kept, to go on at a word's beginning
-REFERENCE_S = 1.2  # of what was sent, to recognize our own echo
+REFERENCE_S = 2.0  # of what was sent, to recognize our own echo
 EDGE_MS = 4  # audio that begins or runs dry away from zero is led to zero over this, so that it does not click
 
 
@@ -50,7 +50,8 @@ class Playout:
         self._tail_samples = 0
         self._spoken: deque[Samples] = deque()  # the newest REWIND_S of this turn that were taken
         self._spoken_samples = 0
-        self._wire = np.zeros(0, dtype=np.int16)  # the newest REFERENCE_S that were sent, with silence
+        # Frames of the newest REFERENCE_S that were sent, with silence.
+        self._wire: deque[Samples] = deque(maxlen=int(REFERENCE_S * 1000) // FRAME_MS)
         self._held = False
         self._last = 0.0  # the last sample of speech; 0 once it is being led to zero
         self._lead_out = np.zeros(0)  # what still has to be mixed in for that
@@ -76,7 +77,7 @@ class Playout:
                 self._queue.extend(self._tail)
                 self._queued += self._tail_samples
             self._forget()
-            self._wire = self._wire[:0]
+            self._wire.clear()
             waiting = self._take(self._queued)
             converted = np.frombuffer(convert(waiting.astype("<i2").tobytes()), "<i2").astype(np.int16)
             self._queue = deque([converted] if len(converted) else [])
@@ -186,10 +187,14 @@ class Playout:
         return self._tail is not None
 
     def reference(self, seconds: float) -> tuple[bytes, int]:
-        """Return the newest sound that was sent, s16le, and its rate: what an echo would be made of."""
+        """Return so much of the newest sound that was sent, s16le, and its rate: what an echo would be made of.
+
+        Before the first packet there was silence.
+        """
         with self._lock:
-            count = min(len(self._wire), int(seconds * self.sample_rate))
-            return self._wire[len(self._wire) - count :].astype("<i2").tobytes(), self.sample_rate
+            count = int(seconds * self.sample_rate)
+            wire = np.concatenate([np.zeros(count, dtype=np.int16), *self._wire])
+            return wire[len(wire) - count :].astype("<i2").tobytes(), self.sample_rate
 
     def _forget(self) -> None:
         self._tail, self._tail_samples = None, 0
@@ -218,7 +223,7 @@ class Playout:
             if count < self._frame_samples:
                 samples = np.concatenate([samples, self._quiet(self._frame_samples - count)])
             self._since_quiet = self._since_quiet + count if count == self._frame_samples else 0
-            self._wire = np.concatenate([self._wire[-int(REFERENCE_S * self.sample_rate) :], samples])
+            self._wire.append(samples)
             return OutFrame(samples.astype("<i2").tobytes(), count, self._turn)
 
     def confirm(self, frame: OutFrame) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from voiceplane.contract.agent import ModelPlanner, VoiceAgentSpec
-from voiceplane.contract.dialogue import CallerSaid, Done, ReplyEvent, ReplyRequest, Say
+from voiceplane.contract.dialogue import TALK, CallerSaid, Done, ReplyEvent, ReplyRequest, Say
 from voiceplane.planner import ear, filling, prompt, speech, wishes
 from voiceplane.planner.chat import End, FunctionCall, Text
 from voiceplane.planner.endpoint import Deadlines, Endpoint, EndpointError, EndpointNonsenseError
@@ -28,7 +28,6 @@ from voiceplane.planner.spans import chat_span
 from voiceplane.planner.steps import Steps, Turn, pairs, question
 
 log = logging.getLogger(__name__)
-TALK = "agent:talk"  # the intent of a turn that was conversation
 ROUNDS = 2  # a wish that is refused is told to the model once
 FAILURES, REST_S = 3, 10.0  # after so many failures in a row the model is not asked for so long
 

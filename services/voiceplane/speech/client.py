@@ -80,14 +80,12 @@ class TritonSpeech:
 
     async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
         """Recognize 16 kHz s16le audio; partials wait behind turns that may be over."""
-        inputs = [_samples(audio)]
+        inputs, order = [_samples(audio)], _PARTIAL if partial else _TURN
         if hints:
             inputs.append(_text("HINTS", hints))
         with _SPANS.start_as_current_span("speech_to_text", kind=SpanKind.CLIENT) as span:
             span.set_attribute("voice.audio.ms", len(audio) / 32)
-            result, timing = await self._infer(
-                "asr", inputs, self._deadlines.recognize_s, span, priority=2 if partial else 1
-            )
+            result, timing = await self._infer("asr", inputs, self._deadlines.recognize_s, span, order=order)
             answer = json.loads(result.as_numpy("RESULT").reshape(-1)[0])
             words = tuple(RecognizedWord(*word) for word in answer["words"])
             span.set_attribute("pii.transcript", answer["text"])
@@ -170,16 +168,22 @@ class TritonSpeech:
             responses.cancel()
 
     async def _infer(
-        self, model: str, inputs: list[Any], deadline_s: float, span: Span, *, priority: int = 0
+        self, model: str, inputs: list[Any], deadline_s: float, span: Span, *, order: "_Order | None" = None
     ) -> tuple[Any, InferenceTiming]:
         headers = _headers(span)
         failure: SpeechError = SpeechUnavailableError("no speech endpoint")
+        order = order or _Order()
         for client in self._clients.values():
             began = time.monotonic()
             try:
                 async with asyncio.timeout(deadline_s):
                     result = await client.infer(
-                        model, inputs, headers=headers, client_timeout=deadline_s, priority=priority
+                        model,
+                        inputs,
+                        headers=headers,
+                        client_timeout=deadline_s,
+                        priority=order.priority,
+                        parameters={"partial": True} if order.partial else None,
                     )
             except (InferenceServerException, grpc.aio.AioRpcError, TimeoutError) as error:
                 failure = _translated(error, model)
@@ -192,6 +196,17 @@ class TritonSpeech:
             return result, timing
         span.set_attribute("error.type", type(failure).__name__)
         raise failure
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Where a request stands in the model's queue (1 first, 0: there are no levels), and whether it may be rough."""
+
+    priority: int = 0
+    partial: bool = False
+
+
+_TURN, _PARTIAL = _Order(1), _Order(2, partial=True)
 
 
 def _translated(error: Exception, model: str) -> SpeechError:

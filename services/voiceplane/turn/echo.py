@@ -16,7 +16,7 @@ LOUDEST = 0.7  # a path does not amplify: what is louder than this share of what
 EXPLAINED = 4.0  # times the power that the path predicts: rooms ring on, codecs add noise
 _BLOCK = 4  # 16 kHz to 4 kHz: speech's energy is there, and codecs leave it alone
 _RATE = 4000
-_SAME_DELAY = _RATE // 100  # 10 ms
+_SAME_DELAY = _RATE // 25  # 40 ms: two packets, a jitter buffer's step
 
 Signal = npt.NDArray[np.float64]
 

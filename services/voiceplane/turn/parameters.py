@@ -21,12 +21,18 @@ def _patience() -> Patience:
     """Return the silence that ends a turn, in seconds, by what the words and the sound say."""
     read, sure = Reading, Sureness
     return {
-        (read.COMPLETE, sure.SURE): 0.18,
-        (read.COMPLETE, sure.DONE): 0.2,
-        (read.COMPLETE, sure.NOT_DONE): 0.4,
+        (read.COMPLETE, sure.SURE): 0.2,
+        (read.COMPLETE, sure.DONE): 0.25,
+        (read.COMPLETE, sure.NOT_DONE): 0.5,
+        (read.BRIEF, sure.SURE): 0.3,
+        (read.BRIEF, sure.DONE): 0.35,
+        (read.BRIEF, sure.NOT_DONE): 0.5,
         (read.UNKNOWN, sure.SURE): 0.35,
         (read.UNKNOWN, sure.DONE): 0.5,
         (read.UNKNOWN, sure.NOT_DONE): 1.2,
+        (read.UNCLEAR, sure.SURE): 0.8,
+        (read.UNCLEAR, sure.DONE): 0.95,
+        (read.UNCLEAR, sure.NOT_DONE): 1.3,
         (read.OPEN, sure.SURE): 1.1,
         (read.OPEN, sure.DONE): 1.3,
         (read.OPEN, sure.NOT_DONE): 1.7,

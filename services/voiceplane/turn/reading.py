@@ -8,18 +8,42 @@ class Reading(Enum):
     """What the words so far say about the end of the turn."""
 
     COMPLETE = "complete"  # all that was asked for is there, or a wish that the planner understands
-    UNKNOWN = "unknown"
+    BRIEF = "brief"  # complete, but a word that often begins more: "yes, please", "no, on Saturday"
+    UNKNOWN = "unknown"  # the planner has not said
+    UNCLEAR = "unclear"  # the planner makes nothing of the words: half a sentence, or misheard
     OPEN = "open"  # "I want to change the", half a number: the caller has not finished
     EMPTY = "empty"  # no words at all
 
 
 _OPEN_ENDS = frozenset(
     "a an the and or but because so if to of for with from at in on by about into my your our his her their its this "
-    "that these is are was were am be been i you we they it's i'm i'd i've there's can could would will um uh "
+    "that these is are was were am be been i we they it's i'm i'd i've there's can could would will um uh "
     "er erm hmm like number between than as when while which who what where".split()
 )
-_OPEN_PAIRS = frozenset({"you please", "please can", "please could", "i please"})
+_OPEN_PAIRS = frozenset(
+    {"you please", "please can", "please could", "i please"}
+    | {f"{word} you" for word in "can could would will do did does have are were if when what that and".split()}
+)
+# These never end a sentence, also where the recognizer makes a question of it.
+_NEVER_LAST = frozenset(
+    "a an the and or but because if whether when while unless until although than my your our their um uh".split()
+)
 _CLOSED = frozenset({"i am", "it is", "there is", "i can", "i could", "i will", "you are", "yes please", "no please"})
+# What asks for more whatever the voice does: recognizers put a question mark behind "Can you tell me".
+_STEM = re.compile(
+    r"(?:(?:um|uh|er|well|so|hi|hello|hey|okay|yes|yeah|please|and)\W+)*"
+    r"(?:(?:can|could|would|will) (?:you|i|we)(?: please)?(?: (?:tell|show|give)(?: me)?| check| find out| look up)?"
+    r"|(?:tell|show|give) me|(?:what|where|when|how|who|which) (?:is|are|was|were|do|does|did|can|will)"
+    r"(?: your| my| the)?|(?:what|when) (?:are|do|did|can|will) you|(?:is|was|would) it (?:be )?possible"
+    r"|i (?:just )?(?:want|wanted|need|would like|'d like) to (?:know|ask|check|find out)(?: if| it| whether| about)?"
+    r"|(?:do|does|did|is|are|was|were|have|has) (?:you|the|my|your|it|there))\W*",
+    re.I,
+)
+_BRIEF = frozenset("yes yeah yep no nope okay ok sure hello hi".split())
+_BEFORE_DIGITS = frozenset(
+    "it is it's its the my number um uh er hmm yes yeah yep okay ok sure so well alright right oh let me see "
+    "parcel package tracking order and".split()
+)  # what is said while the paper is looked for
 _UNITS = "zero oh one two three four five six seven eight nine".split()
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
@@ -44,18 +68,44 @@ def count_digits(text: str) -> int:
 def read(text: str, *, digits_wanted: int, understood: bool | None) -> Reading:
     """Judge the words so far; `understood` is the planner's word on them, None while it is not known."""
     words = re.findall(r"[a-z']+|\d+", text.lower())
+    if digits_wanted:
+        return _read_digits(text, words, wanted=digits_wanted, understood=understood)
     if not words:
         return Reading.EMPTY
-    if text.rstrip().endswith(("...", ",", "-")) and not digits_wanted and not understood:
+    if _is_open(text, words, understood=bool(understood)):
         return Reading.OPEN
-    if digits_wanted:
-        digits = count_digits(text)
-        if digits:
-            return Reading.COMPLETE if digits >= digits_wanted else Reading.OPEN
+    if understood and set(words) <= _BRIEF:
+        return Reading.BRIEF
+    return _FROM_PLANNER[understood]
+
+
+_FROM_PLANNER = {True: Reading.COMPLETE, False: Reading.UNCLEAR, None: Reading.UNKNOWN}
+
+
+def _read_digits(text: str, words: list[str], *, wanted: int, understood: bool | None) -> Reading:
+    """Judge the answer to a question for digits; a word or two that are none may be a digit misheard."""
+    digits = count_digits(text)
+    if digits:
+        return Reading.COMPLETE if digits >= wanted else Reading.OPEN
+    if understood and words:
+        return Reading.COMPLETE
+    if len(words) <= 2 or set(words) <= _BEFORE_DIGITS:
+        return Reading.OPEN
+    return _FROM_PLANNER[understood]
+
+
+def _is_open(text: str, words: list[str], *, understood: bool) -> bool:
+    """Say whether the sentence asks for more: "can you tell me", "I want to change the", "well..."."""
+    if _STEM.fullmatch(text.strip()) is not None:
+        return True
+    if text.rstrip().endswith(("...", ",", "-")) and not understood:
+        return True
+    if len(words) > 3 and words[-1] in _NEVER_LAST:
+        return True
+    if text.rstrip().endswith("?"):
+        return False
     last_two = " ".join(words[-2:])
-    if last_two in _OPEN_PAIRS or (words[-1] in _OPEN_ENDS and last_two not in _CLOSED and len(words) > 1):
-        return Reading.OPEN if not text.rstrip().endswith("?") else Reading.UNKNOWN
-    return Reading.COMPLETE if understood else Reading.UNKNOWN
+    return last_two in _OPEN_PAIRS or (words[-1] in _OPEN_ENDS and last_two not in _CLOSED and len(words) > 1)
 
 
 _TAKEN_BACK = re.compile(

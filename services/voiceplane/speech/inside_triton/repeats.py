@@ -45,6 +45,7 @@ def spoken_words(words, audio_ms):
     """Return how many of the words [text, start_ms, end_ms, ...] to keep: invented ones crowd at the audio's end."""
     for first, word in enumerate(words):
         count, room = len(words) - first, words[-1][2] - word[1]
-        if word[1] >= audio_ms - LAST_MS or (count > 1 and room < SHORTEST_MS * count):
+        crowded = word[1] >= audio_ms - LAST_MS or room < SHORTEST_MS * count
+        if count > 1 and crowded:
             return first
     return len(words)

@@ -19,6 +19,11 @@ def text_of(tensor):
     return value[0].decode() if len(value) else ""
 
 
+def flag_of(request, name):
+    """Read a parameter of the request that is true or absent."""
+    return bool(json.loads(request.parameters() or "{}").get(name))
+
+
 def strings(value):
     """Make a string tensor of one element."""
     return np.array([[value.encode()]], dtype=object)

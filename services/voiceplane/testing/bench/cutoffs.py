@@ -24,6 +24,14 @@ SENTENCES = (
     ("Could you", "um", "track my package?"),
     ("I wanted to know if", "you are open on Sunday."),
     ("So the thing is", "I will not be home that day."),
+    ("I ordered a lamp last week and", "it has not come yet."),
+    ("Is it possible", "to get it on another day?"),
+    ("My neighbor said that", "uh", "the driver was here."),
+    ("What happens with my parcel when", "I am not at home?"),
+    ("The number that I have", "is on the card."),
+    ("Does your shop", "um", "open on Saturday evening?"),
+    ("I need", "to speak to someone about the insurance."),
+    ("How do I", "pack a box with glass in it?"),
 )
 AT_ONCE = 2
 A_CALL = 3  # of each kind

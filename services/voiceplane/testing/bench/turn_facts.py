@@ -18,7 +18,7 @@ import numpy as np
 from voiceplane.call.ears import Ears
 from voiceplane.call.listening import JUDGED_SILENCE
 from voiceplane.contract.audio import FRAME_MS, SPEECH_RATE, Pcm
-from voiceplane.contract.dialogue import CallerSaid, DialogueState, Done, ReplyRequest
+from voiceplane.contract.dialogue import CallerSaid, DialogueState, Done, ReplyRequest, ToolCall, understood
 from voiceplane.contract.ids import new_call_id
 from voiceplane.planner.client import PlannerClient
 from voiceplane.runtime.clock import Clock
@@ -49,6 +49,7 @@ class Recording:
     words: str
     sound: Samples
     digits: int  # asked for
+    asked: str = ""  # kind of the question that this answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class PauseFacts:
     since_s: float
     probability: float
     judged_after_s: float
-    reading: str
+    understood: bool | None  # by the planner
     read_after_s: float
     text: str
 
@@ -99,7 +100,7 @@ async def recordings(place: Place, effort: Effort) -> list[Recording]:
         for voice in VOICES:
             for groups in GROUPS:
                 digits = dictated("".join(dice.choice("0123456789") for _ in range(DIGITS)), groups, dice)
-                made.append(Recording("digits", digits.text, await spoken(place, digits, voice), DIGITS))
+                made.append(Recording("digits", digits.text, await spoken(place, digits, voice), DIGITS, "digits"))
             for pieces in SENTENCES:
                 sentence = hesitant(pieces, dice)
                 made.append(Recording("hesitation", sentence.text, await spoken(place, sentence, voice), 0))
@@ -113,7 +114,7 @@ async def recordings(place: Place, effort: Effort) -> list[Recording]:
 
 
 async def _plain(place: Place, kind: str, words: str, *, voice: str) -> Recording:
-    return Recording("fluent", words, await voiced(place, words, voice), DIGITS if kind == "digits" else 0)
+    return Recording("fluent", words, await voiced(place, words, voice), DIGITS if kind == "digits" else 0, kind)
 
 
 async def gather(made: list[Recording], models: Models, kept: Path, tell: Callable[[str], None]) -> tuple[Facts, ...]:
@@ -199,11 +200,10 @@ async def _ask(edge: SpeechPaused, audio: bytes, recording: Recording, *, models
     began = clock.monotonic()
     verdict, judged_s = await _timed(models.judge.end_probability(audio + JUDGED_SILENCE), clock)
     transcript, read_s = await _timed(models.recognizer.recognize(audio, hints=models.hints), clock)
-    understood = await _understood(transcript.text, models) if not recording.digits else None
+    understands = await _understood(transcript.text, recording, models)
     after_s = clock.monotonic() - began - judged_s
-    reading = read(transcript.text, digits_wanted=recording.digits, understood=understood)
     return PauseFacts(
-        now, edge.since, verdict.probability, judged_s, reading.value, max(read_s, after_s), transcript.text
+        now, edge.since, verdict.probability, judged_s, understands, max(read_s, after_s), transcript.text
     )
 
 
@@ -212,20 +212,35 @@ async def _timed(work: Awaitable[T], clock: Clock) -> tuple[T, float]:
     return await work, clock.monotonic() - began
 
 
-async def _understood(text: str, models: Models) -> bool | None:
+# What the planner has asked when these are said; all else is said unasked.
+_ASKED = {
+    "digits": DialogueState(intent="track-parcel", asking="parcel_number"),
+    "date": DialogueState(intent="change-delivery-day", slots=(("parcel_number", "731004"),), asking="day"),
+    "correction": DialogueState(
+        intent="change-delivery-day", slots=(("day", "2026-01-09"), ("parcel_number", "731004")), confirming=True
+    ),
+    "yes or no": DialogueState(
+        intent="change-delivery-day", slots=(("day", "2026-01-09"), ("parcel_number", "731004")), confirming=True
+    ),
+}
+
+
+async def _understood(text: str, recording: Recording, models: Models) -> bool | None:
     """Ask the planner whether it knows what these words want, as a speculation would."""
     if not text:
         return None
-    today = datetime.date(2026, 1, 5).isoformat()
+    today, state = datetime.date(2026, 1, 5).isoformat(), _ASKED.get(recording.asked, DialogueState())
     request = ReplyRequest(
-        new_call_id(), models.agent, models.revision, 1, new_call_id(), DialogueState(), CallerSaid(text), today
+        new_call_id(), models.agent, models.revision, 1, new_call_id(), state, CallerSaid(text), today
     )
     async for event in models.planner.reply(request):
+        if isinstance(event, ToolCall):
+            return True
         if isinstance(event, Done):
-            return bool(event.intent) or event.confidence > 0.0
+            return understood(state, event)
     return None
 
 
-def reading_of(facts: PauseFacts) -> Reading:
+def reading_of(pause: PauseFacts, facts: Facts) -> Reading:
     """Return the words' sign."""
-    return Reading(facts.reading)
+    return read(pause.text, digits_wanted=facts.digits, understood=pause.understood)

@@ -114,7 +114,7 @@ def _timeline(facts: Facts) -> Iterator[Event]:
         judged, known = pause.noticed_s + pause.judged_after_s, pause.noticed_s + pause.read_after_s
         events.append((pause.noticed_s, 1, SpeechPaused(pause.noticed_s, pause.since_s)))
         events.append((judged, 2, PauseJudged(judged, number, pause.probability)))
-        events.append((known, 2, WordsRead(known, number, reading_of(pause))))
+        events.append((known, 2, WordsRead(known, number, reading_of(pause, facts))))
     ticks = int(facts.total_s / TICK_S)
     events += [(tick * TICK_S, 3, Tick(tick * TICK_S)) for tick in range(ticks + 1)]
     yield from (event for _, _, event in sorted(events, key=lambda each: each[:2]))

@@ -1,0 +1,109 @@
+"""What the caller's words say about the end of the turn."""
+
+import pytest
+
+from voiceplane.turn.parameters import Sureness, TurnParameters
+from voiceplane.turn.reading import Reading, count_digits, read, takes_back
+
+
+def reading(text: str, *, digits: int = 0, understood: bool | None = None) -> Reading:
+    return read(text, digits_wanted=digits, understood=understood)
+
+
+@pytest.mark.parametrize("text", ["", " ", "...", "?!"])
+def test_no_words_are_nothing_read(text: str) -> None:
+    assert reading(text) is Reading.EMPTY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I would like to change the",
+        "My parcel was to come on Monday and",
+        "Can you tell me",
+        "Can you tell me?",
+        "could you please check",
+        "Could you?",
+        "What are?",
+        "well, what is",
+        "I wanted to know if",
+        "I want to know it",
+        "Tell me",
+        "Is it possible?",
+        "What happens with my parcel when?",
+        "um, do you",
+        "I am calling about uh",
+        "so, well...",
+        "It is about a parcel,",
+    ],
+)
+@pytest.mark.parametrize("understood", [False, None])
+def test_half_a_sentence_is_open(text: str, understood: bool | None) -> None:
+    assert reading(text, understood=understood) is Reading.OPEN
+
+
+@pytest.mark.parametrize("text", ["Can you tell me?", "What happens with my parcel when?", "I want to change the"])
+def test_half_a_sentence_is_open_although_the_planner_sees_its_intent(text: str) -> None:
+    assert reading(text, understood=True) is Reading.OPEN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "When are you open?",
+        "Where is my parcel?",
+        "Can you help me?",
+        "No, thank you.",
+        "I want to track my package",
+        "What is the insurance for?",
+        "who are you?",
+        "tell me about the insurance",
+        "yes please",
+    ],
+)
+def test_a_sentence_that_the_planner_understands_is_complete(text: str) -> None:
+    assert reading(text, understood=True) is Reading.COMPLETE
+
+
+def test_words_of_which_the_planner_makes_nothing_are_unclear_and_wait_longer() -> None:
+    patience = TurnParameters().patience
+    assert reading("the water euro", understood=False) is Reading.UNCLEAR
+    assert reading("the water euro") is Reading.UNKNOWN
+    assert all(patience[Reading.UNCLEAR, sure] > patience[Reading.UNKNOWN, sure] for sure in Sureness)
+
+
+@pytest.mark.parametrize("text", ["Yes.", "no", "yes, yes", "Okay, sure"])
+def test_a_bare_yes_or_no_waits_a_little_for_a_please(text: str) -> None:
+    patience = TurnParameters().patience
+    assert reading(text, understood=True) is Reading.BRIEF
+    assert patience[Reading.COMPLETE, Sureness.SURE] < patience[Reading.BRIEF, Sureness.SURE] <= 0.35
+
+
+@pytest.mark.parametrize("text", ["456", "four five", "it is 731,", "double two five"])
+def test_fewer_digits_than_asked_for_are_open_even_if_understood(text: str) -> None:
+    assert reading(text, digits=6, understood=True) is Reading.OPEN
+
+
+@pytest.mark.parametrize("text", ["456721", "4 5 6 7 2 1", "forty-five sixty-seven twenty-one", "it's four five six seven two one"])  # fmt: skip  # noqa: E501
+def test_all_digits_that_were_asked_for_are_complete(text: str) -> None:
+    assert reading(text, digits=6) is Reading.COMPLETE
+
+
+@pytest.mark.parametrize("text", ["date", "A", "and", "", "it is", "okay, let me see", "the number is"])
+def test_a_word_or_two_before_the_digits_are_open(text: str) -> None:
+    assert reading(text, digits=6, understood=False) is Reading.OPEN
+
+
+def test_an_answer_without_digits_is_complete_when_the_planner_understands_it() -> None:
+    assert reading("I do not have it here", digits=6, understood=True) is Reading.COMPLETE
+    assert reading("I do not have it here", digits=6, understood=False) is Reading.UNCLEAR
+
+
+def test_digits_are_counted_in_words_and_figures() -> None:
+    counts = {"four five double two": 4, "45 22": 4, "triple seven": 3, "twenty one": 2, "twelve": 2, "none": 0}
+    assert {text: count_digits(text) for text in counts} == counts
+
+
+def test_a_request_that_is_taken_back_is_seen() -> None:
+    assert takes_back("oh never mind") and takes_back("Please cancel that.")
+    assert not takes_back("I want to cancel my order tomorrow")
