@@ -18,7 +18,8 @@ def _voice(seconds: float, *, seed: int, level: float = 3000.0) -> np.ndarray:
     weights = random.uniform(0.2, 1, 9)
     buzz = sum(weight * np.sin((index + 1) * phase) for index, weight in enumerate(weights))
     sound: np.ndarray = shape * buzz
-    return sound * level / np.sqrt(np.mean(sound**2))
+    loud: np.ndarray = sound * level / np.sqrt(np.mean(sound**2))
+    return loud
 
 
 def _line(agent: np.ndarray, *, delay_s: float, loss_db: float, caller: np.ndarray | None = None) -> np.ndarray:
