@@ -99,8 +99,22 @@ def test_an_answer_without_digits_is_complete_when_the_planner_understands_it() 
     assert reading("I do not have it here", digits=6, understood=False) is Reading.UNCLEAR
 
 
+@pytest.mark.parametrize("text", ["4 5 6", "nine zero", "7, 3 1"])
+def test_digits_that_nobody_asked_for_are_open(text: str) -> None:
+    assert reading(text, understood=False) is Reading.OPEN
+
+
 def test_digits_are_counted_in_words_and_figures() -> None:
-    counts = {"four five double two": 4, "45 22": 4, "triple seven": 3, "twenty one": 2, "twelve": 2, "none": 0}
+    counts = {
+        "four five double two": 4,
+        "45 22": 4,
+        "triple seven": 3,
+        "twenty one": 2,
+        "twelve": 2,
+        "none": 0,
+        "1 1 8, pre 4 6": 6,
+        "for my": 0,
+    }
     assert {text: count_digits(text) for text in counts} == counts
 
 

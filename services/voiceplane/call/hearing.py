@@ -16,7 +16,7 @@ from voiceplane.speech.errors import SpeechError, SpeechTimedOutError, SpeechUna
 from voiceplane.speech.ports import Transcript
 from voiceplane.turn.stability import Stable, extend, next_partial_s
 
-FIRST_PARTIAL_S = 0.35  # less speech than this is not yet a word
+FIRST_PARTIAL_S = 0.3  # less speech than this is not yet a word
 SEGMENT_S = 12.0
 KEEP_S = 3.0  # of the newest words are never settled: they still change
 GIVE_UP_S = 30.0

@@ -25,7 +25,17 @@ TENS = {
 }  # fmt: skip
 REPEATS = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 OHS = frozenset({"oh", "o", "ow"})
-HOMOPHONES = {"to": "2", "too": "2", "for": "4", "fore": "4", "won": "1", "ate": "8", "tree": "3", "fife": "5"}
+HOMOPHONES = {
+    "to": "2",
+    "too": "2",
+    "for": "4",
+    "fore": "4",
+    "won": "1",
+    "ate": "8",
+    "tree": "3",
+    "fife": "5",
+    "pre": "3",
+}
 JOINERS = frozenset("and then dash uh um er hyphen space comma hmm ah followed by a".split())  # said between digits
 _PLURALS = {f"{word}{'es' if word == 'six' else 's'}": digit for word, digit in UNITS.items()} | {"zeroes": "0"}
 _SCALES = {"hundred": 2, "thousand": 3}

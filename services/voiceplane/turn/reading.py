@@ -45,6 +45,7 @@ _BEFORE_DIGITS = frozenset(
     "parcel package tracking order and".split()
 )  # what is said while the paper is looked for
 _UNITS = "zero oh one two three four five six seven eight nine".split()
+_MISHEARD = "to too for ate pre tree".split()  # digits, behind digits
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _TIMES = {"double": 2, "triple": 3}
@@ -56,6 +57,8 @@ def count_digits(text: str) -> int:
     for word in re.findall(r"[a-z]+|\d+", text.lower()):
         if word.isdigit():
             count += len(word) * times
+        elif word in _MISHEARD and count:
+            count += 1
         elif word in _UNITS:
             count += (0 if after_tens else 1) * times
         elif word in _TEENS or word in _TENS:
@@ -74,6 +77,8 @@ def read(text: str, *, digits_wanted: int, understood: bool | None) -> Reading:
         return Reading.EMPTY
     if _is_open(text, words, understood=bool(understood)):
         return Reading.OPEN
+    if not understood and _only_digits(words):
+        return Reading.OPEN  # dictated unasked: more will come
     if understood and set(words) <= _BRIEF:
         return Reading.BRIEF
     return _FROM_PLANNER[understood]
@@ -92,6 +97,10 @@ def _read_digits(text: str, words: list[str], *, wanted: int, understood: bool |
     if len(words) <= 2 or set(words) <= _BEFORE_DIGITS:
         return Reading.OPEN
     return _FROM_PLANNER[understood]
+
+
+def _only_digits(words: list[str]) -> bool:
+    return all(word.isdigit() or word in _UNITS or word in _MISHEARD for word in words)
 
 
 def _is_open(text: str, words: list[str], *, understood: bool) -> bool:

@@ -47,6 +47,6 @@ def extend(before: Stable, words: tuple[str, ...]) -> Stable:
     return Stable(before.words[:kept] + words[kept:], agreed, before.changed + len(before.words) - agreed)
 
 
-def next_partial_s(latency_s: float, *, shortest_s: float = 0.2, share: float = 0.4) -> float:
+def next_partial_s(latency_s: float, *, shortest_s: float = 0.2, share: float = 0.6) -> float:
     """Return the time between two partials, in seconds: decodes take at most `share` of it, so load slows partials."""
     return max(shortest_s, latency_s / share)

@@ -88,7 +88,7 @@ async def script(place: Place, number: int, voice: str, *, dice: random.Random) 
     """Ask for a parcel and dictate its number, then speak hesitantly, and again."""
     acts = []
     for turn in range(A_CALL):
-        ask, index = "Where is my parcel?", number * A_CALL + turn
+        ask, index = "I am waiting for a package.", number * A_CALL + turn
         acts.append(Act("ask", ask, await voiced(place, ask, voice)))
         digits = dictated(NUMBERS[index % len(NUMBERS)], GROUPS[index % len(GROUPS)], dice)
         acts.append(Act("digits", digits.text, await spoken(place, digits, voice)))
