@@ -30,7 +30,7 @@ _NOISE = re.compile(r"[\[(][^\])]*[\])]|♪+")  # "[BLANK_AUDIO]", "(upbeat musi
 class Recognizer:
     """One loaded model."""
 
-    def __init__(self, path, threads=2):
+    def __init__(self, path, threads=1):
         """Load the ctranslate2 folder at `path` in int8."""
         self._model = ctranslate2.models.Whisper(path, device="cpu", compute_type="int8", intra_threads=threads)
         self._tokenizer = tokenizers.Tokenizer.from_file(os.path.join(path, "tokenizer.json"))
