@@ -92,7 +92,8 @@ async def _forward(way: Way, server: str, session: aiohttp.ClientSession, reques
     body = await request.read()
     if request.method == "DELETE":
         way.deletes.append(request.path)
-    async with session.request(request.method, server + request.path_qs, data=body, headers=kept) as answer:
+    url = server + request.path_qs  # no body: no Content-Type either, which API servers refuse on a GET
+    async with session.request(request.method, url, data=body or None, headers=kept) as answer:
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in HOP}
         if "watch" not in request.query:
             content = await answer.read()
