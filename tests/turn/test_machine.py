@@ -18,11 +18,13 @@ from voiceplane.turn.events import (
     JudgeOverlap,
     JudgePause,
     OverlapJudged,
+    OverlapOver,
     PauseJudged,
     Resume,
     Retracted,
     SpeechResumed,
     Tick,
+    TurnStands,
     WordsRead,
 )
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
@@ -108,6 +110,32 @@ def test_the_caller_is_heard_again_before_the_reply_is() -> None:
     assert (again.floor, actions) == (Floor.THINKING, [SpeechResumed(5.1)])
     back, actions = run(again, Retracted(5.12))
     assert (back.floor, back.utterance_since, actions) == (Floor.CALLER, 1.0, [])
+
+
+def test_short_words_before_a_reply_that_stands_are_an_utterance_of_their_own() -> None:
+    thinking, _ = run(LISTENING, *SAID, Tick(5.0))
+    state, actions = run(thinking, SpeechStarted(5.1), TurnStands(5.1), SpeechPaused(5.6, 5.5))
+    assert (state.floor, actions) == (
+        Floor.DUCKED,
+        [SpeechResumed(5.1), Duck(5.1), BeginUtterance(5.1), JudgePause(2)],
+    )
+    state, actions = run(state, OverlapJudged(5.7, 1, Overlap.INTERRUPT), Tick(5.5 + P.max_pause_s))
+    assert (state.floor, actions) == (
+        Floor.THINKING,
+        [Interrupt(5.7, 5.1), EndTurn(5.5 + P.max_pause_s, 5.5, "silence", 2)],
+    )
+
+
+def test_noise_before_a_reply_that_stands_lets_it_come() -> None:
+    thinking, _ = run(LISTENING, *SAID, Tick(5.0))
+    state, _ = run(thinking, SpeechStarted(5.1), TurnStands(5.1), SpeechPaused(5.3, 5.2))
+    state, actions = run(state, OverlapJudged(5.4, 1, Overlap.NOISE), AgentStarted(5.5), AgentFinished(7.0))
+    assert (state.floor, actions) == (Floor.OPEN, [Resume(5.4)])
+
+
+def test_an_agent_that_was_done_under_a_sound_ends_its_measuring() -> None:
+    state, actions = run(SPEAKING, SpeechStarted(1.0), AgentFinished(1.2))
+    assert (state.floor, actions[-1]) == (Floor.CALLER, OverlapOver())
 
 
 def test_a_sound_over_the_agent_ducks_it_at_once_and_keeps_the_callers_words() -> None:

@@ -23,6 +23,7 @@ from voiceplane.turn.events import (
     Retracted,
     SpeechResumed,
     Tick,
+    TurnStands,
     WordsRead,
 )
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
@@ -65,8 +66,8 @@ class Call:
             return
         self.pass_time(2 * PAUSE_S)
         for action in self.feed(SpeechStarted(self.now - PAUSE_S)):
-            if isinstance(action, SpeechResumed) and retract:
-                self.feed(Retracted(self.now))
+            if isinstance(action, SpeechResumed):
+                self.feed(Retracted(self.now) if retract else TurnStands(self.now))
 
 
 @st.composite
@@ -144,7 +145,7 @@ def test_the_agent_is_cut_only_while_it_speaks_and_asks_only_while_nobody_does(c
         for action in actions:
             match action:
                 case Duck():
-                    assert before.floor is Floor.AGENT and after.floor is Floor.DUCKED
+                    assert before.floor in (Floor.AGENT, Floor.THINKING) and after.floor is Floor.DUCKED
                 case Resume():
                     assert before.floor is Floor.DUCKED and after.floor is Floor.AGENT
                 case Interrupt():

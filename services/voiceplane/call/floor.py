@@ -15,6 +15,7 @@ from voiceplane.turn.events import (
     Interrupt,
     JudgeOverlap,
     JudgePause,
+    OverlapOver,
     Resume,
     SpeechResumed,
 )
@@ -34,6 +35,8 @@ class FloorActions:
     judge_overlap: Callable[[JudgeOverlap], None]
     resume: Callable[[], None]
     interrupt: Callable[[], None]
+    overlap_over: Callable[[], None]
+    end_turn: Callable[[EndTurn], None]
     speech_resumed: Callable[[float], None]
 
 
@@ -84,8 +87,12 @@ class FloorKeeper:
                 self._actions.resume()
             case Interrupt():
                 self._actions.interrupt()
+            case OverlapOver():
+                self._actions.overlap_over()
             case SpeechResumed(at):
                 self._actions.speech_resumed(at)
             case EndTurn() | AskAgain() | GiveUp():
                 if not self.turns.full():
+                    if isinstance(action, EndTurn):
+                        self._actions.end_turn(action)
                     self.turns.put_nowait(action)

@@ -5,15 +5,18 @@ of the pause's decode. Speech longer than SEGMENT_S is settled in segments, so t
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from typing import Any
 
 from voiceplane.call.ears import Ears
+from voiceplane.call.floor import PENDING_TURNS
 from voiceplane.call.patience import retried
 from voiceplane.call.site import Site
 from voiceplane.runtime.metrics import PARTIALS, UNSTABLE_WORDS
 from voiceplane.speech.errors import SpeechError, SpeechTimedOutError, SpeechUnavailableError
 from voiceplane.speech.ports import Transcript
+from voiceplane.turn.events import EndTurn
 from voiceplane.turn.stability import Stable, extend, next_partial_s
 
 FIRST_PARTIAL_S = 0.3  # less speech than this is not yet a word
@@ -30,6 +33,15 @@ class Words:
     transcript: Transcript
     pause: int
     whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """What a decode works on, taken when it is ordered: a new utterance may begin before it runs."""
+
+    utterance: int
+    settled: tuple[str, ...]
+    audio: bytes
 
 
 class Hearing:
@@ -50,6 +62,8 @@ class Hearing:
         self._partial_due = 0.0
         self._latency_s = 0.1
         self._pauses: dict[int, asyncio.Task[Transcript]] = {}
+        # Of turns that are over: at most PENDING_TURNS that wait for call.talk, and the one that it answers.
+        self._kept: dict[EndTurn, asyncio.Task[Transcript]] = {}
 
     def begin(self, since: float) -> None:
         """Start an utterance."""
@@ -84,21 +98,35 @@ class Hearing:
         else:
             self._pauses[number] = self._start(number, patient=True)
 
-    async def words(self, pause: int) -> Transcript:
-        """Return what was said up to a pause; 0: up to now. SpeechError without an answer."""
-        task = self._pauses.get(pause)
+    def keep(self, turn: EndTurn) -> None:
+        """Keep the recognition of a turn that is over: the next utterance may begin before it is answered."""
+        assert len(self._kept) <= PENDING_TURNS
+        task = self._pauses.pop(turn.pause, None) if turn.reason != "too-long" else None
         if task is None:
-            return await self._recognize(patient=True)
+            task = self._start(0, patient=True)
+        elif task is self._partial:
+            self._partial = None  # the turn's now: the next utterance must not cancel it
+            task = self._task(self._partial_or_again(task, self._sound()), "asr-kept")
+        self._kept[turn] = task
+
+    async def words(self, turn: EndTurn) -> Transcript:
+        """Return what was said in a turn that is over; SpeechError when it cannot be had."""
+        task = self._kept[turn]
         try:
             return await asyncio.shield(task)
-        except SpeechError:
-            if task is not self._partial:
-                raise
-            return await self._recognize(patient=True)  # a partial that stood for the pause was dropped under load
+        finally:
+            self._kept.pop(turn, None)
+            task.cancel()  # nobody else waits for it
+
+    def retracted(self) -> None:
+        """Forget the turn's end: the utterance goes on."""
+        self.speech_goes_on()
+        self._forget_turns()
 
     def close(self) -> None:
         """Stop all that still recognizes."""
         self._forget()
+        self._forget_turns()
 
     def _forget(self) -> None:
         if self._partial is not None:
@@ -108,11 +136,29 @@ class Hearing:
             UNSTABLE_WORDS.inc(self._stable.changed)
         self._partial, self._stable, self._settled = None, Stable(), ()
 
+    def _forget_turns(self) -> None:
+        for task in self._kept.values():
+            task.cancel()
+        self._kept.clear()
+
+    def _sound(self) -> _Sound:
+        return _Sound(self._utterance, self._settled, self._ears.utterance())
+
     def _start(self, pause: int, *, patient: bool) -> "asyncio.Task[Transcript]":
+        return self._task(self._told(pause, self._sound(), patient=patient), f"asr-{pause}")
+
+    def _task(self, work: Coroutine[Any, Any, Transcript], name: str) -> "asyncio.Task[Transcript]":
         # Not a task of the group: an error belongs to whoever awaits the words.
-        task = asyncio.create_task(self._told(pause, self._utterance, patient=patient), name=f"asr-{pause}")
+        task = asyncio.create_task(work, name=name)
         task.add_done_callback(_retrieve)
         return task
+
+    async def _partial_or_again(self, partial: "asyncio.Task[Transcript]", sound: _Sound) -> Transcript:
+        """Return what a partial brings; one that is dropped under load is replaced by a patient decode."""
+        try:
+            return await partial
+        except SpeechError:
+            return await self._recognize(sound, patient=True)
 
     async def _adopt(self, number: int, running: "asyncio.Task[Transcript]") -> None:
         try:
@@ -124,19 +170,18 @@ class Hearing:
         if self._pauses.get(number) is running:
             self._heard(Words(transcript, number, self._stable.whole))
 
-    async def _told(self, pause: int, utterance: int, *, patient: bool) -> Transcript:
-        transcript = await self._recognize(patient=patient)
-        if utterance == self._utterance:
+    async def _told(self, pause: int, sound: _Sound, *, patient: bool) -> Transcript:
+        transcript = await self._recognize(sound, patient=patient)
+        if sound.utterance == self._utterance:
             self._stable = extend(self._stable, tuple(transcript.text.split()))
             self._heard(Words(transcript, pause, self._stable.whole))
         return transcript
 
-    async def _recognize(self, *, patient: bool) -> Transcript:
-        settled, audio = self._settled, self._ears.utterance()
+    async def _recognize(self, sound: _Sound, *, patient: bool) -> Transcript:
         began = self._site.clock.monotonic()
 
         async def once() -> Transcript:
-            return await self._site.recognizer.recognize(audio, hints=self._site.hints, partial=not patient)
+            return await self._site.recognizer.recognize(sound.audio, hints=self._site.hints, partial=not patient)
 
         if patient:
             transcript = await retried(once, on=(SpeechUnavailableError, SpeechTimedOutError), give_up_s=GIVE_UP_S)
@@ -144,9 +189,9 @@ class Hearing:
             transcript = await once()
         took = self._site.clock.monotonic() - began
         self._latency_s += SMOOTHING * (took - self._latency_s)
-        if settled == self._settled:
-            self._settle(transcript, len(audio) / 32000)
-        return replace(transcript, text=" ".join([*settled, transcript.text]).strip())
+        if (sound.utterance, sound.settled) == (self._utterance, self._settled):
+            self._settle(transcript, len(sound.audio) / 32000)
+        return replace(transcript, text=" ".join([*sound.settled, transcript.text]).strip())
 
     def _settle(self, transcript: Transcript, audio_s: float) -> None:
         """Take the old words of a long utterance as they are, and forget their sound."""

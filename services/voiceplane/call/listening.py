@@ -27,6 +27,7 @@ from voiceplane.turn.events import (
     PauseJudged,
     Retracted,
     Tick,
+    TurnStands,
     WordsRead,
 )
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
@@ -84,6 +85,8 @@ class Listening:
                 judge_overlap=self._judge_overlap,
                 resume=self._resume,
                 interrupt=self._interrupt,
+                overlap_over=lambda: self._overlaps.end(resumed=False),
+                end_turn=self._hearing.keep,
                 speech_resumed=self._speech_resumed,
             ),
         )
@@ -131,7 +134,7 @@ class Listening:
 
     async def words(self, turn: EndTurn) -> Transcript:
         """Return what the caller said in a turn that has ended; SpeechError when it cannot be had."""
-        return await self._hearing.words(0 if turn.reason == "too-long" else turn.pause)
+        return await self._hearing.words(turn)
 
     def _judge_pause(self, pause: int) -> None:
         audio = self._ears.utterance()
@@ -196,8 +199,10 @@ class Listening:
 
     def _speech_resumed(self, at: float) -> None:
         if self.dialogue.retract():
-            self._hearing.speech_goes_on()
+            self._hearing.retracted()
             self.floor.feed(Retracted(at))
+        elif self.started_at:  # before our first word there was no turn: the opening is heard first
+            self.floor.feed(TurnStands(at))
 
     def _type(self, digits: str, at: float) -> None:
         self._typed = (self._typed + digits)[:MAX_KEYS]

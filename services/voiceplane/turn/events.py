@@ -56,6 +56,13 @@ class Retracted:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnStands:
+    """The turn's end cannot be taken back any more: what the caller says now is a turn of its own."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time passed; sent with every frame."""
 
@@ -71,6 +78,7 @@ Event = (
     | WordsRead
     | OverlapJudged
     | Retracted
+    | TurnStands
     | Tick
 )
 
@@ -131,6 +139,11 @@ class Interrupt:
 
 
 @dataclass(frozen=True, slots=True)
+class OverlapOver:
+    """The agent was done before the sound over it was named: the caller has the floor."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechResumed:
     """The caller speaks again before the reply is on the wire: perhaps the turn was not over."""
 
@@ -150,5 +163,15 @@ class GiveUp:
 
 
 Action = (
-    BeginUtterance | JudgePause | EndTurn | Duck | JudgeOverlap | Resume | Interrupt | SpeechResumed | AskAgain | GiveUp
+    BeginUtterance
+    | JudgePause
+    | EndTurn
+    | Duck
+    | JudgeOverlap
+    | Resume
+    | Interrupt
+    | OverlapOver
+    | SpeechResumed
+    | AskAgain
+    | GiveUp
 )

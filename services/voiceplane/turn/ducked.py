@@ -1,0 +1,108 @@
+"""The caller makes a sound over the agent: fall silent, ask what it is, go on or give the floor. Rules of turn.machine.
+
+Pure, like the machine. A reply that stands but is not on the wire yet is kept back the same way.
+"""
+
+from dataclasses import replace
+
+from voiceplane.turn.events import (
+    BeginUtterance,
+    Duck,
+    Event,
+    Interrupt,
+    JudgeOverlap,
+    JudgePause,
+    OverlapJudged,
+    OverlapOver,
+    PauseJudged,
+    Resume,
+    WordsRead,
+)
+from voiceplane.turn.gate import SpeechPaused
+from voiceplane.turn.overlap import Overlap
+from voiceplane.turn.parameters import TurnParameters
+from voiceplane.turn.state import Floor, Step, TurnState
+
+
+def duck_in_time(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
+    """Fall silent at the first sound of the caller, unless the phrase may not be interrupted yet."""
+    if state.overlap_since is None or event.at < state.shield_until:
+        return state, ()
+    ducked = replace(
+        state,
+        floor=Floor.DUCKED,
+        overlap=state.overlap + 1,
+        overlap_stage=0,
+        overlap_ended=None,
+        utterance_since=state.overlap_since,
+        probability=None,
+        reading=None,
+    )
+    return ducked, (Duck(event.at), BeginUtterance(state.overlap_since))
+
+
+def goes_on(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
+    """Ask what the sound is at each stage; one that lasts is an interruption, one that is over and unclear is not."""
+    assert state.overlap_since is not None
+    if state.overlap_ended is not None:
+        unclear = event.at - state.overlap_ended >= parameters.overlap_wait_s
+        return _resume(state, event.at) if unclear else (state, ())
+    since_s = event.at - state.overlap_since
+    if since_s >= parameters.interrupt_s:
+        return _interrupted(state, event.at)
+    stages = parameters.overlap_stages_s
+    if state.overlap_stage < len(stages) and since_s >= stages[state.overlap_stage]:
+        judged = replace(state, overlap_stage=state.overlap_stage + 1)
+        return judged, (JudgeOverlap(state.overlap, state.overlap_since, False),)
+    return state, ()
+
+
+def pauses(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
+    """Ask for the words of a sound that may be over."""
+    assert isinstance(event, SpeechPaused)
+    paused = replace(state, pause=state.pause + 1, overlap_ended=event.since, probability=None, reading=None)
+    return paused, (JudgePause(paused.pause),)
+
+
+def sounds_again(state: TurnState, _event: Event, _parameters: TurnParameters) -> Step:
+    """Take up a sound that was not over."""
+    return replace(state, overlap_ended=None), ()
+
+
+def facts(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
+    """Keep what is learned of a pause: if it was an interruption, the turn may be over already."""
+    if isinstance(event, PauseJudged) and event.pause == state.pause:
+        return replace(state, probability=event.probability), ()
+    if isinstance(event, WordsRead) and event.pause == state.pause and state.overlap_ended is not None:
+        since = state.overlap_since or state.since
+        return replace(state, reading=event.reading), (JudgeOverlap(state.overlap, since, True),)
+    return state, ()
+
+
+def judged(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
+    """Do what the name of the sound asks for."""
+    assert isinstance(event, OverlapJudged)
+    if event.overlap != state.overlap:
+        return state, ()
+    return _interrupted(state, event.at) if event.kind is Overlap.INTERRUPT else _resume(state, event.at)
+
+
+def _interrupted(state: TurnState, at: float) -> Step:
+    since = state.overlap_since if state.overlap_since is not None else at
+    return _caller_has_floor(state), (Interrupt(at, since),)
+
+
+def _caller_has_floor(state: TurnState) -> TurnState:
+    """Give the caller the floor, speaking or in a pause."""
+    if state.overlap_ended is None:
+        return replace(state, floor=Floor.CALLER, since=state.utterance_since, overlap_since=None, asked=0)
+    return replace(state, floor=Floor.PAUSED, since=state.overlap_ended, overlap_since=None, asked=0)
+
+
+def _resume(state: TurnState, at: float) -> Step:
+    return replace(state, floor=Floor.AGENT, overlap_since=None, overlap_ended=None), (Resume(at),)
+
+
+def agent_was_done(state: TurnState, _event: Event, _parameters: TurnParameters) -> Step:
+    """Nothing of the agent's turn was left when the caller spoke."""
+    return _caller_has_floor(state), (OverlapOver(),)

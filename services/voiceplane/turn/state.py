@@ -1,0 +1,43 @@
+"""Where a call stands, as turn.machine and its rules see it: who has the floor, since when, and what was judged."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from voiceplane.turn.events import Action, Event
+from voiceplane.turn.parameters import TurnParameters
+from voiceplane.turn.reading import Reading
+
+
+class Floor(Enum):
+    """Who holds the floor."""
+
+    AGENT = "agent"  # our audio is on the wire
+    DUCKED = "ducked"  # the caller makes a sound over us: we are silent, with the rest in hand
+    OPEN = "open"  # nobody speaks; the caller is expected to
+    CALLER = "caller"  # the caller speaks
+    PAUSED = "paused"  # the caller stopped; is the turn over?
+    THINKING = "thinking"  # the turn is over; the reply is not on the wire yet
+
+
+@dataclass(frozen=True, slots=True)
+class TurnState:
+    """Where a call stands. `digits` is set by the dialogue, the rest by events."""
+
+    floor: Floor = Floor.THINKING  # the call is answered and the opening line is being prepared
+    digits: int = 0  # asked for; 0: none
+    pause: int = 0  # pauses seen in this call: a late judgement of an old pause is ignored
+    since: float = 0.0  # when this floor began; PAUSED: the last voiced sound
+    utterance_since: float = 0.0
+    probability: float | None = None  # the judge's word about this pause
+    reading: Reading | None = None  # the words' sign about this pause
+    overlap_since: float | None = None  # the caller speaks over the agent since
+    overlap: int = 0  # sounds over the agent in this call
+    overlap_stage: int = 0  # of the running one: how often it was judged
+    overlap_ended: float | None = None  # its last voiced sound, once it has paused
+    shield_until: float = 0.0  # the agent's phrase may not be interrupted before
+    asked: int = 0
+
+
+Step = tuple[TurnState, tuple[Action, ...]]
+Rule = Callable[[TurnState, Event, TurnParameters], Step]

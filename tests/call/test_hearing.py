@@ -1,0 +1,111 @@
+"""Recognition of one utterance after another, on a recognizer that answers when it is told to."""
+
+import asyncio
+from typing import Any, cast
+
+from voiceplane.call.ears import Ears
+from voiceplane.call.hearing import Hearing
+from voiceplane.runtime.clock import SystemClock
+from voiceplane.speech.errors import SpeechRefusedError
+from voiceplane.speech.ports import InferenceTiming, Transcript
+from voiceplane.turn.events import EndTurn
+
+FRAME = bytes(640)
+
+
+class Silent:
+    def probability(self, window: bytes) -> float:
+        return 0.0
+
+
+class Recognizer:
+    """Answers with the length of what it was given, once `go` is set."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.overloaded = False
+
+    async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
+        await self.go.wait()
+        if partial and self.overloaded:
+            raise SpeechRefusedError("busy")
+        return Transcript(f"{len(audio) // len(FRAME)} frames", (), 0.0, InferenceTiming(0.0, 0.0, 0.0))
+
+
+class Site:
+    def __init__(self, recognizer: Recognizer) -> None:
+        self.recognizer, self.clock, self.hints = recognizer, SystemClock(), ""
+
+
+def hear(ears: Ears, start: int, count: int) -> None:
+    for number in range(start, start + count):
+        ears.hear(FRAME, at=(number + 1) * 0.02)
+
+
+async def test_a_new_utterance_leaves_the_words_of_an_unanswered_turn_alone() -> None:
+    recognizer, ears = Recognizer(), Ears(Silent())
+    async with asyncio.TaskGroup() as tasks:
+        hearing = Hearing(cast(Any, Site(recognizer)), ears, tasks, lambda words: None)
+        hear(ears, 0, 100)
+        hearing.begin(1.3)
+        hearing.pause(1, silent_since=1.9)
+        turn = EndTurn(2.0, 1.9, "judged", 1)
+        hearing.keep(turn)
+        words = asyncio.create_task(hearing.words(turn))
+        await asyncio.sleep(0)
+        hearing.begin(2.0)
+        recognizer.go.set()
+        assert (await words).text == "50 frames"
+        hearing.close()
+
+
+async def test_a_turn_that_was_too_long_keeps_its_sound_when_the_next_begins() -> None:
+    recognizer, ears = Recognizer(), Ears(Silent())
+    async with asyncio.TaskGroup() as tasks:
+        hearing = Hearing(cast(Any, Site(recognizer)), ears, tasks, lambda words: None)
+        hear(ears, 0, 100)
+        hearing.begin(1.3)
+        turn = EndTurn(2.0, 2.0, "too-long")
+        hearing.keep(turn)
+        hearing.begin(2.0)
+        hear(ears, 100, 50)
+        recognizer.go.set()
+        assert (await hearing.words(turn)).text == "50 frames"
+        hearing.close()
+
+
+async def test_a_retracted_turn_leaves_nothing_that_still_recognizes() -> None:
+    recognizer, ears = Recognizer(), Ears(Silent())
+    before = len(asyncio.all_tasks())
+    async with asyncio.TaskGroup() as tasks:
+        hearing = Hearing(cast(Any, Site(recognizer)), ears, tasks, lambda words: None)
+        hear(ears, 0, 100)
+        hearing.begin(1.3)
+        hearing.pause(1, silent_since=1.9)
+        hearing.keep(EndTurn(2.0, 1.9, "judged", 1))
+        hearing.retracted()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) == before
+
+
+async def test_a_partial_that_stood_for_a_turn_and_was_dropped_is_done_again() -> None:
+    class Voiced(Silent):
+        def probability(self, window: bytes) -> float:
+            return 1.0
+
+    recognizer, ears = Recognizer(), Ears(Voiced())
+    recognizer.overloaded = True
+    async with asyncio.TaskGroup() as tasks:
+        hearing = Hearing(cast(Any, Site(recognizer)), ears, tasks, lambda words: None)
+        hearing.begin(0.3)
+        hear(ears, 0, 100)
+        ears.voiced = True
+        hearing.tick(1.9)
+        hearing.pause(1, silent_since=1.9)
+        turn = EndTurn(2.0, 1.9, "judged", 1)
+        hearing.keep(turn)
+        hearing.begin(2.0)
+        recognizer.go.set()
+        assert (await hearing.words(turn)).text == "100 frames"
+        hearing.close()
