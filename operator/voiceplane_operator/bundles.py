@@ -17,7 +17,7 @@ from voiceplane.contract.policy import VoicePolicy, VoicePolicySpec
 from voiceplane_operator.errors import InvalidObjectError
 from voiceplane_operator.target import Revision
 
-MAX_TEXT_BYTES = 300_000  # four revisions must fit one RayService, and etcd takes 1.5 MB
+MAX_TEXT_BYTES = 250_000  # four revisions, escaped, must fit one RayService, and etcd takes 1.5 MB
 _UNPRINTABLE = re.compile("[\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")  # what YAML will not have raw
 
 
@@ -60,7 +60,13 @@ def revision(agent: VoiceAgent, policy: VoicePolicy | None) -> Revision:
     bundle = Bundle(agent, policy.spec if policy is not None else VoicePolicySpec())
     model = agent.spec.planner.model
     credential = model.credential_ref if model is not None else None
-    return Revision(bundle.revision, bundle.policy_digest, text, credential.name if credential is not None else "")
+    return Revision(
+        bundle.revision,
+        bundle.policy_digest,
+        text,
+        credential.name if credential is not None else "",
+        str(model.endpoint) if model is not None else "",
+    )
 
 
 def bundle_text(agent: VoiceAgent, policy: VoicePolicy | None) -> str:
@@ -90,10 +96,11 @@ def _identified(raw: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def revision_of_text(name: str, text: str, policy_digest: str) -> Revision:
-    """Return an older revision as it was rendered; only its text and credential are used again."""
+    """Return an older revision as it was rendered."""
     agent: dict[str, Any] = json.loads(text.partition("\n---\n")[0])
     model = agent["spec"].get("planner", {}).get("model") or {}
-    return Revision(name, policy_digest, text, (model.get("credentialRef") or {}).get("name", ""))
+    credential = (model.get("credentialRef") or {}).get("name", "")
+    return Revision(name, policy_digest, text, credential, str(model.get("endpoint", "")))
 
 
 def policy_name(raw: dict[str, Any]) -> str:

@@ -66,6 +66,7 @@ def target_of(agent_text: str, region: VoiceRegion) -> Target:
         capacity=min(spec.placement.capacity, region.spec.capacity),
         block=free_block(region.spec, []) if host else None,
         serving=revision.name,
+        max_unavailable=spec.rollout.max_unavailable,
     )
 
 

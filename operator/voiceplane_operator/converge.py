@@ -14,7 +14,9 @@ from voiceplane_operator.status import FALSE, TRUE, UNKNOWN, Outcome
 from voiceplane_operator.target import Revision, Target
 
 DEADLINE_S = 30.0  # of one pass over one region; a slow one delays its own agents only
+OPTIONAL = {"RayService": "KubeRayMissing", "ScaledObject": "KedaMissing"}
 MESSAGES = {
+    "KedaMissing": "this cluster has no ScaledObject (keda.sh/v1alpha1): install KEDA, or set autoscaling.engine: hpa",
     "KubeRayMissing": "this cluster has no RayService (ray.io/v1): install KubeRay, or set spec.planner.engine: ray",
     "NoPortBlock": "no block of ports is free: widen spec.network.firstPort..lastPort or lower spec.gateway.calls",
 }
@@ -92,12 +94,12 @@ async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
     if target.spec.network.exposure == "host" and target.block is None:
         return Outcome(region.name, FALSE, "NoPortBlock", MESSAGES["NoPortBlock"], denied=True)
     planned = plan.converge(target, view)
-    lacking = "RayService" in region.watch.missing and target.spec.planner.engine == "kuberay"
-    sendable = [one for one in planned.apply if not (lacking and one["kind"] == "RayService")]
-    await _apply(region, sendable)
+    lacking = [one["kind"] for one in planned.apply if one["kind"] in OPTIONAL and one["kind"] in region.watch.missing]
+    await _apply(region, [one for one in planned.apply if one["kind"] not in lacking])
     await _delete(region, planned)
     if lacking:
-        return Outcome(region.name, FALSE, "KubeRayMissing", MESSAGES["KubeRayMissing"], planned.serving, denied=True)
+        reason = OPTIONAL[lacking[0]]
+        return Outcome(region.name, FALSE, reason, MESSAGES[reason], planned.serving, denied=True)
     verified = any(one.component == "gateway" and one.revision == current and one.ready for one in view.pods.values())
     ready = TRUE if planned.ready else FALSE
     told = planned.message

@@ -41,7 +41,13 @@ _AGENT = (
         "an intent transfers the call, so spec.escalation must name a target",
     ),
 )
+_IS_RANGE = (Rule("isCIDR(self)", "not a range of addresses: write it as 192.0.2.0/24 or 2001:db8::/32"),)
 _ONE_ACCESS = "[has(self.inCluster), has(self.kubeConfig), has(self.clusterProfile)].filter(x, x).size() == 1"
+
+# On every duration; the pattern has its unit, this its bounds (contract.base).
+IN_A_DAY = Rule(
+    "duration(self) >= duration('1ms') && duration(self) <= duration('24h')", "a duration is from 1ms to 24h"
+)
 
 # Lists whose names must differ: the API server names the duplicate itself, at no cost of CEL, and two people who apply
 # different intents do not undo each other's.
@@ -67,11 +73,20 @@ RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
                 "a speculative tool must be idempotent: it may run for words that the caller takes back",
             ),
         ),
+        "spec.rollout.steps": (Rule("self.isSorted()", "the shares of rollout.steps rise: 5, 25, 100"),),
         "spec.planner": (Rule("has(self.flow) != has(self.model)", "name exactly one planner: flow or model"),),
     },
     "VoiceRegion": {
         "spec": (Rule(_ONE_ACCESS, "name exactly one access: inCluster, kubeConfig or clusterProfile"),),
         "spec.namespace": (_fixed("namespace"),),
+        "spec.egress.cidrs[]": _IS_RANGE,
+        "spec.network.nodes[]": _IS_RANGE,
+        "spec.autoscaling": (
+            Rule(
+                "!has(self.enabled) || !self.enabled || !has(self.engine) || self.engine != 'keda' || has(self.prometheus)",
+                "engine keda needs prometheus: the address that KEDA asks",
+            ),
+        ),
         "spec.network.exposure": (_fixed("network.exposure"),),
         "spec.models": (
             Rule("has(self.hostPath) != has(self.claim)", "name exactly one place of the models: hostPath or claim"),
@@ -83,4 +98,5 @@ RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
             ),
         ),
     },
+    "SIPTrunk": {"spec.sources[]": _IS_RANGE},
 }

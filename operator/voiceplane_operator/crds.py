@@ -20,7 +20,7 @@ from voiceplane.contract.base import format_duration
 from voiceplane.contract.policy import VoicePolicySpec
 from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane.contract.trunk import SIPTrunkSpec
-from voiceplane_operator.crd_rules import RULES, UNIQUE_BY_NAME, Rule
+from voiceplane_operator.crd_rules import IN_A_DAY, RULES, UNIQUE_BY_NAME, Rule
 
 GROUP, VERSION = "voiceplane.dev", "v1alpha1"
 SCHEMA_HASH = "voiceplane.dev/schema-hash"
@@ -201,8 +201,10 @@ def _inlined(node: Schema, definitions: Schema) -> Schema:
         _free_form(node, definitions)
     if isinstance(node.get("default"), dict):
         node["default"] = _least(node["default"], node)
-    elif node.get("pattern", "").endswith("(ms|s|m|h)$") and isinstance(node.get("default"), float):
-        node["default"] = format_duration(node["default"])
+    elif node.get("pattern", "").endswith("(ms|s|m|h)$"):
+        node["x-kubernetes-validations"] = [IN_A_DAY.as_schema()]
+        if isinstance(node.get("default"), float):
+            node["default"] = format_duration(node["default"])
     if node.get("type") == "array" and node.get("default") == []:
         del node["default"]
     return node

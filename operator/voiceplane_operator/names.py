@@ -13,6 +13,7 @@ REVISION = f"{DOMAIN}/revision"
 OWNER = f"{DOMAIN}/owner"
 APPLIED = f"{DOMAIN}/applied"
 BLOCK = f"{DOMAIN}/port-block"
+TEST_CALL = f"{DOMAIN}/test-call"  # on the pod of helm test
 REGION_MARK = "region"  # the agent label of what a region has once
 FINALIZER = f"{DOMAIN}/drain"
 RELEASE = f"{DOMAIN}/release-finalizer"  # annotation: break glass

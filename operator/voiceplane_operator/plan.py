@@ -17,7 +17,8 @@ from voiceplane_operator.manifests import Manifest, render_gateway, render_inner
 from voiceplane_operator.target import PortBlock, Target
 
 INNER_WORKLOADS = ("speech", "planner", "tools")
-MAX_REVISIONS = 4  # one that serves and three whose calls go on; a fourth edit waits
+MAX_REVISIONS = 4  # the newest, one that serves, and two whose calls go on; a further edit waits
+SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def parse_block(text: str) -> PortBlock | None:
 
 def serving(view: AgentView, current: str) -> str:
     """Return the revision that new calls go to: the current one once all of it is up, before that the one until now."""
-    if _up(view, "Deployment", "gateway", current) and all(_up(view, "", part) for part in INNER_WORKLOADS):
+    up = _up(view, "Deployment", "gateway", current) and all(_up(view, "", part) for part in INNER_WORKLOADS)
+    scaled = any(one.kind in SCALERS and one.revision == current for one in view.children.values())
+    if up and (not scaled or _available(view, current) >= floor(view, current)):
         return current
     before = [one.revision for one in _gateways(view) if one.revision != current and not one.deleting]
     able = [revision for revision in before if _available(view, revision)]
@@ -71,13 +74,19 @@ def serving(view: AgentView, current: str) -> str:
     return current if _available(view, current) and all(_some(view, part) for part in INNER_WORKLOADS) else ""
 
 
+def floor(view: AgentView, current: str) -> int:
+    """Return how many gateways a scaled revision needs before it takes the calls of those that serve until now."""
+    before = {one.revision for one in _gateways(view) if one.revision != current and not one.deleting}
+    return max([1, *(_available(view, revision) for revision in before)])
+
+
 def converge(target: Target, view: AgentView) -> Plan:
     """Plan a step towards the target; `target.others` are the bundles of live_revisions."""
     current = target.revision.name
     older = live_revisions(view, current)
     takes = serving(view, current)
-    full = len(older) >= MAX_REVISIONS and not any(one.revision == current for one in _gateways(view))
-    target = replace(target, serving=takes)
+    full = len(older) + 1 >= MAX_REVISIONS and not any(one.revision == current for one in _gateways(view))
+    target = replace(target, serving=takes, floor=floor(view, current))
     wanted = [*render_inner(target), *render_gateway(target, begin=not full)]
     apply = tuple(manifest for manifest in map(marked, wanted) if not _unchanged(view, manifest))
     keep = {(one["kind"], one["metadata"]["name"]) for one in wanted}
@@ -100,7 +109,7 @@ def remove(view: AgentView) -> Plan:
     pods = [one for one in view.pods.values() if one.component == "gateway"]
     draining = tuple(sorted({one.revision for one in pods}))
     if gateways:
-        first = [*gateways, *(one for one in view.children.values() if one.kind == "HorizontalPodAutoscaler")]
+        first = [*gateways, *(one for one in view.children.values() if one.kind in SCALERS)]
         return Plan(delete=_refs(first), draining=draining, reason="Draining", message="new calls are refused")
     if pods or _gateways(view):
         return Plan(draining=draining, reason="Draining", message=f"{len(pods)} gateways finish their calls")
@@ -150,10 +159,12 @@ def _some(view: AgentView, component: str) -> bool:
 def _judge(target: Target, view: AgentView, *, full: bool, ready: bool) -> tuple[str, str]:
     """Say in a reason and a sentence how things stand, the most useful thing first."""
     if full:
-        return "RolloutWaits", f"{MAX_REVISIONS} earlier revisions still have calls; this one starts when one has ended"
+        told = f"{MAX_REVISIONS - 1} earlier revisions still have calls; this one starts when one has ended"
+        return "RolloutWaits", told
     troubled = sorted(f"pod {one.name}: {one.problem}" for one in view.pods.values() if one.problem and not one.ending)
     if ready:
-        return "Serving", f"new calls are answered by revision {target.revision.name}"
+        told = f"new calls are answered by revision {target.revision.name}"
+        return ("Serving", told) if not troubled else ("ServingInTrouble", f"{told}; {troubled[0]}"[:500])
     if troubled:
         return "PodsInTrouble", troubled[0][:500]
     stuck = sorted(f"{key[0]} {key[1]}: {one.problem}" for key, one in view.rollouts.items() if one.problem)

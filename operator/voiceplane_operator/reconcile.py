@@ -148,7 +148,7 @@ class AgentReconciler:
             return Target(
                 hub=self.hub.name, owner=stored.full_name, region=region, spec=spec, revision=wish.revision,
                 profile=voice.profile, capacity=max(1, calls), sources=tuple(sources),
-                credential=credential,
+                credential=credential, max_unavailable=wish.agent.spec.rollout.max_unavailable,
             )  # fmt: skip
 
         regions, revision = self.hub.fleet.regions, wish.revision.name

@@ -14,6 +14,7 @@ class Revision:
     policy_digest: str
     text: str  # the bundle as the services read it
     credential: str = ""  # the Secret that its model planner names
+    model_endpoint: str = ""  # where its model planner asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Target:
     block: PortBlock | None = None  # with exposure host
     others: tuple[Revision, ...] = field(default=())  # older ones whose calls go on
     serving: str = ""  # the revision that takes new calls
+    max_unavailable: int = 0  # gateways of one revision while they are replaced
+    floor: int = 1  # gateways that a revision must have before calls move to it: as many as serve until now
     credential: str = field(default="", repr=False)  # base64, of the newest revision's Secret
 
     @property

@@ -77,5 +77,6 @@ def likeness(heard: str, sentence: str) -> float:
 
 
 def closest(heard: str, *candidates: str) -> str:
-    """Return the one of several sentences that was most likely said."""
-    return max(candidates, key=lambda each: likeness(heard, each))
+    """Return the one of several sentences that was said; none of them, as after silence, is an empty string."""
+    likeliest = max(candidates, key=lambda each: likeness(heard, each))
+    return likeliest if likeness(heard, likeliest) > ALIKE else ""

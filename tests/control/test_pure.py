@@ -28,8 +28,8 @@ MODES: dict[str, dict[str, object]] = {
     "region-local": {"planner": {"engine": "ray"}, "network": {"exposure": "host"}},
     "on-prem": {
         "planner": {"engine": "ray"},
-        "egress": {"open": False, "cidrs": ["10.0.0.0/8"]},
-        "models": {"hostPath": "/models"},
+        "egress": {"cidrs": ["10.0.0.0/8"]},
+        "models": {"claim": "models"},
     },
 }  # fmt: skip
 
@@ -89,8 +89,15 @@ def test_modes_differ_by_profile_only_and_have_the_same_policy_and_words() -> No
     assert bundle["cloud"] == bundle["region-local"] == bundle["on-prem"]
     kinds = {mode: [one["kind"] for one in manifests.render(each)] for mode, each in rendered.items()}
     assert "RayService" in kinds["cloud"] and "RayService" not in kinds["on-prem"]
-    outside = [one for one in str(manifests.render(rendered["on-prem"])).split("'") if one.startswith("0.0.0.0/")]
-    assert set(outside) == {"0.0.0.0/0"}, "only media and SIP go to any address"
+    policies = {mode: _egress(each) for mode, each in rendered.items()}
+    assert [name for name, to in policies["on-prem"].items() if "0.0.0.0/0" in to] == ["gateway"], "media only"
+    assert {name for name, to in policies["cloud"].items() if "0.0.0.0/0" in to} == {"gateway", "inner", "tools"}
+
+
+def _egress(wanted: Target) -> dict[str, str]:
+    """Return by policy where pods may send."""
+    policies = [one for one in manifests.render(wanted) if one["kind"] == "NetworkPolicy"]
+    return {one["metadata"]["name"].rpartition("-")[2]: str(one["spec"]["egress"]) for one in policies}
 
 
 def test_no_replicas_where_a_scaler_owns_them() -> None:

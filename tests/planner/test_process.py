@@ -110,7 +110,12 @@ async def test_a_replica_continues_the_callers_trace_and_says_nothing_personal(
     attributes = {attribute.key: attribute.value for attribute in span.attributes}
     assert attributes["gen_ai.operation.name"].string_value == "invoke_agent"
     assert attributes["voice.intent"].string_value == "track-parcel"
-    told = [span.name, str(span.attributes), str(span.status), *(f"{each.name} {each.attributes}" for each in span.events)]
+    told = [
+        span.name,
+        str(span.attributes),
+        str(span.status),
+        *(f"{each.name} {each.attributes}" for each in span.events),
+    ]
     assert "918273" not in " ".join(told)  # not in ids and times: long numbers, which may hold any six digits
 
 

@@ -15,7 +15,8 @@ PLANNER_GRPC = 9000
 TOOLS_GRPC, TOOLS_METRICS = 9001, 9101
 GATEWAY_GRPC, GATEWAY_METRICS, SIP = 9003, 9103, 5060
 COLLECTOR, OTLP_GRPC = "voiceplane-collector", 4317  # the Service of chart voiceplane-region
-RTP_FIRST, RTP_LAST = 20000, 20999
+RTP_FIRST, RTP_PORTS = 20000, 1000
+PORTS_PER_CALL = 3  # RTP, RTCP, and as much again for half of the calls: ports rest after a call
 UID = 10001
 Object = dict[str, Any]
 
@@ -183,6 +184,11 @@ def spans_to(spec: VoiceRegionSpec) -> str:
     if spec.telemetry.collector:
         return f"{COLLECTOR}.{spec.namespace}.svc:{OTLP_GRPC}"
     return spec.telemetry.endpoint or spec.records
+
+
+def rtp_ports(spec: VoiceRegionSpec) -> tuple[int, int]:
+    """Return the first and last media port of a gateway with an address of its own."""
+    return RTP_FIRST, RTP_FIRST + max(RTP_PORTS, PORTS_PER_CALL * spec.gateway.calls) - 1
 
 
 def grace_s(target: Target) -> int:

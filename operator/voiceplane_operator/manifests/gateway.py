@@ -7,12 +7,14 @@ of a SIP edge (Kamailio, rtpengine) is in front of the Service.
 
 from voiceplane_operator import names
 from voiceplane_operator.manifests import common
-from voiceplane_operator.manifests.common import GATEWAY_GRPC, GATEWAY_METRICS, RTP_FIRST, RTP_LAST, SIP, Object
+from voiceplane_operator.manifests.common import GATEWAY_GRPC, GATEWAY_METRICS, SIP, Object
 from voiceplane_operator.target import Target
 
 PART = "gateway"
 NOBODY = "none"  # no pod has this revision: an address that is there, and answers not yet
 SCALE_AT = 0.7  # of a gateway's calls: a new one needs its time to start
+# As Prometheus names the pods' labels (podTargetLabels of the PodMonitor in chart voiceplane-region).
+AGENT_LABEL, REVISION_LABEL = "voiceplane_dev_agent", "voiceplane_dev_revision"
 
 
 def manifests(target: Target) -> tuple[Object, ...]:
@@ -20,7 +22,7 @@ def manifests(target: Target) -> tuple[Object, ...]:
     scaled = target.spec.autoscaling.enabled
     return (
         _deployment(target, None if scaled else target.gateways),
-        *((_autoscaler(target),) if scaled else ()),
+        *((_SCALERS[target.spec.autoscaling.engine](target),) if scaled else ()),
         *shared(target),
     )
 
@@ -85,15 +87,17 @@ def _deployment(target: Target, replicas: int | None) -> Object:
         meta["annotations"][names.BLOCK] = f"{target.block.first}+{target.block.size}"
         spec |= {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}
     built = common.deployment(target, meta, spec, replicas=replicas, select=select)
-    if target.block is not None:  # the successor needs the same ports of a node
-        built["spec"]["strategy"]["rollingUpdate"] = {"maxUnavailable": 1, "maxSurge": 0}
+    missing, more = target.max_unavailable, 1
+    if target.block is not None:  # the successor needs the same ports of a node: one goes before the next comes
+        missing, more = max(1, missing), 0
+    built["spec"]["strategy"]["rollingUpdate"] = {"maxUnavailable": missing, "maxSurge": more}
     return built
 
 
 def _ports(target: Target) -> tuple[int, int, int, tuple[int, int]]:
     if target.block is not None:
         return target.block.sip, target.block.grpc, target.block.metrics, target.block.rtp
-    return SIP, GATEWAY_GRPC, GATEWAY_METRICS, (RTP_FIRST, RTP_LAST)
+    return SIP, GATEWAY_GRPC, GATEWAY_METRICS, common.rtp_ports(target.spec)
 
 
 def _port(name: str, number: int, target: Target, *, protocol: str) -> Object:
@@ -102,33 +106,69 @@ def _port(name: str, number: int, target: Target, *, protocol: str) -> Object:
     return port | ({"hostPort": number} if target.block is not None else {})
 
 
-def _autoscaler(target: Target) -> Object:
+def _average(target: Target) -> int:
+    """Return the calls a gateway has on average when there are enough of them."""
+    return max(1, int(target.spec.gateway.calls * SCALE_AT))
+
+
+def _bounds(target: Target) -> tuple[int, int]:
+    """Return the fewest and most gateways: those that took the calls until now, and those that hold the capacity."""
+    most = min(target.spec.autoscaling.max_replicas, -(-target.capacity // _average(target)))
+    return target.floor, max(target.floor, most)
+
+
+def _horizontal(target: Target) -> Object:
+    """Return an autoscaler by an external metric, which an adapter offers."""
     revision = target.revision.name
     name = names.gateway_name(target.prefix, revision)
-    metric = {
-        "name": "voiceplane_calls_active",
-        "selector": {"matchLabels": {"agent": target.prefix, "revision": revision}},
-    }
-    average = max(1, int(target.spec.gateway.calls * SCALE_AT))
+    selector = {"matchLabels": {AGENT_LABEL: target.prefix, REVISION_LABEL: revision}}
+    wanted = {"type": "AverageValue", "averageValue": str(_average(target))}
+    least, most = _bounds(target)
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
         "metadata": common.metadata(target, name, PART, revision=revision),
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-            "minReplicas": 1,
-            "maxReplicas": max(target.spec.autoscaling.max_replicas, 1),
+            "minReplicas": least,
+            "maxReplicas": most,
             "metrics": [
                 {
                     "type": "External",
-                    "external": {"metric": metric, "target": {"type": "AverageValue", "averageValue": str(average)}},
+                    "external": {"metric": {"name": METRIC, "selector": selector}, "target": wanted},
                 }
             ],
-            "behavior": {  # a gateway that goes finishes its calls first, so one at a time is enough
-                "scaleDown": {
-                    "stabilizationWindowSeconds": 600,
-                    "policies": [{"type": "Pods", "value": 1, "periodSeconds": 300}],
-                }
-            },
+            "behavior": _BEHAVIOR,
         },
     }
+
+
+def _keda(target: Target) -> Object:
+    """Return KEDA's ScaledObject, which asks Prometheus and makes the autoscaler itself."""
+    revision = target.revision.name
+    name = names.gateway_name(target.prefix, revision)
+    least, most = _bounds(target)
+    query = f'sum({METRIC}{{{AGENT_LABEL}="{target.prefix}",{REVISION_LABEL}="{revision}"}})'
+    asks = {"serverAddress": target.spec.autoscaling.prometheus, "query": query, "threshold": str(_average(target))}
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": common.metadata(target, name, PART, revision=revision),
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicaCount": least,
+            "maxReplicaCount": most,
+            "triggers": [{"type": "prometheus", "metricType": "AverageValue", "metadata": asks}],
+            "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _BEHAVIOR}},
+        },
+    }
+
+
+METRIC = "voiceplane_calls_active"
+_BEHAVIOR = {  # a gateway that goes finishes its calls first, so one at a time is enough
+    "scaleDown": {
+        "stabilizationWindowSeconds": 600,
+        "policies": [{"type": "Pods", "value": 1, "periodSeconds": 300}],
+    }
+}
+_SCALERS = {"hpa": _horizontal, "keda": _keda}

@@ -1,18 +1,27 @@
-"""Network policies: who may reach an agent's pods, and what they may reach. They do not hold for host exposure."""
+"""Network policies: who may reach an agent's pods, and what they may reach.
+
+A gateway on its node's network is beyond policies, and its packets come from the node: the parts behind it then admit
+the region's nodes.
+"""
+
+from urllib.parse import urlsplit
 
 from voiceplane_operator import names
 from voiceplane_operator.manifests import common
-from voiceplane_operator.manifests.common import PLANNER_GRPC, RTP_FIRST, RTP_LAST, SIP, Object
+from voiceplane_operator.manifests.common import GATEWAY_METRICS, PLANNER_GRPC, SIP, Object
 from voiceplane_operator.target import Target
 
 DNS = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
 ANY_POD: Object = {"namespaceSelector": {}}
+TEST_CALL: Object = {"podSelector": {"matchLabels": {names.TEST_CALL: "true"}}}
 INNER = ("speech", "planner", "tools")
 
 
 def manifests(target: Target) -> tuple[Object, ...]:
     """Return the policies of the parts behind the gateway, of the tools' way out, and of the gateway."""
     policies = [_inner(target), _tools(target)]
+    if target.revision.model_endpoint:
+        policies.append(_planner(target))
     if target.block is None:  # a pod on its node's network is beyond policies: the node's firewall guards it
         policies.append(_gateway(target))
     return tuple(policies)
@@ -39,7 +48,7 @@ def _far(target: Target) -> list[Object]:
 
 
 def _ranges(target: Target) -> list[Object]:
-    if target.spec.egress.open:
+    if target.spec.is_open:
         return [{"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}}]
     return [{"ipBlock": {"cidr": cidr}} for cidr in target.spec.egress.cidrs]
 
@@ -50,13 +59,37 @@ def _inner(target: Target) -> Object:
         "matchExpressions": [{"key": names.COMPONENT, "operator": "In", "values": list(INNER)}],
     }
     kuberay = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app.kubernetes.io/name": "kuberay-operator"}}}
-    ingress: list[Object] = [{"from": [_own(target)]}]
+    ingress: list[Object] = [{"from": [_own(target)]}, *_from_nodes(target)]
     if target.spec.planner.engine == "kuberay":
         ports = [{"protocol": "TCP", "port": port} for port in (8265, 8000)]
         ingress.append({"from": [kuberay], "ports": ports})
     egress = [{"to": [_own(target)]}, {"to": [ANY_POD], "ports": DNS}, *_far(target)]
     return _policy(
         target, "inner", select, {"policyTypes": ["Ingress", "Egress"], "ingress": ingress, "egress": egress}
+    )
+
+
+def _from_nodes(target: Target) -> list[Object]:
+    """Return the way of gateways on the nodes' network; without known addresses of nodes it is open by its ports."""
+    if target.block is None:
+        return []
+    ports = [{"protocol": "TCP", "port": port} for port in (common.SPEECH_GRPC, PLANNER_GRPC, common.TOOLS_GRPC)]
+    nodes = [{"ipBlock": {"cidr": cidr}} for cidr in target.spec.network.nodes]
+    return [{"ports": ports} | ({"from": nodes} if nodes else {})]
+
+
+def _planner(target: Target) -> Object:
+    """Return the way of a model planner to its endpoint: in this cluster, or where the region allows."""
+    endpoint = urlsplit(target.revision.model_endpoint)
+    port = endpoint.port or (443 if endpoint.scheme == "https" else 80)
+    return _policy(
+        target,
+        "planner",
+        {"matchLabels": common.selector(target, "planner")},
+        {
+            "policyTypes": ["Egress"],
+            "egress": [{"to": [ANY_POD, *_ranges(target)], "ports": [{"protocol": "TCP", "port": port}]}],
+        },
     )
 
 
@@ -73,10 +106,11 @@ def _tools(target: Target) -> Object:
 
 def _gateway(target: Target) -> Object:
     sip = [{"protocol": protocol, "port": SIP} for protocol in ("UDP", "TCP")]
-    media = [{"protocol": "UDP", "port": RTP_FIRST, "endPort": RTP_LAST}]
+    first, last = common.rtp_ports(target.spec)
+    media = [{"protocol": "UDP", "port": first, "endPort": last}]
     from_trunks: Object = {"ports": sip}
     if target.sources:
-        from_trunks["from"] = [{"ipBlock": {"cidr": cidr}} for cidr in sorted(target.sources)]
+        from_trunks["from"] = [{"ipBlock": {"cidr": cidr}} for cidr in sorted(target.sources)] + [TEST_CALL]
     inner = [{"protocol": "TCP", "port": port} for port in (common.SPEECH_GRPC, PLANNER_GRPC, common.TOOLS_GRPC)]
     # Media goes to whatever address the caller's side names in its SDP: any, but by UDP only.
     everywhere = [{"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}}]
@@ -93,5 +127,10 @@ def _gateway(target: Target) -> Object:
         target,
         "gateway",
         {"matchLabels": common.selector(target, "gateway")},
-        {"policyTypes": ["Ingress", "Egress"], "ingress": [from_trunks, {"ports": media}], "egress": egress},
+        {
+            "policyTypes": ["Ingress", "Egress"],
+            # Metrics hold no personal data; the API server's proxy and scrapers come from addresses that nobody knows.
+            "ingress": [from_trunks, {"ports": media}, {"ports": [{"protocol": "TCP", "port": GATEWAY_METRICS}]}],
+            "egress": egress,
+        },
     )

@@ -19,7 +19,7 @@ SERVICERS = [
 def manifests(target: Target) -> tuple[Object, ...]:
     """Return the planner as the region wants it."""
     if target.spec.planner.engine == "kuberay":
-        return (_ray_service(target),)
+        return _ray_service(target), common.disruption_budget(target, PART)
     return (
         _ray_head(target),
         common.headless(target, PART, {"grpc": PLANNER_GRPC}),
@@ -69,6 +69,9 @@ def _ray_service(target: Target) -> Object:
         "rayStartParams": {"dashboard-host": "0.0.0.0", "num-cpus": "2"},
         "template": {"metadata": pod_meta, "spec": spec},
     }
+    cluster: Object = {"rayVersion": RAY_VERSION, "headGroupSpec": head}
+    if size.replicas > 1:
+        cluster["workerGroupSpecs"] = [_workers(spec, pod_meta, size.replicas - 1)]
     labels = {key: value for key, value in common.labels(target, PART).items() if key != names.HUB}
     service = {  # KubeRay makes it: with the hub's label it would be pruned as nobody's
         "metadata": {"name": name, "namespace": target.namespace, "labels": labels},
@@ -81,8 +84,23 @@ def _ray_service(target: Target) -> Object:
         "spec": {
             "serveConfigV2": serve_config(target),
             "serveService": service,
-            "rayClusterConfig": {"rayVersion": RAY_VERSION, "headGroupSpec": head},
+            "rayClusterConfig": cluster,
         },
+    }
+
+
+def _workers(head: Object, pod_meta: Object, count: int) -> Object:
+    """Return the nodes beside the head, each with a replica and a proxy of its own."""
+    (container,) = head["containers"]
+    ports = [one for one in container["ports"] if one["name"] in ("serve", "grpc")]
+    worker = {**head, "containers": [{**container, "name": "ray-worker", "ports": ports}]}
+    return {
+        "groupName": "workers",
+        "replicas": count,
+        "minReplicas": count,
+        "maxReplicas": count,
+        "rayStartParams": {"num-cpus": "2"},
+        "template": {"metadata": pod_meta, "spec": worker},
     }
 
 

@@ -223,10 +223,19 @@ class Objectives(ContractModel):
 
 
 class Rollout(ContractModel):
-    """How new calls move to a new revision: shares in percent of new calls."""
+    """How a new revision comes: by regions, so many that they hold this share of the calls in percent, step by step.
+
+    maxUnavailable: gateways that may be missing while those of one revision are replaced, as after a change of image.
+    """
 
     steps: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1, max_length=10)] = (5, 25, 100)
     max_unavailable: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if list(self.steps) != sorted(self.steps):
+            raise ValueError("the shares of rollout.steps rise: 5, 25, 100")
+        return self
 
 
 class VoiceAgentSpec(ContractModel):

@@ -86,6 +86,7 @@ class Network(ContractModel):
     advertise: Text = ""  # address in Contact and SDP; default: the pod's or node's
     service_type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
     node_selector: Annotated[dict[str, Text], Field(max_length=20)] = Field(default_factory=dict)
+    nodes: Annotated[tuple[Cidr, ...], Field(max_length=100)] = ()  # addresses of the nodes, with exposure host
     first_port: Port = 20000  # on a node, with exposure host
     last_port: Port = 39999
 
@@ -109,16 +110,29 @@ class PlannerEngine(ContractModel):
 
 
 class Autoscaling(ContractModel):
-    """Follow the calls by the metric voiceplane_calls_active; without it the count follows from the capacity."""
+    """Follow the calls by the metric voiceplane_calls_active; without it the count follows from the capacity.
+
+    engine hpa: an adapter offers the metric as an external one. engine keda: KEDA asks Prometheus itself.
+    """
 
     enabled: bool = False
+    engine: Literal["hpa", "keda"] = "hpa"
+    prometheus: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=512)] | None = None
     max_replicas: Annotated[int, Field(ge=1, le=1000)] = 10
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> Self:
+        if self.enabled and self.engine == "keda" and self.prometheus is None:
+            raise ValueError(
+                "engine keda needs prometheus: the address that KEDA asks, http://prometheus.monitoring:9090"
+            )
+        return self
 
 
 class Egress(ContractModel):
     """What pods may reach outside their cluster. Closed and without ranges: nothing."""
 
-    open: bool = True
+    open: bool | None = None  # default: closed on-prem, open elsewhere
     cidrs: Annotated[tuple[Cidr, ...], Field(max_length=100)] = ()
 
 
@@ -160,6 +174,11 @@ class VoiceRegionSpec(ContractModel):
     image_pull_secrets: Annotated[tuple[Name, ...], Field(max_length=10)] = ()
     drain_timeout: Duration = 3600.0
     suspend: bool = False  # no new agents come here; what runs goes on
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether pods may reach any address outside their cluster."""
+        return self.mode != "on-prem" if self.egress.open is None else self.egress.open
 
     @model_validator(mode="after")
     def _has_one_way_in(self) -> Self:

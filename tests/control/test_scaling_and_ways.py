@@ -1,0 +1,107 @@
+"""How gateways are scaled over a rollout, what network policies let through, and what a larger planner is made of."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.control.test_pure import AGENT, MODEL, region, target, view_of
+
+from voiceplane_operator import manifests, names, plan
+from voiceplane_operator.commands import target_of
+from voiceplane_operator.facts import Rollout
+from voiceplane_operator.target import Target
+
+EDITED = AGENT.replace("How can", "Now how can")
+KEDA = {"enabled": True, "engine": "keda", "prometheus": "http://prometheus.monitoring:9090", "maxReplicas": 4}
+
+
+def only(wanted: Target, kind: str, ending: str = "") -> dict[str, Any]:
+    found = [
+        one for one in manifests.render(wanted) if one["kind"] == kind and one["metadata"]["name"].endswith(ending)
+    ]
+    assert len(found) == 1, [one["metadata"]["name"] for one in found]
+    return found[0]
+
+
+def test_a_scaled_revision_takes_calls_only_with_as_many_gateways_as_served_before() -> None:
+    old = target("cloud")
+    new = replace(target_of(EDITED, region("cloud")), others=(old.revision,))
+    view, before = view_of(replace(new, serving=old.revision.name)), view_of(old)
+    key = ("Deployment", names.gateway_name(old.prefix, old.revision.name))
+    fresh = ("Deployment", names.gateway_name(new.prefix, new.revision.name))
+    view.children[key], view.rollouts[key] = before.children[key], Rollout(True, 3, 3)
+    planned = plan.converge(new, view)
+    scaler = next(one for one in planned.apply if one["kind"] == "HorizontalPodAutoscaler")
+    assert (planned.serving, scaler["spec"]["minReplicas"]) == (old.revision.name, 3)
+    view.rollouts[fresh] = Rollout(True, 3, 3)
+    assert plan.converge(new, view).serving == new.revision.name
+
+
+def test_gateways_scale_no_further_than_the_capacity_and_what_served_before() -> None:
+    small = only(replace(target(), capacity=60), "HorizontalPodAutoscaler")["spec"]
+    large = only(replace(target(), capacity=100_000), "HorizontalPodAutoscaler")["spec"]
+    rolling = only(replace(target(), capacity=60, floor=5), "HorizontalPodAutoscaler")["spec"]
+    assert [(one["minReplicas"], one["maxReplicas"]) for one in (small, large, rolling)] == [(1, 2), (1, 10), (5, 5)]
+
+
+def test_keda_asks_prometheus_for_the_calls_of_one_revision() -> None:
+    wanted = replace(target_of(AGENT, region("cloud", autoscaling=KEDA)), capacity=1000)
+    scaled = only(wanted, "ScaledObject")["spec"]
+    (trigger,) = scaled["triggers"]
+    assert trigger["metadata"]["query"] == (
+        f'sum(voiceplane_calls_active{{voiceplane_dev_agent="{wanted.prefix}",'
+        f'voiceplane_dev_revision="{wanted.revision.name}"}})'
+    )
+    assert (scaled["minReplicaCount"], scaled["maxReplicaCount"]) == (1, 4)
+    assert "replicas" not in only(wanted, "Deployment", wanted.revision.name)["spec"]
+    with pytest.raises(ValueError, match="needs prometheus"):
+        region("cloud", autoscaling={"enabled": True, "engine": "keda"})
+
+
+def test_a_model_planner_may_reach_its_endpoint_and_a_flow_planner_nothing_outside() -> None:
+    policy = only(target_of(MODEL, region("on-prem")), "NetworkPolicy", "-planner")["spec"]
+    (way,) = policy["egress"]
+    assert way["ports"] == [{"protocol": "TCP", "port": 80}]
+    assert {"ipBlock": {"cidr": "10.0.0.0/8"}} in way["to"] and "0.0.0.0/0" not in str(way)
+    assert not [one for one in manifests.render(target("on-prem")) if one["metadata"]["name"].endswith("-planner")
+                and one["kind"] == "NetworkPolicy"]  # fmt: skip
+
+
+def test_gateways_on_the_nodes_network_reach_the_parts_behind_them() -> None:
+    anyone = only(target("region-local"), "NetworkPolicy", "-inner")["spec"]["ingress"][1]
+    network = {"exposure": "host", "nodes": ["192.0.2.0/24"]}
+    nodes = only(target_of(AGENT, region("region-local", network=network)), "NetworkPolicy", "-inner")
+    assert "from" not in anyone and {one["port"] for one in anyone["ports"]} == {8001, 9000, 9001}
+    assert nodes["spec"]["ingress"][1]["from"] == [{"ipBlock": {"cidr": "192.0.2.0/24"}}]
+
+
+def test_a_trunk_closes_the_gateways_to_all_but_its_sources_and_the_test_call() -> None:
+    closed = only(replace(target(), sources=("198.51.100.0/24",)), "NetworkPolicy", "-gateway")["spec"]
+    assert closed["ingress"][0]["from"] == [
+        {"ipBlock": {"cidr": "198.51.100.0/24"}},
+        {"podSelector": {"matchLabels": {names.TEST_CALL: "true"}}},
+    ]
+
+
+@pytest.mark.parametrize(("calls", "last"), [(50, 20999), (333, 20999), (2000, 25999)])
+def test_a_gateway_has_media_ports_for_all_its_calls(calls: int, last: int) -> None:
+    wanted = target_of(AGENT, region("cloud", gateway={"calls": calls}))
+    command = only(wanted, "Deployment", wanted.revision.name)["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert command[command.index("--rtp-ports") + 1] == f"20000-{last}"
+
+
+def test_a_planner_of_three_is_a_head_and_two_workers() -> None:
+    wanted = target_of(AGENT, region("cloud", sizes={"planner": {"replicas": 3}}))
+    cluster = only(wanted, "RayService")["spec"]["rayClusterConfig"]
+    (workers,) = cluster["workerGroupSpecs"]
+    assert (workers["replicas"], workers["minReplicas"], workers["maxReplicas"]) == (2, 2, 2)
+    (worker,), (head,) = (one["template"]["spec"]["containers"] for one in (workers, cluster["headGroupSpec"]))
+    assert worker["image"] == head["image"] and {one["name"] for one in worker["ports"]} == {"serve", "grpc"}
+    assert "workerGroupSpecs" not in only(target(), "RayService")["spec"]["rayClusterConfig"]
+
+
+def test_gateways_of_one_revision_are_replaced_as_the_agent_allows() -> None:
+    spec = only(replace(target(), max_unavailable=2), "Deployment", target().revision.name)["spec"]
+    host = only(target("region-local"), "Deployment", target().revision.name)["spec"]
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 2, "maxSurge": 1}
+    assert host["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}, "its ports are taken till then"
