@@ -5,7 +5,7 @@ import asyncio
 import difflib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import ValidationError
@@ -13,9 +13,13 @@ from pydantic import ValidationError
 from voiceplane.contract.base import FROM_YAML
 from voiceplane.contract.load import InvalidAgentError, load_bundle
 from voiceplane.contract.region import VoiceRegion
-from voiceplane_operator import bundles, errors, manifests, plan
+from voiceplane_operator import bundles, errors, manifests, names, plan
+from voiceplane_operator.kinds import CHILDREN
 from voiceplane_operator.ports import free_block
 from voiceplane_operator.target import Revision, Target
+
+if TYPE_CHECKING:  # a client of Kubernetes takes a second to load: not for --help
+    from voiceplane_operator.cluster import Cluster
 
 MANAGED = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink")
 
@@ -117,7 +121,7 @@ def _diff(options: argparse.Namespace) -> int:
 
 async def _differences(kubeconfig: str, target: Target) -> list[str]:
     """Compare what is there with what a dry run of each apply would leave: the API server's own answer."""
-    from voiceplane_operator import credentials  # a client of Kubernetes takes a second to load: not for --help
+    from voiceplane_operator import credentials
 
     cluster = await credentials.hub_cluster(kubeconfig)
     lines: list[str] = []
@@ -131,8 +135,26 @@ async def _differences(kubeconfig: str, target: Target) -> list[str]:
             after = await cluster.dry_run(manifest)
             old, new = _text(before), _text(after)
             lines += difflib.unified_diff(old, new, f"live {name}", f"new {name}", lineterm="")
+        lines += await _surplus(cluster, target)
     finally:
         await cluster.close()
+    return lines
+
+
+async def _surplus(cluster: "Cluster", target: Target) -> list[str]:
+    """Return what is there of the agent and rendered no more: it goes, older revisions when their calls have ended."""
+    wanted = {(one["kind"], one["metadata"]["name"]) for one in manifests.render(target)}
+    lines = []
+    for api in CHILDREN:
+        try:
+            ours = f"{names.HUB},{names.AGENT}={target.prefix}"
+            found, _ = await cluster.list(api, target.namespace, labels=ours, whole=False)
+        except (errors.NotThereError, errors.AccessDeniedError):
+            if api.optional:  # the cluster lacks the kind
+                continue
+            raise
+        there = (one["metadata"]["name"] for one in found)
+        lines += [f"goes {api.kind}/{name}" for name in there if (api.kind, name) not in wanted]
     return lines
 
 

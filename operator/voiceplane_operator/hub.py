@@ -10,6 +10,7 @@ from voiceplane_operator.cluster import Cluster
 from voiceplane_operator.errors import ClusterError
 from voiceplane_operator.queue import KeyedQueue
 from voiceplane_operator.regions import Fleet, now_text
+from voiceplane_operator.shares import Shares
 from voiceplane_operator.store import Store, Stored, read
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class Hub:
     queue: KeyedQueue
     schema_problem: str = ""  # the definitions on the cluster are not this version's
     calls: dict[tuple[str, str], int] = field(default_factory=dict)  # (region, prefix) -> live calls, by calls.py
+    shares: Shares = field(default_factory=Shares)
     _parsed: "OrderedDict[tuple[str, ...], Any]" = field(default_factory=OrderedDict)
 
     def remember(self, key: tuple[str, ...], value: Any) -> Any:

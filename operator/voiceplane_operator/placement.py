@@ -15,6 +15,8 @@ class Candidate:
     answers: bool
     leaving: bool  # being removed
     holds: bool  # the agent is there already
+    taken: int = 0  # calls that other agents may have there
+    own: int = 0  # calls that the agent may have there already: nobody takes them away
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +40,25 @@ def choose(placement: Placement, candidates: tuple[Candidate, ...]) -> Choice:
         told = ", ".join(sorted(one.name for one in fitting))
         return Choice((), "NoRegionAnswers", f"regions that fit take no new agents now (lost or suspended): {told}")
     shares = _shares(placement.capacity, sorted(open_ones, key=lambda one: one.name))
-    total = sum(one.spec.capacity for one in open_ones)
-    if total < placement.capacity:
+    room = sum(map(_room, open_ones))
+    if room < placement.capacity:
+        total = sum(one.spec.capacity for one in open_ones)
+        others = f" and other agents have {total - room} of them" if room < total else ""
         wish = f"spec.placement.capacity wants {placement.capacity} calls"
-        return Choice(shares, "TooFewCalls", f"{wish}, the regions that fit hold {total}: add regions or lower it")
+        told = f"{wish}, the regions that fit hold {total}{others}: add regions or lower it"
+        return Choice(shares, "TooFewCalls", told)
     return Choice(shares)
+
+
+def _room(region: Candidate) -> int:
+    """Return the calls that a region has for the agent."""
+    return max(region.spec.capacity - region.taken, min(region.own, region.spec.capacity), 0)
 
 
 def _shares(calls: int, regions: list[Candidate]) -> tuple[tuple[str, int], ...]:
     """Spread calls evenly, to no region more than it holds while another has room."""
     shares = {one.name: 0 for one in regions}
-    rooms = {one.name: one.spec.capacity for one in regions}
+    rooms = {one.name: _room(one) for one in regions}
     left = calls
     while left > 0:
         able = [name for name in shares if rooms[name] > shares[name]]

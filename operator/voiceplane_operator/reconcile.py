@@ -49,6 +49,7 @@ class AgentReconciler:
         """Do one pass; return after how many seconds to look again, if not only when something changes."""
         stored = self.hub.store.get("VoiceAgent", name)
         if stored is None:
+            self.hub.shares.put(name, {})
             return await self._collect_orphans(name)
         if stored.deleted_at or stored.released:
             return await self._remove(stored)
@@ -61,6 +62,7 @@ class AgentReconciler:
             await self.hub.set_finalizers(stored, [*stored.finalizers, names.FINALIZER])
             stored = self.hub.store.get("VoiceAgent", name) or stored
         choice = choose(wish.agent.spec.placement, self._candidates(stored))
+        self.hub.shares.put(stored.full_name, dict(choice.shares))
         if not choice.shares and any(one.contact is Contact.OPENING for one in self.hub.fleet.regions.values()):
             return OPENING_S  # too early to say that nothing fits
         try:
@@ -136,7 +138,10 @@ class AgentReconciler:
             known = self.hub.store.get("VoiceRegion", region.name)
             holds = region.name in there or (region.watch is not None and prefix in region.watch.views)
             leaving = known is None or bool(known.deleted_at)
-            found.append(Candidate(region.name, region.spec, region.contact is Contact.UP, leaving, holds))
+            taken = self.hub.shares.of_others(stored.full_name, region.name)
+            own = self.hub.shares.own(stored.full_name, region.name)
+            answers = region.contact is Contact.UP
+            found.append(Candidate(region.name, region.spec, answers, leaving, holds, taken=taken, own=own))
         return tuple(found)
 
     async def _converge(self, stored: Stored, wish: _Wish, choice: Choice, *, credential: str) -> tuple[Outcome, ...]:

@@ -10,6 +10,12 @@ import pytest
 import pytest_asyncio
 import yaml
 from tests.cluster.plane import Plane, binaries, running_plane
+from tests.control.test_pure import MODES
+from tests.control.test_pure import target as agent_target
+
+from voiceplane.cli import images
+from voiceplane.contract.region import Images
+from voiceplane_operator import manifests
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")]
 
@@ -53,6 +59,16 @@ def pod_specs(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return specs | {o["metadata"]["name"]: o["spec"] for o in objects if o["kind"] == "Pod"}
 
 
+def agent_pods(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the pods of an agent's parts; the command of Ray's head is KubeRay's."""
+    heads = {
+        o["metadata"]["name"]: o["spec"]["rayClusterConfig"]["headGroupSpec"]["template"]["spec"]
+        for o in objects
+        if o["kind"] == "RayService"
+    }
+    return pod_specs(objects) | heads
+
+
 @pytest.mark.parametrize("helm", HELMS)
 @pytest.mark.parametrize("chart", ALL)
 async def test_a_chart_is_clean_to_the_linter(plane: Plane, helm: str, chart: str) -> None:
@@ -67,6 +83,7 @@ async def test_a_chart_is_clean_to_the_linter(plane: Plane, helm: str, chart: st
         ("voiceplane", "records.image.digest=latest", "digest"),
         ("voiceplane", "operator.logLevel=LOUD", "logLevel"),
         ("voiceplane-region", "test.target=parcel-desk", "target"),
+        ("voiceplane-region", "podMonitor.enable=true", "enable"),
         ("voiceplane-region", "hub.serviceAccounts[0].name=only", "namespace"),
     ],
 )
@@ -117,6 +134,16 @@ async def test_the_api_server_admits_every_pod_under_the_restricted_standard(pla
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "strict"}}
         wanted = {**spec, "serviceAccountName": "any"}
         await plane.kubectl("apply", "--dry-run=server", "-f", "-", stdin=json.dumps(pod | {"spec": wanted}))
+    for mode in MODES:
+        if mode == "region-local":  # on the nodes' own network, which only a privileged namespace allows
+            continue
+        agents = agent_pods(list(manifests.render(agent_target(mode))))
+        assert len(agents) == 4, sorted(agents)
+        for name, spec in agents.items():
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "strict"}}
+            plain = {key: value for key, value in spec.items() if key != "priorityClassName"}
+            pod["spec"] = {**plain, "serviceAccountName": "any"}
+            await plane.kubectl("apply", "--dry-run=server", "-f", "-", stdin=json.dumps(pod))
     bare = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare", "namespace": "strict"}}
     bare["spec"] = {"containers": [{"name": "bare", "image": "none"}]}
     with pytest.raises(AssertionError, match="violates PodSecurity"):
@@ -172,3 +199,9 @@ async def test_a_remote_cluster_gives_the_hub_a_token_for_its_kubeconfig(plane: 
             break
         await asyncio.sleep(0.2)
     assert {"token", "ca.crt"} <= set(secret["data"])
+
+
+async def test_the_images_to_mirror_are_those_that_the_charts_run(plane: Plane) -> None:
+    specs = pod_specs(await render(plane, "voiceplane") + await render(plane, "voiceplane-region"))
+    run = {container["image"] for spec in specs.values() for container in spec["containers"]}
+    assert run == {*images.BESIDE.values(), Images().gateway}

@@ -30,8 +30,12 @@ def test_render_prints_objects_that_a_cluster_takes(region: str, capsys: pytest.
 
 def test_images_names_everything_to_mirror_by_digest(region: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["images", AGENT, "--region", region]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr()
+    lines = told.out.splitlines()
     assert any("mirror/gateway@sha256:0" in line for line in lines)
+    images = {line.split()[1] for line in lines if line.startswith("image ")}
+    assert images == {"gateway", "speech", "planner", "tools", "operator", "records", "collector", "kuberay"}
+    assert "operator" in told.err and "gateway" not in told.err, "what a tag names may move"
     assert sum("sha256:" in line for line in lines if line.startswith("model ")) == 5
 
 

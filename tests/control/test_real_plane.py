@@ -23,6 +23,8 @@ BAD = {
     ),
     "no planner": ("planner: {flow: {}}", "planner: {}", "exactly one planner"),
     "a duration without unit": ("timeout: 2s", "timeout: '2'", "should match"),
+    "a duration of more than a day": ("timeout: 2s", "timeout: 30h", "from 1ms to 24h"),
+    "shares of a rollout that fall": ("planner: {flow: {}}", "planner: {flow: {}}\n  rollout: {steps: [50, 5]}", "rise"),
     "a field that is misspelt": ("opening:", "openning:", "unknown field"),
 }  # fmt: skip
 
@@ -47,6 +49,16 @@ async def test_the_api_server_refuses_what_cannot_run_and_says_why(plane: Plane,
 async def test_a_region_with_two_ways_in_is_refused(plane: Plane) -> None:
     with pytest.raises(AssertionError, match="exactly one access"):
         await apply(plane, REGION % ("two", "inCluster: {}, kubeConfig: {name: x}"))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_trunk_whose_source_is_no_range_is_refused(plane: Plane) -> None:
+    trunk = (
+        "{apiVersion: voiceplane.dev/v1alpha1, kind: SIPTrunk, metadata: {name: t, namespace: support}, "
+        "spec: {agentRef: {name: parcel-desk}, sources: ['300.0.0.0/8']}}"
+    )
+    with pytest.raises(AssertionError, match="not a range of addresses"):
+        await apply(plane, trunk)
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -194,6 +194,10 @@ async def test_diff_shows_what_would_come_and_nothing_when_it_is_there(
         line for line in capsys.readouterr().out.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")
     ]
     assert "-  replicas: 1" in changed and "+  replicas: 2" in changed
+    agent.write_text(AGENT.replace("How can I help you?", "What can I do for you?"))
+    await asyncio.to_thread(main, asked)
+    goes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("goes ")]
+    assert len(goes) == 2 and goes[0].startswith("goes ConfigMap/") and goes[1].startswith("goes Deployment/")
 
 
 async def test_a_region_is_let_go_at_its_deadline_though_a_call_does_not_end(

@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 from tests.control.test_pure import AGENT, MODEL, region, target, view_of
 
+from voiceplane.contract.agent import Placement
 from voiceplane_operator import manifests, names, plan
 from voiceplane_operator.commands import target_of
 from voiceplane_operator.facts import Rollout
+from voiceplane_operator.placement import Candidate, choose
+from voiceplane_operator.shares import Shares
 from voiceplane_operator.target import Target
 
 EDITED = AGENT.replace("How can", "Now how can")
@@ -105,3 +108,22 @@ def test_gateways_of_one_revision_are_replaced_as_the_agent_allows() -> None:
     host = only(target("region-local"), "Deployment", target().revision.name)["spec"]
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 2, "maxSurge": 1}
     assert host["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}, "its ports are taken till then"
+
+
+def test_agents_share_a_regions_capacity_and_none_loses_what_it_has() -> None:
+    shares = Shares()
+
+    def place(agent: str, calls: int) -> tuple[str, int]:
+        taken, own = shares.of_others(agent, "r"), shares.own(agent, "r")
+        candidate = Candidate("r", region(capacity=100).spec, True, False, own > 0, taken=taken, own=own)
+        choice = choose(Placement(modes=("cloud",), capacity=calls), (candidate,))
+        shares.put(agent, dict(choice.shares))
+        return choice.reason, shares.own(agent, "r")
+
+    assert [place("a", 60), place("b", 40)] == [("", 60), ("", 40)]
+    assert place("c", 50) == ("TooFewCalls", 0)
+    assert place("a", 80) == ("TooFewCalls", 60), "it keeps what it has"
+    assert place("a", 60) == ("", 60)
+    shares.put("b", {})
+    assert place("c", 50) == ("TooFewCalls", 40)
+    assert place("c", 40) == ("", 40)

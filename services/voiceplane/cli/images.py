@@ -14,6 +14,13 @@ from voiceplane.runtime.models import Model, ModelUnavailableError, catalogue
 from voiceplane.speech.profiles import load_profile
 
 EMBEDDINGS = "minilm-l6-v2"  # of the flow planner
+# What the charts and KubeRay run beside an agent's own pods; tests/charts holds them against the charts' values.
+BESIDE = {
+    "operator": "ghcr.io/voiceplane/operator:0.1.0",
+    "records": "ghcr.io/voiceplane/records:0.1.0",
+    "collector": "otel/opentelemetry-collector-contrib:0.159.0",
+}
+KUBERAY = "quay.io/kuberay/operator:v1.6.1"
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     """Print a line for each thing to mirror: what it is, its name, and its digest or source."""
     try:
         bundle = read_bundle(options.agent)
-        images = _images(options.region)
+        images = _images(_region(options.region))
         profile = load_profile(bundle.agent.spec.voice.profile)
     except OSError as error:
         print(f"cannot read {error.filename}: {error.strerror}", file=sys.stderr)
@@ -36,18 +43,31 @@ def run(options: argparse.Namespace) -> int:
     except (InvalidAgentError, ModelUnavailableError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    for part, image in sorted(images.model_dump().items()):
+    for part, image in sorted(images.items()):
         print(f"image {part:<10} {image}")
     models: list[Model] = [*profile.models(), catalogue()[EMBEDDINGS]]
     for model in models:
         print(f"model {model.name:<24} sha256:{model.digest}  {model.wheel} ({model.licence})")
+    tags = sorted(part for part, image in images.items() if "@sha256:" not in image)
+    if tags:
+        told = (
+            f"named by a tag, which may move: {', '.join(tags)}. Name digests in VoiceRegion.spec.images and the charts"
+        )
+        print(told, file=sys.stderr)
     return 0
 
 
-def _images(region: Path | None) -> Images:
-    if region is None:
-        return Images()
-    for document in yaml.safe_load_all(region.read_text()):
+def _images(region: VoiceRegion | None) -> dict[str, str]:
+    spec = region.spec if region is not None else None
+    own = spec.images if spec is not None else Images()
+    kuberay = {"kuberay": KUBERAY} if spec is None or spec.planner.engine == "kuberay" else {}
+    return {**own.model_dump(), **BESIDE, **kuberay}
+
+
+def _region(path: Path | None) -> VoiceRegion | None:
+    if path is None:
+        return None
+    for document in yaml.safe_load_all(path.read_text()):
         if isinstance(document, dict) and document.get("kind") == "VoiceRegion":
-            return VoiceRegion.model_validate(document, context=FROM_YAML).spec.images
-    raise ValueError(f"{region}: no VoiceRegion in it")
+            return VoiceRegion.model_validate(document, context=FROM_YAML)
+    raise ValueError(f"{path}: no VoiceRegion in it")
