@@ -83,7 +83,7 @@ RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
         "spec.network.nodes[]": _IS_RANGE,
         "spec.autoscaling": (
             Rule(
-                "!(has(self.enabled) && self.enabled && has(self.engine) && self.engine == 'keda') || has(self.prometheus)",
+                "!(has(self.enabled) && self.enabled && self.?engine.orValue('') == 'keda') || has(self.prometheus)",
                 "engine keda needs prometheus: the address that KEDA asks",
             ),
         ),

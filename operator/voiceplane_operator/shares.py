@@ -1,4 +1,4 @@
-"""Which calls each agent may have in each region, as placed: the agents of a region share its capacity. Fed by reconcile."""
+"""Which calls each agent may have in each region: the agents of a region share its capacity. Fed by reconcile."""
 
 from collections import Counter
 from dataclasses import dataclass, field
