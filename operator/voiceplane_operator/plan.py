@@ -67,11 +67,18 @@ def serving(view: AgentView, current: str) -> str:
     scaled = any(one.kind in SCALERS and one.revision == current for one in view.children.values())
     if up and (not scaled or _available(view, current) >= floor(view, current)):
         return current
+    if _pointed(view) == current and _available(view, current):
+        return current  # calls came to it already: a part that is being replaced sends them nowhere else
     before = [one.revision for one in _gateways(view) if one.revision != current and not one.deleting]
     able = [revision for revision in before if _available(view, revision)]
     if able:
         return max(able, key=lambda revision: _available(view, revision))
     return current if _available(view, current) and all(_some(view, part) for part in INNER_WORKLOADS) else ""
+
+
+def _pointed(view: AgentView) -> str:
+    """Return the revision that the SIP Service leads to."""
+    return next((one.revision for one in view.children.values() if one.kind == "Service" and one.revision), "")
 
 
 def floor(view: AgentView, current: str) -> int:

@@ -24,7 +24,7 @@ BAD = {
     "no planner": ("planner: {flow: {}}", "planner: {}", "exactly one planner"),
     "a duration without unit": ("timeout: 2s", "timeout: '2'", "should match"),
     "a duration of more than a day": ("timeout: 2s", "timeout: 30h", "from 1ms to 24h"),
-    "shares that fall": ("planner: {flow: {}}", "planner: {flow: {}}\n  rollout: {steps: [50, 5]}", "rise"),
+    "shares that fall": ("steps: [5, 25, 100]", "steps: [25, 5]", "rise"),
     "a field that is misspelt": ("opening:", "openning:", "unknown field"),
 }  # fmt: skip
 

@@ -40,6 +40,17 @@ def test_a_scaled_revision_takes_calls_only_with_as_many_gateways_as_served_befo
     assert plan.converge(new, view).serving == new.revision.name
 
 
+def test_calls_stay_where_they_came_to_while_a_part_behind_is_replaced() -> None:
+    old = target("on-prem")
+    new = replace(target_of(EDITED, region("on-prem")), others=(old.revision,))
+    key = ("Deployment", names.gateway_name(old.prefix, old.revision.name))
+    before = view_of(old)
+    for pointed, takes in ((new.revision.name, new.revision.name), (old.revision.name, old.revision.name)):
+        view = view_of(replace(new, serving=pointed), without="tools")
+        view.children[key], view.rollouts[key] = before.children[key], before.rollouts[key]
+        assert plan.converge(new, view).serving == takes
+
+
 def test_gateways_scale_no_further_than_the_capacity_and_what_served_before() -> None:
     small = only(replace(target(), capacity=60), "HorizontalPodAutoscaler")["spec"]
     large = only(replace(target(), capacity=100_000), "HorizontalPodAutoscaler")["spec"]

@@ -39,7 +39,7 @@ def service(target: Target) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": common.metadata(target, f"{target.prefix}-sip", PART),
+        "metadata": common.metadata(target, f"{target.prefix}-sip", PART, revision=target.serving),
         "spec": {
             "type": target.spec.network.service_type,
             "selector": selector,
