@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from voiceplane.call.mouth import Chunk, Mouth
+from voiceplane.call.mouth import Chunk, Mouth, Source
 from voiceplane.contract.audio import Pcm, WordTime
 
 
@@ -98,3 +98,14 @@ async def test_a_duck_keeps_the_rest_and_a_resume_goes_on_with_it() -> None:
     line.send(2)
     spoken = await mouth.finish()
     assert not line.suspended and (spoken.text, spoken.interrupted) == ("one two", False)
+
+
+async def test_the_first_speech_of_each_turn_is_told_with_its_source() -> None:
+    line, told = Line(), list[Source]()
+    mouth = Mouth(WordBySpeaker(), line)
+    mouth.first_speech = told.append
+    for _ in range(2):
+        mouth.begin()
+        await mouth.phrase("one two")
+        await mouth.phrase("three")
+    assert told == [Source.SYNTHESIZED, Source.SYNTHESIZED]

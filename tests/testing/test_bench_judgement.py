@@ -1,5 +1,7 @@
 """How the benchmark judges a call whose sounds and record are known."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from voiceplane.records.rows import CallRow, TurnRow
@@ -44,6 +46,31 @@ def test_a_barge_in_is_timed_to_silence_and_a_resumed_reply_to_its_real_end() ->
     assert barge_in.silenced_ms(call, over) == 2900
 
 
+def answered(*, ended_ms: float, **marks: float) -> CallRow:
+    """A caller's turn whose last sound is at 1,000 ms, and the answer with these marks."""
+    rows = (
+        TurnRow(0, "caller", "insurance", 0, int(1000 * 1e6)),
+        TurnRow(1, "agent", "every parcel", 0, int(ended_ms * 1e6), timings_ms={"first_audio": 300.0} | marks),
+    )
+    return replace(record(), turns=rows)
+
+
+def test_a_duck_after_which_the_agent_goes_on_is_no_stop() -> None:
+    over = deed("request", 2000, 3500, after=After.AGENT_START)
+    sounds = (Sound(1300, 2140), Sound(2700, 9000))
+    call = Held(deeds=[over], agent_sounds=sounds, record=answered(ended_ms=9000, ducked=1110.0))
+    assert barge_in.cut_by(call, over) is None
+    failed = {line.what: line for line in barge_in.lines([call])}["interruptions after which the agent went on"]
+    assert (failed.cases, failed.count) == (1, 1)
+
+
+def test_a_stop_counts_to_the_last_sound_of_a_turn_that_ended_and_the_duck_from_the_callers_first() -> None:
+    over = deed("request", 2000, 3500, after=After.AGENT_START)
+    sounds = (Sound(1300, 2140), Sound(2500, 2610), Sound(4000, 6000))
+    call = Held(deeds=[over], agent_sounds=sounds, record=answered(ended_ms=2640, ducked=1110.0, interrupted=1600.0))
+    assert barge_in.cut_by(call, over) == barge_in.Cut(silent_ms=610, ducked_ms=110)
+
+
 def test_an_interruption_of_a_silent_agent_is_none() -> None:
     over = deed("request", 2000, 3500, after=After.AGENT_START)
     call = Held(deeds=[over], agent_sounds=(Sound(0, 1500), Sound(3900, 5000)))
@@ -75,6 +102,13 @@ def test_an_agent_interrupted_itself_when_a_reply_has_no_end_or_a_turn_appeared(
     assert echo.interrupted_itself(heard(("agent", "", 0), ("caller", "hours", 500), reply))
     assert echo.interrupted_itself(heard(("caller", "hours", 500), reply, ("caller", "eight", 4500)))
     assert echo.interrupted_itself(Held(trouble="no call"))
+    # One turn that nobody spoke and one that is missing are as many as were said.
+    assert echo.interrupted_itself(heard(("caller", "eight", 3000), reply))
+
+
+def test_the_agents_pauses_are_those_in_which_the_caller_was_silent() -> None:
+    sounds = (Sound(0, 1000), Sound(3000, 4000), Sound(4500, 6000), Sound(6100, 7000))
+    assert echo.pauses(Held(deeds=[deed("question", 1500, 2500)], agent_sounds=sounds)) == 1
 
 
 def test_the_ledger_is_compared_with_the_sound_of_the_reply_that_was_interrupted() -> None:

@@ -4,12 +4,13 @@ import random
 
 import pytest
 
-from voiceplane.testing.bench.align import errors, words_off
+from voiceplane.testing.bench import ledger
+from voiceplane.testing.bench.align import Inside, errors, inside, words_off
 from voiceplane.testing.bench.cutoffs import dictated
 
 
 @pytest.mark.parametrize(
-    ("ledger", "wire", "off"),
+    ("said", "wire", "off"),
     [
         ("every parcel is insured", "every parcel is insured", 0),
         ("every parcel is insured against", "every parcel is insured", 1),
@@ -22,8 +23,34 @@ from voiceplane.testing.bench.cutoffs import dictated
         ("the price depends on weight", "the the price depends on weight", 0),
     ],
 )
-def test_words_off_counts_what_stands_behind_the_last_agreement(ledger: str, wire: str, off: int) -> None:
-    assert words_off(ledger.split(), wire.split()) == off
+def test_words_off_counts_what_stands_behind_the_last_agreement(said: str, wire: str, off: int) -> None:
+    assert words_off(said.split(), wire.split()) == off
+
+
+@pytest.mark.parametrize(
+    ("said", "wire", "found"),
+    [
+        ("every parcel is insured", "every partial is insured", Inside(0, 0, 0)),  # a changed word is the recognizer's
+        ("every parcel is insured against loss", "every parcel against loss", Inside(2, 0, 2)),
+        ("every parcel is insured", "every parcel is every parcel is insured", Inside(0, 3, 3)),
+        ("a b c d e f", "a c d x e f", Inside(1, 1, 1)),
+        ("every parcel is insured against", "every parcel is", Inside(0, 0, 0)),  # behind the last agreement
+    ],
+)
+def test_words_lost_or_doubled_inside_are_counted_with_their_longest_stretch(
+    said: str, wire: str, found: Inside
+) -> None:
+    assert inside(said.split(), wire.split()) == found
+
+
+def test_a_ledger_that_lost_words_inside_fails_though_its_end_agrees() -> None:
+    said = "every parcel is insured against loss and damage up to a value of five hundred dollars".split()
+    whole = [ledger.Compared(said, said)]
+    resumed_late = ledger.Compared(said, [*said[:4], *said[8:]])
+    made = {line.what: line for line in ledger.lines([resumed_late], whole, (1, 1), wanted=2)}
+    assert made["words between ledger and wire"].reached is True
+    assert made["replies with words lost or doubled inside"].reached is False
+    assert made["missing of 2 to be judged"].reached is False
 
 
 def test_errors_count_changed_lost_and_invented_words() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from voiceplane.call.mouth import Chunk
+from voiceplane.call.mouth import Chunk, Source
 from voiceplane.media.session import MediaSession
 from voiceplane.speech.cache import PhraseCache
 from voiceplane.speech.errors import SpeechTimedOutError, SpeechUnavailableError
@@ -67,7 +67,7 @@ class PatientSpeaker:
             try:
                 async for chunk in self._voice.speak(rest):
                     spoken += len(chunk.words)
-                    yield Chunk(chunk.pcm, chunk.words)
+                    yield Chunk(chunk.pcm, chunk.words, Source.CACHED if chunk.cached else Source.SYNTHESIZED)
                 return
             except (SpeechUnavailableError, SpeechTimedOutError):
                 failures += 1

@@ -96,6 +96,7 @@ class Listening:
         self.marks: dict[str, float] = {}  # when the facts about the last pause came, loop seconds
         self.first_packet: asyncio.Event = asyncio.Event()
         self.started_at = 0.0
+        self._ducked_at = self._interrupted_at = 0.0
 
     async def run(self) -> None:
         """Follow the media until the call ends."""
@@ -181,6 +182,7 @@ class Listening:
 
     def _duck(self) -> None:
         self._overlaps.begin(self.floor.state.overlap_since or 0.0)
+        self._ducked_at = self._site.clock.monotonic()
         self._mouth.duck()
 
     def _judge_overlap(self, question: JudgeOverlap) -> None:
@@ -195,6 +197,7 @@ class Listening:
 
     def _interrupt(self) -> None:
         self._overlaps.end(resumed=False)
+        self._interrupted_at = self._site.clock.monotonic()
         self._mouth.interrupt()
 
     def _speech_resumed(self, at: float) -> None:
@@ -216,6 +219,11 @@ class Listening:
             if keys:
                 self._mouth.interrupt()
                 self.keys.put_nowait(KeysPressed(keys, at))
+
+    def cut_marks(self) -> dict[str, float]:
+        """Return when the agent's turn fell silent for a sound of the caller, and when that took the floor."""
+        marks = {"ducked": self._ducked_at, "interrupted": self._interrupted_at}
+        return {name: at for name, at in marks.items() if at > self.started_at}
 
     async def close(self) -> None:
         """Stop what still recognizes."""

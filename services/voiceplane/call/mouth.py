@@ -1,11 +1,20 @@
 """The agent's voice in one call: phrases in, audio to playout, what the caller heard out. Used by call.talk."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol
 
 from voiceplane.contract.audio import Pcm, WordTime
+
+
+class Source(Enum):
+    """Where speech came from: only the last was synthesized while the caller waited."""
+
+    CACHED = "cached"
+    REHEARSED = "rehearsed"
+    SYNTHESIZED = "synthesized"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +23,7 @@ class Chunk:
 
     pcm: Pcm
     words: tuple[WordTime, ...]
+    source: Source = Source.SYNTHESIZED
 
 
 class Speaker(Protocol):
@@ -77,10 +87,13 @@ class Mouth:
         self._playout = playout
         self._interrupted = asyncio.Event()
         self._lock = asyncio.Lock()  # a bridge phrase and a reply must not mix their chunks
+        self._sounded = False  # speech came in this turn
+        self.first_speech: Callable[[Source], None] = lambda source: None  # told of it, for the record
 
     def begin(self) -> None:
         """Begin a turn of the agent."""
         self._interrupted.clear()
+        self._sounded = False
         self._playout.begin()
 
     @property
@@ -113,6 +126,9 @@ class Mouth:
         async for chunk in chunks:
             if self._interrupted.is_set():
                 break
+            if not self._sounded:
+                self._sounded = True
+                self.first_speech(chunk.source)
             async with self._lock:
                 await self._until_interrupted(self._playout.play(chunk))
 

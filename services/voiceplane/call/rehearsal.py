@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 
-from voiceplane.call.mouth import Chunk, Speaker
+from voiceplane.call.mouth import Chunk, Source, Speaker
 from voiceplane.call.pumped import Pumped
 
 
@@ -37,7 +38,8 @@ class RehearsedSpeaker:
             speech, self._speech, self._text = self._speech, None, ""
             try:
                 async for chunk in speech.read():
-                    yield chunk
+                    cached = chunk.source is Source.CACHED
+                    yield chunk if cached else replace(chunk, source=Source.REHEARSED)
             finally:
                 if not speech.finished:
                     speech.cancel()

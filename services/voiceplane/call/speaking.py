@@ -31,10 +31,13 @@ class Speaking:
         self._listening = listening
         self.index = 0  # of the turn, for the record
         self.begun = False  # something of this turn was given to the mouth
+        self._marks: dict[str, float] = {}  # of this turn's first phrase: given to the voice, first speech from it
+        mouth.first_speech = lambda source: self._mark(f"speech_{source.value}")
 
     def begin(self) -> None:
         """Begin a turn of the agent: what is heard from now on belongs to it."""
         self.begun = False
+        self._marks = {}
         self._mouth.begin()
         self._listening.first_packet.clear()
         self._listening.floor.shield(0.0)
@@ -48,6 +51,7 @@ class Speaking:
             floor.shield(NEVER)
         elif barge_in.mode == "after" and not self._listening.first_packet.is_set():
             floor.shield(self._now() + barge_in.after)
+        self._mark("phrase")
         for phrase in phrases(say.text):  # as they were cut for the phrase cache
             await self._mouth.phrase(phrase, constant=say.constant)
         if shielded:
@@ -86,6 +90,8 @@ class Speaking:
         spoken = await self._mouth.finish()
         now = self._now()
         heard = self._listening.first_packet.is_set()
+        if timings:
+            timings.marks |= self._marks | self._listening.cut_marks()
         latency = timings.milliseconds(self._listening.started_at) if timings and heard else ()
         if timings and heard:
             TURN_LATENCY.observe(max(0.0, self._listening.started_at - timings.spoken_until))
@@ -105,6 +111,9 @@ class Speaking:
             await self.finish()
         else:
             self._listening.floor.feed(AgentFinished(self._now()))
+
+    def _mark(self, name: str) -> None:
+        self._marks.setdefault(name, self._now())
 
     def _now(self) -> float:
         return self._site.clock.monotonic()

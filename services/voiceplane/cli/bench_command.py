@@ -29,7 +29,7 @@ from voiceplane.speech.client import TritonSpeech
 from voiceplane.speech.profiles import load_profile
 from voiceplane.speech.vad import SileroModel
 from voiceplane.testing.bench import lines as tables
-from voiceplane.testing.bench import turn_picture, turn_sweep
+from voiceplane.testing.bench import stages, turn_picture, turn_sweep
 from voiceplane.testing.bench.lines import Line
 from voiceplane.testing.bench.place import Effort, Place, Usage
 from voiceplane.testing.bench.suites import SUITES
@@ -180,13 +180,14 @@ def _page(url: str) -> Callable[[], "asyncio.Future[str]"]:
 
 
 def _speaker() -> Callable[[str, str], "asyncio.Future[Pcm]"]:
-    """Synthesize each sentence once for each voice; between slashes stand flite's phones."""
+    """Synthesize each sentence once for each voice: "slt", or "slt@1.2" for slower; between slashes: flite's phones."""
     made: dict[tuple[str, str], asyncio.Future[Pcm]] = {}
 
     def speak(words: str, voice: str) -> "asyncio.Future[Pcm]":
         key = (words, voice)
         if key not in made:
-            flite = FliteVoice(voice)
+            name, _, stretch = voice.partition("@")
+            flite = FliteVoice(name, stretch=float(stretch or 1.0))
             phones = words.strip("/") if words.startswith("/") else ""
             made[key] = asyncio.ensure_future(flite.phones(phones) if phones else flite.speak(words))
         return made[key]
@@ -226,4 +227,6 @@ def _write(options: argparse.Namespace, measured: dict[str, list[Line]]) -> None
         options.json.write_text(json.dumps({"about": about, "suites": suites}, indent=1) + "\n")
     if options.markdown is not None:
         parts = [f"## {name}\n\n{tables.table(found)}" for name, found in measured.items()]
+        if "turn" in measured:
+            parts.append(f"## Where a turn's wait goes\n\n{stages.table(measured['turn'])}")
         options.markdown.write_text(f"Measured {about}.\n\n" + "\n".join(parts))

@@ -58,9 +58,9 @@ class TritonVoice:
 class FliteVoice:
     """Flite as a separate program. Its voice `rms`, a man of CMU's recordings, is clear on a phone line."""
 
-    def __init__(self, voice: str = "rms") -> None:
-        """Speak with one of flite's voices; none of them is an agent's."""
-        self._voice = voice
+    def __init__(self, voice: str = "rms", *, stretch: float = 1.0) -> None:
+        """Speak with one of flite's voices, slower where `stretch` is over 1; none of them is an agent's."""
+        self._voice, self._stretch = voice, stretch
         self.about = f"flite {voice}"
 
     async def speak(self, text: str) -> Pcm:
@@ -81,7 +81,7 @@ class FliteVoice:
             what = ("-p", f"pau {phones} pau") if phones else ("-f", str(text))
             process = await asyncio.create_subprocess_exec(
                 program,
-                *("-voice", self._voice, *what, "-o", str(speech)),
+                *("-voice", self._voice, "--setf", f"duration_stretch={self._stretch}", *what, "-o", str(speech)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,

@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voiceplane.contract.audio import Pcm, WordTime
@@ -47,7 +47,7 @@ class PhraseCache:
         known = self._recall(text)
         if known is not None:
             for chunk in known:
-                yield chunk
+                yield replace(chunk, cached=True)
             return
         async for chunk in self._synthesize(text):
             yield chunk

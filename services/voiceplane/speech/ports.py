@@ -56,6 +56,7 @@ class SpeechChunk:
     pcm: Pcm
     words: tuple[WordTime, ...]
     timing: InferenceTiming
+    cached: bool = False  # synthesized long ago
 
 
 class Recognizer(Protocol):

@@ -1,6 +1,7 @@
 """Compare what the ledger says was heard with what a recognizer hears on the wire. Pure: words in, counts out."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 def words_off(ledger: Sequence[str], wire: Sequence[str]) -> int:
@@ -11,6 +12,41 @@ def words_off(ledger: Sequence[str], wire: Sequence[str]) -> int:
     """
     last = _last_agreement(ledger, wire)
     return max(len(ledger) - last[0], len(wire) - last[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What differs before the last agreement: where a resume at a wrong word, or a phrase said twice, would show."""
+
+    lost: int  # words of the ledger that nobody heard
+    doubled: int  # words on the wire that the ledger does not have
+    longest: int  # most of either in one stretch: a recognizer drops a word here and there
+
+    @property
+    def words(self) -> int:
+        """Return all of them."""
+        return self.lost + self.doubled
+
+
+def inside(ledger: Sequence[str], wire: Sequence[str]) -> Inside:
+    """Compare two texts before their last agreement; changed words are the recognizer's and do not count."""
+    at, other = _last_agreement(ledger, wire)
+    wanted, heard = ledger[:at], wire[:other]
+    rows = _distances(wanted, heard)
+    lost = doubled = longest = 0
+    before, run = "", 0
+    at, other = len(wanted), len(heard)
+    while at or other:
+        change = rows[at - 1][other - 1] + (not _alike(wanted[at - 1], heard[other - 1])) if at and other else None
+        if change == rows[at][other]:
+            kind, at, other = "", at - 1, other - 1
+        elif at and rows[at - 1][other] + 1 == rows[at][other]:
+            kind, at, lost = "lost", at - 1, lost + 1
+        else:
+            kind, other, doubled = "doubled", other - 1, doubled + 1
+        before, run = kind, run + 1 if kind == before else 1
+        longest = max(longest, run if kind else 0)
+    return Inside(lost, doubled, longest)
 
 
 def errors(wanted: Sequence[str], heard: Sequence[str]) -> int:

@@ -1,6 +1,7 @@
 """Barge-in: the caller's first sound over a long reply to the agent silent on the wire, one call at a time."""
 
 import random
+from dataclasses import dataclass
 
 from voiceplane.testing.bench.caller import Act, After, Deed, Held, hold, voiced
 from voiceplane.testing.bench.lines import Goal, Line, of_cases
@@ -20,7 +21,7 @@ REQUESTS = (
 STOPS = ("Wait a moment.", "Stop, please.", "No, no, that is not what I meant.", "Hold on a second.")
 A_CALL = 6
 QUICK = 4  # acts of a quick call
-FAILED_MS = 1500.0  # still speaking so long after the caller began: it does not give way
+FAILED_MS = 1500.0  # a turn that goes on so long after the caller began has not given way
 
 
 async def run(place: Place, effort: Effort) -> list[Line]:
@@ -55,7 +56,10 @@ def interruptions(call: Held) -> list[Deed]:
 
 
 def stops(call: Held) -> list[float]:
-    """Return for each interruption when the agent was silent, in milliseconds after the caller's first sound."""
+    """Return for each interruption when the agent was silent, in milliseconds after the caller's first sound.
+
+    By sound alone, so that pipecat is judged alike: the first silence, also where the agent went on after it.
+    """
     found = [silent_from(call.agent_sounds, deed.start_ms) for deed in interruptions(call)]
     pairs = zip(interruptions(call), found, strict=True)
     return [stop - deed.start_ms for deed, stop in pairs if stop is not None]
@@ -66,19 +70,52 @@ def silenced_ms(call: Held, deed: Deed) -> float:
     return max((sound.end_ms for sound in call.agent_sounds if sound.start_ms < deed.end_ms), default=deed.start_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The agent's turn that ended for an interruption, in milliseconds after the caller's first sound."""
+
+    silent_ms: float  # its last sound
+    ducked_ms: float | None  # by the gateway's mark; None when it ducked before that sound: at another one
+
+
+def cut_by(call: Held, deed: Deed) -> Cut | None:
+    """Return how an interruption ended the agent's turn; None when the record has no turn that it ended."""
+    rows = call.record.turns if call.record else ()
+    for caller, agent in zip(rows, rows[1:], strict=False):
+        marks = agent.timings_ms
+        if caller.speaker != "caller" or agent.speaker != "agent" or "interrupted" not in marks:
+            continue
+        zero = call.ms(caller.ended_unix_ns)  # marks count from the caller's last sound before
+        ended = zero + marks["interrupted"]
+        if not deed.start_ms <= ended <= deed.start_ms + FAILED_MS:
+            continue
+        last = max((sound.end_ms for sound in call.agent_sounds if sound.start_ms < ended), default=deed.start_ms)
+        ducked = zero + marks["ducked"] - deed.start_ms if "ducked" in marks else -1.0
+        return Cut(last - deed.start_ms, ducked if ducked >= 0 else None)
+    return None
+
+
 def lines(calls: list[Held]) -> list[Line]:
     """Return the table's lines."""
-    good = [(call, deed) for call in calls for deed in interruptions(call)]
-    for_good = [silenced_ms(call, deed) - deed.start_ms for call, deed in good]
+    good = [(call, deed) for call in calls if call.record for deed in interruptions(call)]
+    cuts = [cut_by(call, deed) for call, deed in good]
+    ended = [cut for cut in cuts if cut is not None]
     tried = sum(deed.act.after is After.AGENT_START for call in calls for deed in call.deeds)
+    detected = tuple(cut.ducked_ms for cut in ended if cut.ducked_ms is not None)
     return [
         Line(
             "caller's first sound to agent silent",
             "ms",
-            tuple(stop for call in calls for stop in stops(call)),
+            tuple(cut.silent_ms for cut in ended),
             goal=Goal(median=250, p95=400),
-            note=f"{tried - len(good)} fell into a pause of the agent and are left out",
+            note=f"for good, where the agent's turn ended; {tried - len(good)} fell into a pause and are left out",
         ),
-        Line("caller's first sound to agent silent for good", "ms", tuple(for_good)),
-        of_cases("interruptions that the agent spoke through", [after > FAILED_MS for after in for_good]),
+        of_cases(
+            "interruptions after which the agent went on",
+            [cut is None for cut in cuts],
+            Goal(share=5),
+            note=f"its turn did not end within {FAILED_MS:.0f} ms",
+        ),
+        Line("caller's first sound to the gateway's duck", "ms", detected, goal=Goal(p95=150)),
+        Line("first silence of 300 ms, ended or not", "ms", tuple(stop for call in calls for stop in stops(call))),
     ]

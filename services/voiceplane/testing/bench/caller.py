@@ -72,6 +72,7 @@ class Held:
     arrivals: list[tuple[int, float]] = field(default_factory=list)
     answered_after_ms: float | None = None
     answered_wall_ns: int = 0
+    ended_wall_ns: int = 0  # it was hung up
     call_id: str = ""
     record: CallRow | None = None
     lost: int = 0
@@ -117,6 +118,7 @@ async def hold_unread(place: Place, acts: list[Act], *, echo: EchoLine | None = 
             elapsed = place.clock.monotonic() - call.media.started_at
             held.answered_wall_ns = place.clock.wall_ns() - int(elapsed * 1e9)
             await follow(call, acts, place.clock, held=held, hear_out=hear_out)
+            held.ended_wall_ns = place.clock.wall_ns()
             await call.hang_up()
             held.sound = (call.media, track)
             held.answered_after_ms = call.facts.answered_after_ms

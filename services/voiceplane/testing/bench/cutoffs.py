@@ -1,16 +1,17 @@
-"""False cut-offs: numbers dictated with pauses and sentences with hesitations, and what patience costs."""
+"""False cut-offs: numbers dictated with pauses and sentences with hesitations, and what patience costs.
+
+Two sets: the one on whose sentences turn/ was tuned, and held_out, which nobody has tuned on.
+"""
 
 import random
-from dataclasses import dataclass
 
-import numpy as np
-
-from voiceplane.testing.bench.caller import RATE, Act, Deed, Held, voiced
+from voiceplane.testing.bench import held_out
+from voiceplane.testing.bench.caller import Act, Deed, Held, voiced
 from voiceplane.testing.bench.lines import Goal, Line, of_cases
 from voiceplane.testing.bench.many import hold_all
+from voiceplane.testing.bench.pieces import Pieces, spoken
 from voiceplane.testing.bench.place import VOICES, Effort, Place
-from voiceplane.testing.bench.sound import first_after, pause
-from voiceplane.testing.phone.audio import Samples
+from voiceplane.testing.bench.sound import first_after
 
 DIGITS = "zero one two three four five six seven eight nine".split()
 NUMBERS = ("456721", "731004", "118346", "900127")  # the parcels that the example's system knows
@@ -37,20 +38,6 @@ AT_ONCE = 2
 A_CALL = 3  # of each kind
 
 
-@dataclass(frozen=True, slots=True)
-class Pieces:
-    """Words with the pauses after each, in seconds."""
-
-    words: tuple[str, ...]
-    pauses: tuple[float, ...]
-
-    @property
-    def text(self) -> str:
-        """Write the words with their pauses."""
-        pauses = [f" ({seconds:.1f} s) " for seconds in self.pauses] + [""]
-        return "".join(word + gap for word, gap in zip(self.words, pauses, strict=True))
-
-
 def dictated(number: str, groups: tuple[int, ...], dice: random.Random) -> Pieces:
     """Divide a number into groups with pauses of 0.3 to 1.2 s."""
     words, at = [], 0
@@ -66,51 +53,56 @@ def hesitant(pieces: tuple[str, ...], dice: random.Random) -> Pieces:
     return Pieces(pieces, tuple(dice.uniform(0.3, 0.9) for _ in pieces[1:]))
 
 
-async def spoken(place: Place, pieces: Pieces, voice: str) -> Samples:
-    """Return the sound of pieces with exactly these pauses between their last and first sounds."""
-    parts: list[Samples] = []
-    for words, seconds in zip(pieces.words, (*pieces.pauses, 0.0), strict=True):
-        parts += [await voiced(place, words, voice), pause(seconds, RATE)]
-    return np.concatenate(parts)
-
-
 async def run(place: Place, effort: Effort) -> list[Line]:
     """Dictate and hesitate, two calls at once."""
     dice = random.Random(17)
-    scripts = [
-        await script(place, number, VOICES[number % len(VOICES)], dice=dice) for number in range(effort.pick(11, 2))
+    tuned = [
+        await script(place, VOICES[number % len(VOICES)], *_tuned(number, dice)) for number in range(effort.pick(11, 2))
     ]
-    scripts = [acts[:3] for acts in scripts] if effort.quick else scripts
-    return lines(await hold_all(place, scripts, AT_ONCE, name="cutoffs"))
+    fresh = [await script(place, held_out.VOICES[number], *_held_out(number)) for number in range(4)]
+    scripts = [acts[:3] for acts in [*tuned, *fresh[:2]]] if effort.quick else [*tuned, *fresh * effort.runs]
+    calls = await hold_all(place, scripts, AT_ONCE, name="cutoffs")
+    return [*lines(calls[: len(tuned)]), *lines(calls[len(tuned) :], of=" of the held-out set")]
 
 
-async def script(place: Place, number: int, voice: str, *, dice: random.Random) -> list[Act]:
-    """Ask for a parcel and dictate its number, then speak hesitantly, and again."""
-    acts = []
-    for turn in range(A_CALL):
-        ask, index = "I am waiting for a package.", number * A_CALL + turn
+def _tuned(number: int, dice: random.Random) -> tuple[list[Pieces], list[Pieces]]:
+    digits, sentences = [], []
+    for index in range(number * A_CALL, (number + 1) * A_CALL):
+        digits.append(dictated(NUMBERS[index % len(NUMBERS)], GROUPS[index % len(GROUPS)], dice))
+        sentences.append(hesitant(SENTENCES[index % len(SENTENCES)], dice))
+    return digits, sentences
+
+
+def _held_out(number: int) -> tuple[list[Pieces], list[Pieces]]:
+    voices = len(held_out.VOICES)
+    return list(held_out.DIGITS[number::voices]), list(held_out.SENTENCES[number::voices])
+
+
+async def script(place: Place, voice: str, digits: list[Pieces], sentences: list[Pieces]) -> list[Act]:
+    """Ask for a parcel and dictate its number, then speak hesitantly, and again; then the sentences that are left."""
+    acts, ask = [], "I am waiting for a package."
+    for number, sentence in zip(digits, sentences, strict=False):
         acts.append(Act("ask", ask, await voiced(place, ask, voice)))
-        digits = dictated(NUMBERS[index % len(NUMBERS)], GROUPS[index % len(GROUPS)], dice)
-        acts.append(Act("digits", digits.text, await spoken(place, digits, voice)))
-        sentence = hesitant(SENTENCES[index % len(SENTENCES)], dice)
+        acts.append(Act("digits", number.text, await spoken(place, number, voice)))
         acts.append(Act("hesitation", sentence.text, await spoken(place, sentence, voice)))
-    return acts
+    rest = sentences[len(digits) :]
+    return acts + [Act("hesitation", each.text, await spoken(place, each, voice)) for each in rest]
 
 
-def lines(calls: list[Held]) -> list[Line]:
-    """Return the table's lines."""
+def lines(calls: list[Held], *, of: str = "") -> list[Line]:
+    """Return the table's lines of one set."""
     kinds = {"digits": "digits dictated with pauses", "hesitation": "sentences with hesitations"}
     cases = {kind: [(c, d) for c in calls for d in c.deeds if d.act.kind == kind] for kind in kinds}
     both = [cut_off(call, deed) for kind in kinds for call, deed in cases[kind]]
-    made = [of_cases("false cut-offs", both, Goal(share=5))]
+    made = [of_cases(f"false cut-offs{of}", both, Goal(share=5))]
     for kind, name in kinds.items():
-        made.append(of_cases(f"- {name}", [cut_off(call, deed) for call, deed in cases[kind]]))
+        made.append(of_cases(f"- {name}{of}", [cut_off(call, deed) for call, deed in cases[kind]]))
         waits = [
             heard - deed.end_ms
             for call, deed in cases[kind]
             if not cut_off(call, deed) and (heard := first_after(call.agent_sounds, deed.end_ms)) is not None
         ]
-        made.append(Line(f"- wait after {name}", "ms", tuple(waits)))
+        made.append(Line(f"- wait after {name}{of}", "ms", tuple(waits)))
     return made
 
 

@@ -62,6 +62,12 @@ def silence_within(found: tuple[Sound, ...], start_ms: float, end_ms: float) -> 
     return max(pauses, default=0.0)
 
 
+def silences(found: tuple[Sound, ...], quiet_ms: float = QUIET_MS) -> list[tuple[float, float]]:
+    """Return the silences between sounds, in milliseconds of the track."""
+    whole = joined(found, quiet_ms)
+    return [(sound.end_ms, following.start_ms) for sound, following in zip(whole, whole[1:], strict=False)]
+
+
 def cut(track: Samples, rate: int, start_ms: float, end_ms: float) -> Samples:
     """Return a part of a track."""
     return track[max(0, int(start_ms * rate / 1000)) : max(0, int(end_ms * rate / 1000))]

@@ -1,6 +1,6 @@
 """Turn latency, one call at a time: the caller's last sound to the agent's first, its parts, and what partials do."""
 
-from voiceplane.records.rows import TurnRow
+from voiceplane.testing.bench import stages
 from voiceplane.testing.bench.caller import Act, Deed, Held, hold, voiced
 from voiceplane.testing.bench.lines import Goal, Line, of_cases
 from voiceplane.testing.bench.metrics import Counts
@@ -31,8 +31,6 @@ DIALOGUES: tuple[Dialogue, ...] = (
         ("question", "What are your opening hours?"),
     ),
 )
-STAGES = ("endpointing", "recognized", "planned", "tool", "first_audio")
-NEAR_MS = 600.0  # the gateway's and the recording's idea of the caller's last sound differ by less
 
 
 async def run(place: Place, effort: Effort) -> list[Line]:
@@ -86,27 +84,12 @@ def answered(call: Held, index: int) -> bool:
 
 def speech_lines(calls: list[Held], change: Counts) -> list[Line]:
     """Return what the gateway's own marks say of these turns: the parts of a wait, partials, speculation."""
-    turns = [turn for call in calls if call.record for turn in call.record.turns if turn.timings_ms]
-    marks = {stage: tuple(turn.timings_ms[stage] for turn in turns if stage in turn.timings_ms) for stage in STAGES}
-    stages = [Line(f"- by the gateway's clock: {stage}", "ms", found) for stage, found in marks.items()]
-    first = tuple(after for turn in turns if (after := _after_planner(turn)) is not None)
-    return [
-        *stages,
-        Line("first packet after the planner's first phrase", "ms", first, goal=Goal(median=100)),
-        *partials(calls, change),
-    ]
-
-
-def _after_planner(turn: TurnRow) -> float | None:
-    marks = turn.timings_ms
-    phrase = max((marks[name] for name in ("planned", "tool") if name in marks), default=None)
-    return None if phrase is None or "first_audio" not in marks else max(0.0, marks["first_audio"] - phrase)
+    return [*stages.lines(calls), *partials(calls, change)]
 
 
 def partials(calls: list[Held], change: Counts) -> list[Line]:
     """Return cadence and steadiness of the partials, and how often a speculation held."""
-    spoken_s = sum(deed.end_ms - deed.start_ms for call in calls for deed in call.deeds) / 1000
-    made, unstable = change.total("voiceplane_partials_total"), change.total("voiceplane_unstable_words_total")
+    unstable = change.total("voiceplane_unstable_words_total")
     words = sum(
         len(turn.text_pii.split())
         for call in calls
@@ -116,9 +99,15 @@ def partials(calls: list[Held], change: Counts) -> list[Line]:
     )
     held = change.total("voiceplane_speculations_total", kind=("outcome", "confirmed"))
     begun = change.total("voiceplane_speculations_total")
-    cadence = (1000 * spoken_s / made,) if made else ()
     return [
-        Line("caller's speech per partial", "ms", cadence, note=f"{made:.0f} partials"),
+        cadence(calls, change),
         Line("unstable words per final word", "words", (unstable / words,) if words else (), note=f"{words} words"),
         Line("speculations confirmed", "", cases=round(held), count=round(begun)),
     ]
+
+
+def cadence(calls: list[Held], change: Counts, *, name: str = "caller's speech per partial") -> Line:
+    """Return how much the caller spoke for each partial."""
+    spoken_s = sum(deed.end_ms - deed.start_ms for call in calls for deed in call.deeds) / 1000
+    made = change.total("voiceplane_partials_total")
+    return Line(name, "ms", (1000 * spoken_s / made,) if made else (), note=f"{made:.0f} partials")
