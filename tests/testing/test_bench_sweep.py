@@ -1,10 +1,12 @@
 """The sweep of the end of turn, on facts that are known."""
 
+from dataclasses import replace
+
 import pytest
 
 from voiceplane.testing.bench.turn_facts import Facts, PauseFacts
 from voiceplane.testing.bench.turn_picture import draw
-from voiceplane.testing.bench.turn_sweep import judge, recommended, scaled, sweep, table
+from voiceplane.testing.bench.turn_sweep import in_use, judge, recommended, scaled, sweep, table
 from voiceplane.turn.parameters import TurnParameters, required_silence
 from voiceplane.turn.reading import Reading
 
@@ -26,11 +28,13 @@ def spoken(second_starts: float, *, first_reading: str = "unknown", probability:
         pause(end, reading="complete", probability=0.9),
     )
     starts = ((0.57, 0.5), (second_starts + 0.07, second_starts))
-    return Facts("hesitation", "", 0, end, end + 3.0, starts, pauses)
+    return Facts("tuned", "hesitation", "", 0, end, end + 3.0, starts, pauses)
 
 
 def test_a_turn_ends_after_the_silence_that_the_table_asks_for() -> None:
-    facts = Facts("fluent", "", 0, 1.5, 4.5, ((0.57, 0.5),), (pause(1.5, reading="complete", probability=0.9),))
+    facts = Facts(
+        "tuned", "fluent", "", 0, 1.5, 4.5, ((0.57, 0.5),), (pause(1.5, reading="complete", probability=0.9),)
+    )
     end = judge(facts, USED)
     wanted = required_silence(Reading.COMPLETE, 0.9, USED, digits=False)
     assert not end.cut_off
@@ -44,17 +48,30 @@ def test_a_pause_longer_than_patience_is_a_false_cut_off_and_a_shorter_one_is_no
     assert not end.cut_off and end.taken_back == 0
 
 
-def test_an_end_is_taken_back_when_the_caller_goes_on_before_the_reply_is_heard() -> None:
+def read_late(after_s: float) -> Facts:
+    """Return speech that goes on 0.95 s after a pause whose words come so late."""
+    facts = spoken(1.5 + 0.95, first_reading="complete", probability=0.9)
+    return replace(facts, pauses=(replace(facts.pauses[0], read_after_s=after_s), facts.pauses[1]))
+
+
+def test_an_end_is_taken_back_while_the_reply_is_not_there() -> None:
+    # Without words the turn ends after `unread_s`; the caller is noticed 0.12 s later, before the words are there.
+    assert USED.unread_s == pytest.approx(0.9)
+    end = judge(read_late(after_s=1.0), USED)
+    assert not end.cut_off and end.taken_back == 1
+
+
+def test_an_end_is_final_at_once_when_the_reply_is_there_already() -> None:
     patience = required_silence(Reading.COMPLETE, 0.9, USED, digits=False)
     facts = spoken(1.5 + max(patience, 0.2) - 0.05, first_reading="complete", probability=0.9)
-    end = judge(facts, USED)  # the speech is noticed 20 ms after the turn's end
-    assert not end.cut_off and end.taken_back == 1
+    end = judge(facts, USED)  # the speech is noticed 20 ms after the turn's end: a confirmed reply is being spoken
+    assert end.cut_off and end.taken_back == 0
 
 
 def test_more_patience_never_cuts_off_more_and_waits_longer() -> None:
     facts = [spoken(1.5 + gap) for gap in (0.3, 0.6, 0.9, 1.3, 1.6)]
-    points = [point for point in sweep(facts, USED) if point.done_probability == 0.5]
-    shares = [point.share() for point in points]
+    same = [point for point in sweep(facts, USED) if (point.done_probability, point.sure_probability) == (0.5, 0.85)]
+    shares = [point.share() for point in sorted(same, key=lambda point: point.scale)]
     assert shares == sorted(shares, reverse=True) and shares[0] > shares[-1]
 
 
@@ -63,12 +80,24 @@ def test_the_recommended_point_is_the_fastest_with_few_enough_cut_offs() -> None
     best = recommended(points)
     assert best is not None and best.share() < 5
     assert all(other.delay_ms() >= best.delay_ms() for other in points if other.share() < 5)
-    now = next(point for point in points if point.scale == 1.0 and point.done_probability == 0.5)
-    assert "**recommended**" in table(points, now) and "in use" in table(points, now)
+    now = in_use(points)
+    assert (now.scale, now.done_probability, now.sure_probability) == (
+        1.0,
+        USED.done_probability,
+        USED.sure_probability,
+    )
+    assert "**recommended**" in table(points) and "in use" in table(points)
     assert draw(points, now, 3).startswith("<svg") and "recommended" in draw(points, now, 3)
 
 
+def test_a_point_that_cuts_off_in_one_set_is_not_recommended_for_the_sum_of_all() -> None:
+    easy = [spoken(1.5 + 0.3)] * 60
+    hard = [replace(spoken(1.5 + 1.3), part="held-out")]
+    best = recommended(sweep([*easy, *hard], USED))
+    assert best is not None and best.share(part="held-out") == 0
+
+
 def test_scaling_stretches_the_whole_table() -> None:
-    twice = scaled(USED, 2.0, 0.3)
-    assert twice.done_probability == 0.3
+    twice = scaled(USED, 2.0, 0.3, 0.7)
+    assert (twice.done_probability, twice.sure_probability) == (0.3, 0.7)
     assert all(twice.patience[key] == pytest.approx(2 * seconds) for key, seconds in USED.patience.items())

@@ -29,11 +29,12 @@ from voiceplane.speech.client import TritonSpeech
 from voiceplane.speech.profiles import load_profile
 from voiceplane.speech.vad import SileroModel
 from voiceplane.testing.bench import lines as tables
-from voiceplane.testing.bench import stages, turn_picture, turn_sweep
+from voiceplane.testing.bench import recordings, stages, turn_picture, turn_sweep
 from voiceplane.testing.bench.lines import Line
 from voiceplane.testing.bench.place import Effort, Place, Usage
+from voiceplane.testing.bench.recordings import RecordingsError, of_folder
 from voiceplane.testing.bench.suites import SUITES
-from voiceplane.testing.bench.turn_facts import Models, gather, recordings
+from voiceplane.testing.bench.turn_facts import Models, gather
 from voiceplane.turn.parameters import TurnParameters
 
 EPILOG = """examples:
@@ -41,6 +42,7 @@ EPILOG = """examples:
   voiceplane bench --json bench.json             every suite; docs/benchmarks.md says what each measures
   voiceplane bench --suite turn --suite load     only these
   voiceplane bench --runs 3                      three times as many cases
+  voiceplane bench turns --recordings my/calls   the same over your own recordings, listed in my/calls/recordings.csv
   voiceplane bench turns --picture turns.svg     sweep the end of turn over recordings: cut-offs against delay
 
 Starts its own stack (gateway, Triton, planner, tools, records) and calls it with the test phone and flite's voices.
@@ -60,6 +62,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("what", nargs="?", choices=("calls", "turns"), default="calls", help="default %(default)s")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="with turns: write the sweep as SVG")
+    parser.add_argument("--recordings", type=Path, metavar="FOLDER", help="with turns: these; docs/benchmarks.md")
     parser.add_argument("--suite", action="append", choices=sorted(SUITES), help="run this one; again for more")
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="times the usual number of cases")
     parser.add_argument("--quick", action="store_true", help="few cases")
@@ -77,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         options.output.mkdir(parents=True, exist_ok=True)
         return asyncio.run(_until_done(options))
-    except (StackFailedError, NoFreePortError, VoiceUnavailableError, OSError) as error:
+    except (StackFailedError, NoFreePortError, VoiceUnavailableError, RecordingsError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -150,13 +153,12 @@ async def _sweep(place: Place, endpoints: Endpoints, effort: Effort, *, options:
             revision=bundle.revision,
             clock=place.clock,
         )
-        made = await recordings(place, effort)
+        made = of_folder(options.recordings) if options.recordings else await recordings.made(place, effort)
         facts = await gather(made, models, options.output / "turn-facts.json", place.tell)
     points = turn_sweep.sweep(facts, TurnParameters())
-    now = next(point for point in points if (point.scale, point.done_probability) == (1.0, 0.5))
-    text = f"{len(facts)} recordings, {machine()}\n\n{turn_sweep.table(points, now)}"
+    text = f"{len(facts)} recordings, {machine()}\n\n{turn_sweep.table(points)}"
     print(text)
-    _write_sweep(options, text, turn_picture.draw(points, now, len(facts)))
+    _write_sweep(options, text, turn_picture.draw(points, turn_sweep.in_use(points), len(facts)))
     return 0
 
 

@@ -7,7 +7,6 @@ the line's codec, the gateway's own ears and a running stack's models, pause by 
 import datetime
 import hashlib
 import json
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,32 +23,17 @@ from voiceplane.planner.client import PlannerClient
 from voiceplane.runtime.clock import Clock
 from voiceplane.speech.ports import Recognizer, TurnJudge
 from voiceplane.speech.vad import SileroModel
-from voiceplane.testing.bench.caller import RATE, voiced
-from voiceplane.testing.bench.cutoffs import GROUPS, SENTENCES, dictated, hesitant, spoken
-from voiceplane.testing.bench.place import VOICES, Effort, Place
+from voiceplane.testing.bench.caller import RATE
+from voiceplane.testing.bench.recordings import Recording
 from voiceplane.testing.bench.sound import pause
-from voiceplane.testing.bench.turns import DIALOGUES
 from voiceplane.testing.phone.audio import Samples, resample
 from voiceplane.testing.phone.codecs import CODECS
 from voiceplane.turn.gate import GateParameters, SpeechPaused, SpeechStarted
 from voiceplane.turn.reading import Reading, read
 
 T = TypeVar("T")
-DIGITS = 6  # the number that the agent asks for
 AFTER_S = 5.0  # of silence behind each recording: longer than the longest pause that the machine waits
 BEFORE_S = 0.5
-QUICK = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """An utterance with a known last sound."""
-
-    kind: str
-    words: str
-    sound: Samples
-    digits: int  # asked for
-    asked: str = ""  # kind of the question that this answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +53,7 @@ class PauseFacts:
 class Facts:
     """One recording as the gateway heard it, in seconds from its beginning."""
 
+    part: str  # the set that it is from
     kind: str
     words: str
     digits: int
@@ -92,31 +77,6 @@ class Models:
     clock: Clock
 
 
-async def recordings(place: Place, effort: Effort) -> list[Recording]:
-    """Make them: dictated numbers, hesitant sentences, and what is said without a pause."""
-    dice = random.Random(5)
-    made: list[Recording] = []
-    for round_ in range(effort.pick(2, 1)):
-        for voice in VOICES:
-            for groups in GROUPS:
-                digits = dictated("".join(dice.choice("0123456789") for _ in range(DIGITS)), groups, dice)
-                made.append(Recording("digits", digits.text, await spoken(place, digits, voice), DIGITS, "digits"))
-            for pieces in SENTENCES:
-                sentence = hesitant(pieces, dice)
-                made.append(Recording("hesitation", sentence.text, await spoken(place, sentence, voice), 0))
-            if round_ == 0:
-                made += [
-                    await _plain(place, kind, words, voice=voice)
-                    for kind, words in (turn for dialogue in DIALOGUES for turn in dialogue)
-                ]
-    dice.shuffle(made)
-    return made[:QUICK] if effort.quick else made
-
-
-async def _plain(place: Place, kind: str, words: str, *, voice: str) -> Recording:
-    return Recording("fluent", words, await voiced(place, words, voice), DIGITS if kind == "digits" else 0, kind)
-
-
 async def gather(made: list[Recording], models: Models, kept: Path, tell: Callable[[str], None]) -> tuple[Facts, ...]:
     """Return the facts of all recordings; those of a run before are read from the file if nothing has changed."""
     key = _key(made, models.hints)
@@ -137,6 +97,7 @@ def _key(made: list[Recording], hints: str) -> str:
     digest = hashlib.sha256(f"{hints} {GateParameters()} {len(JUDGED_SILENCE)}".encode())
     for recording in made:
         digest.update(recording.sound.tobytes())
+        digest.update(repr((recording.part, recording.kind, recording.digits, recording.end_s)).encode())
     return digest.hexdigest()
 
 
@@ -182,9 +143,15 @@ async def _listen(recording: Recording, models: Models) -> Facts:
                     starts.append((now, since))
                 case SpeechPaused():
                     pauses.append(await _ask(edge, ears.utterance(), recording, models=models, now=now))
-    end_s = BEFORE_S + len(recording.sound) / RATE
     return Facts(
-        recording.kind, recording.words, recording.digits, end_s, len(sound) / RATE, tuple(starts), tuple(pauses)
+        part=recording.part,
+        kind=recording.kind,
+        words=recording.words,
+        digits=recording.digits,
+        end_s=BEFORE_S + recording.end_s,
+        total_s=len(sound) / RATE,
+        starts_s=tuple(starts),
+        pauses=tuple(pauses),
     )
 
 

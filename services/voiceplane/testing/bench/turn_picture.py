@@ -25,7 +25,9 @@ def draw(points: Sequence[Point], now: Point, recordings: int) -> str:
     parts = [*_axes(longest, most)]
     for number, done in enumerate(sorted({point.done_probability for point in points})):
         colour = COLOURS[number % len(COLOURS)]
-        line = sorted((point for point in points if point.done_probability == done), key=lambda each: each.scale)
+        sure = now.sure_probability  # another one's points are in the table
+        chosen = (each for each in points if (each.done_probability, each.sure_probability) == (done, sure))
+        line = sorted(chosen, key=lambda each: each.scale)
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(at, line))
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in map(at, line)]

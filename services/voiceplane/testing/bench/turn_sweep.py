@@ -20,9 +20,8 @@ from voiceplane.turn.machine import TurnState, advance
 from voiceplane.turn.parameters import TurnParameters
 
 TICK_S = 0.02  # a frame
-REPLY_S = 0.06  # from the turn's end to the reply's first packet, in the median: until then a turn's end is taken back
 SCALES = (0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
-DONE = (0.3, 0.5, 0.7)
+DONE, SURE = (0.3, 0.5, 0.7), (0.7, 0.85, 0.95)
 WANTED_SHARE = 5.0  # percent of false cut-offs
 
 
@@ -30,6 +29,7 @@ WANTED_SHARE = 5.0  # percent of false cut-offs
 class End:
     """What the machine made of one recording."""
 
+    part: str
     kind: str
     cut_off: bool
     delay_s: float  # from the last sound to the turn's end
@@ -42,11 +42,17 @@ class Point:
 
     scale: float
     done_probability: float
+    sure_probability: float
     ends: tuple[End, ...]
 
-    def share(self, kind: str = "") -> float:
-        """Return false cut-offs in percent, of one kind if it is given."""
-        chosen = [end.cut_off for end in self.ends if kind in ("", end.kind)]
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the sets that the recordings are from."""
+        return tuple(dict.fromkeys(end.part for end in self.ends))
+
+    def share(self, kind: str = "", *, part: str = "") -> float:
+        """Return false cut-offs in percent, of one kind and one set where they are given."""
+        chosen = [end.cut_off for end in self.ends if kind in ("", end.kind) and part in ("", end.part)]
         return 100.0 * sum(chosen) / len(chosen) if chosen else 0.0
 
     def delay_ms(self, share: float = 0.5, kind: str = "") -> float:
@@ -55,7 +61,9 @@ class Point:
         return percentile(found, share) or 0.0
 
 
-def scaled(parameters: TurnParameters, scale: float, done_probability: float) -> TurnParameters:
+def scaled(
+    parameters: TurnParameters, scale: float, done_probability: float, sure_probability: float
+) -> TurnParameters:
     """Stretch every patience of the table; the longest pauses follow where they would be shorter."""
     patience = {key: seconds * scale for key, seconds in parameters.patience.items()}
     longest = parameters.max_pause_s * max(1.0, scale)
@@ -63,6 +71,7 @@ def scaled(parameters: TurnParameters, scale: float, done_probability: float) ->
         parameters,
         patience=patience,
         done_probability=done_probability,
+        sure_probability=sure_probability,
         max_pause_s=longest,
         digits_max_pause_s=parameters.digits_max_pause_s * scale,
         unread_s=parameters.unread_s * scale,
@@ -70,32 +79,36 @@ def scaled(parameters: TurnParameters, scale: float, done_probability: float) ->
 
 
 def sweep(facts: Sequence[Facts], parameters: TurnParameters) -> tuple[Point, ...]:
-    """Try every scale of patience with every threshold of the turn model."""
-    return tuple(
-        Point(scale, done, tuple(judge(each, scaled(parameters, scale, done)) for each in facts))
-        for done in DONE
-        for scale in SCALES
-    )
+    """Try every scale of patience with every pair of the turn model's thresholds, and the parameters in use."""
+    used = (1.0, parameters.done_probability, parameters.sure_probability)
+    tried = ((scale, done, sure) for done in DONE for sure in SURE for scale in SCALES)
+    sets = dict.fromkeys([used, *tried])
+    return tuple(Point(*each, tuple(judge(one, scaled(parameters, *each)) for one in facts)) for each in sets)
+
+
+def in_use(points: Sequence[Point]) -> Point:
+    """Return the point of the parameters in use."""
+    return points[0]
 
 
 def recommended(points: Sequence[Point]) -> Point | None:
-    """Return the point with the shortest wait among those with few enough cut-offs; None when there is none."""
-    good = [point for point in points if point.share() < WANTED_SHARE]
+    """Return the point with the shortest wait among those with few enough cut-offs in every set; None without one."""
+    good = [point for point in points if all(point.share(part=part) < WANTED_SHARE for part in point.parts)]
     return min(good, key=lambda point: (point.delay_ms(), point.delay_ms(0.95)), default=None)
 
 
 def judge(facts: Facts, parameters: TurnParameters) -> End:
-    """Run the machine over one recording until its turn's end stands."""
+    """Run the machine over one recording until its turn's end stands.
+
+    As in a call, the end is taken back while nothing was given to the voice, and no longer: with the words read and the
+    planner's reply there, as a speculation has them, that is at once.
+    """
     state, _ = advance(TurnState(digits=facts.digits), AgentFinished(0.0), parameters)
     ended: EndTurn | None = None
     taken_back = 0
-    for event in _timeline(facts):
-        if ended is not None and event.at >= ended.at + REPLY_S and not isinstance(event, SpeechStarted):
+    for at, event in _timeline(facts):
+        if ended is not None and at >= _spoken_at(ended, facts):
             break
-        if isinstance(event, SpeechStarted) and ended is not None:
-            noticed = next(at for at, since in facts.starts_s if since == event.at)
-            if noticed >= ended.at + REPLY_S:
-                break  # the reply is on the wire: this is a barge-in, after a cut-off
         state, actions = advance(state, event, parameters)
         for action in actions:
             if isinstance(action, EndTurn):
@@ -103,12 +116,20 @@ def judge(facts: Facts, parameters: TurnParameters) -> End:
             elif isinstance(action, SpeechResumed):
                 state, _ = advance(state, Retracted(action.at), parameters)
                 ended, taken_back = None, taken_back + 1
-    at = facts.total_s if ended is None else ended.at
-    return End(facts.kind, ended is not None and ended.at < facts.end_s, at - facts.end_s, taken_back)
+    ended_at = facts.total_s if ended is None else ended.at
+    return End(facts.part, facts.kind, ended_at < facts.end_s, ended_at - facts.end_s, taken_back)
 
 
-def _timeline(facts: Facts) -> Iterator[Event]:
-    """Yield the events of a recording in the order in which a call would see them."""
+def _spoken_at(ended: EndTurn, facts: Facts) -> float:
+    """Return when the reply's first phrase is given to the voice: the turn is over, words and reply are there."""
+    if not 0 < ended.pause <= len(facts.pauses):
+        return ended.at
+    pause = facts.pauses[ended.pause - 1]
+    return max(ended.at, pause.noticed_s + pause.read_after_s)
+
+
+def _timeline(facts: Facts) -> Iterator[tuple[float, Event]]:
+    """Yield the events of a recording when and in the order in which a call would see them."""
     events: list[tuple[float, int, Event]] = [(noticed, 0, SpeechStarted(since)) for noticed, since in facts.starts_s]
     for number, pause in enumerate(facts.pauses, start=1):
         judged, known = pause.noticed_s + pause.judged_after_s, pause.noticed_s + pause.read_after_s
@@ -117,22 +138,30 @@ def _timeline(facts: Facts) -> Iterator[Event]:
         events.append((known, 2, WordsRead(known, number, reading_of(pause, facts))))
     ticks = int(facts.total_s / TICK_S)
     events += [(tick * TICK_S, 3, Tick(tick * TICK_S)) for tick in range(ticks + 1)]
-    yield from (event for _, _, event in sorted(events, key=lambda each: each[:2]))
+    yield from ((at, event) for at, _, event in sorted(events, key=lambda each: each[:2]))
 
 
-def table(points: Sequence[Point], now: Point) -> str:
-    """Write the sweep as a Markdown table, with the parameters in use and the recommended ones marked."""
-    best = recommended(points)
-    heads = (
-        "patience | done at | false cut-offs | of digits | of hesitations | delay median | p95 | fluent | taken back | "
-    )
-    rows = [f"| {heads}|", f"|{' --- |' * 10}"]
+def table(points: Sequence[Point]) -> str:
+    """Write the sweep as a Markdown table: the points that no other beats, those in use and recommended marked."""
+    best, now = recommended(points), in_use(points)
+    parts = now.parts
+    heads = ["patience", "done at", "sure at", "false cut-offs", "of digits", "of hesitations"]
+    heads += [*(f"of the {part} set" for part in parts), "delay median", "p95", "fluent", "taken back", ""]
+    rows = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for point in points:
-        marks = [mark for mark, its in (("in use", point == now), ("**recommended**", point == best)) if its]
-        rows.append(
-            f"| x {point.scale:g} | {point.done_probability:g} | {point.share():.1f} % | {point.share('digits'):.1f} % "
-            f"| {point.share('hesitation'):.1f} % | {point.delay_ms():.0f} ms | {point.delay_ms(0.95):.0f} ms "
-            f"| {point.delay_ms(kind='fluent'):.0f} ms | {sum(end.taken_back for end in point.ends)} "
-            f"| {', '.join(marks)} |"
-        )
+        marks = [mark for mark, its in (("in use", point is now), ("**recommended**", point is best)) if its]
+        if not marks and any(_beats(other, point) for other in points):
+            continue
+        shares = [point.share(), point.share("digits"), point.share("hesitation")]
+        shares += [point.share(part=part) for part in parts]
+        delays = [point.delay_ms(), point.delay_ms(0.95), point.delay_ms(kind="fluent")]
+        cells = [f"x {point.scale:g}", f"{point.done_probability:g}", f"{point.sure_probability:g}"]
+        cells += [*(f"{share:.1f} %" for share in shares), *(f"{delay:.0f} ms" for delay in delays)]
+        cells += [str(sum(end.taken_back for end in point.ends)), ", ".join(marks)]
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
+
+
+def _beats(other: Point, point: Point) -> bool:
+    ours, theirs = ((each.share(), each.delay_ms(), each.delay_ms(0.95)) for each in (point, other))
+    return theirs != ours and all(their <= our for their, our in zip(theirs, ours, strict=True))

@@ -1,0 +1,98 @@
+"""Recordings with known ends for the sweep of the end of turn: made with flite, or a folder of somebody's own."""
+
+import csv
+import random
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+from voiceplane.testing.bench import held_out
+from voiceplane.testing.bench.caller import RATE, voiced
+from voiceplane.testing.bench.cutoffs import GROUPS, SENTENCES, dictated, hesitant
+from voiceplane.testing.bench.pieces import spoken
+from voiceplane.testing.bench.place import VOICES, Effort, Place
+from voiceplane.testing.bench.turns import DIALOGUES
+from voiceplane.testing.phone.audio import Samples, as_samples, read_wav, resample
+
+DIGITS = 6  # the number that the agent asks for
+QUICK = 12
+TUNED, HELD_OUT, OWN = "tuned", "held-out", "own"
+SIDECAR = "recordings.csv"
+COLUMNS = ("file", "end_ms", "pauses_ms", "digits", "words")
+LONGEST_S = 60.0  # a turn's own limit
+
+
+class RecordingsError(ValueError):
+    """A folder of recordings cannot be used; the message says which line and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """An utterance with a known last sound."""
+
+    part: str  # TUNED, HELD_OUT or OWN
+    kind: str  # digits, hesitation or fluent
+    words: str
+    sound: Samples
+    digits: int  # asked for
+    end_s: float  # the last sound
+    asked: str = ""  # kind of the question that this answers
+
+
+async def made(place: Place, effort: Effort) -> list[Recording]:
+    """Make dictated numbers, hesitant sentences, what is said without a pause, and the held-out set."""
+    dice = random.Random(5)
+    found: list[Recording] = []
+    for round_ in range(effort.pick(2, 1)):
+        for voice in VOICES:
+            for groups in GROUPS:
+                digits = dictated("".join(dice.choice("0123456789") for _ in range(DIGITS)), groups, dice)
+                found.append(_recording(TUNED, "digits", digits.text, await spoken(place, digits, voice)))
+            for pieces in SENTENCES:
+                sentence = hesitant(pieces, dice)
+                found.append(_recording(TUNED, "hesitation", sentence.text, await spoken(place, sentence, voice)))
+            if round_ == 0:
+                for kind, words in (turn for dialogue in DIALOGUES for turn in dialogue):
+                    found.append(_recording(TUNED, "fluent", words, await voiced(place, words, voice), asked=kind))
+    for number, voice in enumerate(held_out.VOICES):
+        for kind, each in (("digits", held_out.DIGITS), ("hesitation", held_out.SENTENCES)):
+            chosen = each[number :: len(held_out.VOICES)]
+            found += [_recording(HELD_OUT, kind, one.text, await spoken(place, one, voice)) for one in chosen]
+    dice.shuffle(found)
+    return found[:QUICK] if effort.quick else found
+
+
+def _recording(part: str, kind: str, words: str, sound: Samples, *, asked: str = "") -> Recording:
+    asked = asked or ("digits" if kind == "digits" else "")
+    digits = DIGITS if asked == "digits" else 0
+    return Recording(part, kind, words, sound, digits, len(sound) / RATE, asked)
+
+
+def of_folder(folder: Path) -> list[Recording]:
+    """Read somebody's own recordings, one utterance a file; docs/benchmarks.md describes the sidecar."""
+    try:
+        with (folder / SIDECAR).open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RecordingsError(f"{folder / SIDECAR}: {error}") from error
+    if not lines:
+        raise RecordingsError(f"{folder / SIDECAR}: no recordings; its first line is {','.join(COLUMNS)}")
+    return [_of_line(folder, line, number) for number, line in enumerate(lines, start=2)]
+
+
+def _of_line(folder: Path, line: dict[str, str], number: int) -> Recording:
+    try:
+        name = line["file"]
+        sound = as_samples(resample(read_wav(folder / name), RATE))
+        length_s, end_s = len(sound) / RATE, float(line["end_ms"]) / 1000
+        pauses = [float(each) for each in (line.get("pauses_ms") or "").split()]
+        digits = int(line.get("digits") or 0)
+    except (KeyError, TypeError, OSError, EOFError, ValueError, wave.Error) as error:
+        raise RecordingsError(f"{folder / SIDECAR}:{number}: {error}") from error
+    if not 0 < end_s <= length_s:
+        raise RecordingsError(f"{folder / SIDECAR}:{number}: end_ms is not inside {name}, which has {length_s:.2f} s")
+    if length_s > LONGEST_S:
+        raise RecordingsError(f"{folder / SIDECAR}:{number}: {name} is longer than {LONGEST_S:.0f} s")
+    kind = "digits" if digits else "hesitation" if pauses else "fluent"
+    words = line.get("words") or name
+    return Recording(OWN, kind, words, sound, digits, end_s, "digits" if digits else "")

@@ -1,0 +1,48 @@
+"""A folder of somebody's own recordings for the sweep."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from voiceplane.testing.bench.recordings import RecordingsError, of_folder
+from voiceplane.testing.phone.audio import write_wav
+
+
+def folder(path: Path, *lines: str) -> Path:
+    write_wav(path / "one.wav", (np.zeros(32_000, dtype=np.int16),), 16_000)
+    (path / "recordings.csv").write_text("\n".join(("file,end_ms,pauses_ms,digits,words", *lines)) + "\n")
+    return path
+
+
+def test_each_line_is_a_recording_with_its_end_and_what_was_asked(tmp_path: Path) -> None:
+    fluent, hesitant, digits = of_folder(
+        folder(tmp_path, "one.wav,1800,,,where is it?", 'one.wav,1900,"400 700",,', "one.wav,2000,300,6,four five")
+    )
+    assert (fluent.kind, fluent.end_s, fluent.words, fluent.digits) == ("fluent", 1.8, "where is it?", 0)
+    assert (hesitant.kind, hesitant.words) == ("hesitation", "one.wav")
+    assert (digits.kind, digits.digits, digits.asked) == ("digits", 6, "digits")
+    assert {each.part for each in (fluent, hesitant, digits)} == {"own"}
+    assert len(fluent.sound) == 16_000  # 2 s on the line
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("one.wav,2500,,,", "not inside"),
+        ("one.wav,soon,,,", "soon"),
+        ("two.wav,1000,,,", "two.wav"),
+        ("recordings.csv,1000,,,", "RIFF"),
+        ("one.wav", "NoneType"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_named(tmp_path: Path, line: str, why: str) -> None:
+    with pytest.raises(RecordingsError, match=rf"recordings\.csv:2: .*{why}"):
+        of_folder(folder(tmp_path, line))
+
+
+def test_a_folder_without_a_list_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordingsError, match="recordings.csv"):
+        of_folder(tmp_path)
+    with pytest.raises(RecordingsError, match="no recordings"):
+        of_folder(folder(tmp_path))
