@@ -8,7 +8,9 @@ ON_KUBERNETES := tests/charts tests/control tests/cluster
 help:
 	@echo "make demo    place a real call to the example agent and show what happened"
 	@echo "make test    install what is missing and run every test that needs no Kubernetes"
-	@echo "make bench   measure calls to the real stack, 30 to 40 minutes; the tables go to build/bench/tables.md"
+	@echo "make bench   measure calls to the real stack, 30 to 40 minutes; the tables go to build/bench/tables.md (ALL=1: with the next two)"
+	@echo "make bench-operator  measure the operator with 100, 1,000 and 5,000 agents over 3 clusters: build/bench/operator.md"
+	@echo "make bench-pipecat   the same recordings against pipecat-ai 1.14: build/bench/pipecat.md"
 	@echo "make check   formatting, lint, types, layers, generated code"
 	@echo "make protos  generate services/voiceplane/rpc/v1 from protos/"
 	@echo "make demo-k8s  install the charts on a real Kubernetes control plane, call the agent, edit it during a call (KEEP=1 keeps it)"
@@ -26,11 +28,24 @@ test: setup
 	@echo "make test-k8s runs the rest on real Kubernetes control planes: $(ON_KUBERNETES)"
 
 # On a machine that does nothing else; what each line means is in docs/benchmarks.md.
-.PHONY: bench
+.PHONY: bench bench-operator bench-pipecat
 bench: setup
 	@voiceplane install
 	@voiceplane bench --json build/bench/bench.json --markdown build/bench/tables.md $(BENCH)
 	@voiceplane bench turns --markdown build/bench/turns.md --picture build/bench/turns.svg $(BENCH)
+ifdef ALL
+	@$(MAKE) --no-print-directory bench-operator bench-pipecat
+else
+	@echo "make bench-operator and make bench-pipecat measure the rest (make bench ALL=1: with them)"
+endif
+
+# AGENTS="100 1000" measures only these.
+bench-operator: setup controlplane
+	@python -m tests.control.measured $(if $(AGENTS),--agents $(AGENTS))
+
+bench-pipecat: setup
+	@mkdir -p build/bench
+	@bench/pipecat/run --json build/bench/pipecat.json --markdown build/bench/pipecat.md
 
 check: setup
 	ruff format --check services operator tests

@@ -77,7 +77,6 @@ async def call_bot(port: int, acts: list[Act]) -> Held:
         await asyncio.gather(pacing, return_exceptions=True)
         media.close()
     keep(media, track, held)
-    await asyncio.sleep(BETWEEN_S)
     return held
 
 
@@ -152,24 +151,41 @@ def ended_by_murmur(call: Held) -> list[bool]:
     return found
 
 
+async def rested(call: Call, acts: list[Act]) -> Held:
+    """Hold a call, then leave the line quiet: what that costs belongs to no call, ours or theirs."""
+    held = await call(acts)
+    await asyncio.sleep(BETWEEN_S)
+    return held
+
+
 async def measure(name: str, call: Call, script: Script, *, cpu_s: Callable[[], float]) -> list[Line]:
-    """Hold all calls, one at a time."""
-    began, used = SystemClock().monotonic(), cpu_s()
+    """Hold all calls, one at a time. Processor time is counted from a call's beginning to its end, for both alike."""
+    used, seconds = 0.0, 0.0
+
+    async def watched(acts: list[Act]) -> Held:
+        nonlocal used, seconds
+        began, before = SystemClock().monotonic(), cpu_s()
+        held = await call(acts)
+        used, seconds = used + cpu_s() - before, seconds + SystemClock().monotonic() - began
+        return held
+
     print(f"{name}: turns", file=sys.stderr, flush=True)
-    spoken = [await call(acts) for acts in script.turns]
-    seconds, used = SystemClock().monotonic() - began, cpu_s() - used
+    spoken = [await rested(watched, acts) for acts in script.turns]
     print(f"{name}: interruptions", file=sys.stderr, flush=True)
-    interrupted = [await call(acts) for acts in script.interrupted]
+    interrupted = [await rested(call, acts) for acts in script.interrupted]
     print(f"{name}: backchannels", file=sys.stderr, flush=True)
-    murmured = [await call(acts) for acts in script.murmured]
+    murmured = [await rested(call, acts) for acts in script.murmured]
     ended = [over for held in murmured for over in ended_by_murmur(held)]
     waits = tuple(wait for held in spoken for _, wait in turns.waits(held))
     lost = [not turns.answered(held, index) for held in spoken for index in range(len(held.deeds))]
     stops = tuple(stop for held in interrupted for stop in barge_in.stops(held))
+    over = [(held, deed) for held in interrupted for deed in barge_in.interruptions(held)]
+    for_good = tuple(barge_in.silenced_ms(held, deed) - deed.start_ms for held, deed in over)
     return [
         Line(f"{name}: caller's last sound to agent's first", "ms", waits),
         of_cases(f"{name}: turns without an answer, or cut in on", lost),
-        Line(f"{name}: caller's first sound to agent silent", "ms", stops),
+        Line(f"{name}: caller's first sound to the agent's first silence of 300 ms", "ms", stops),
+        Line(f"{name}: caller's first sound to agent silent for good", "ms", for_good),
         of_cases(f"{name}: backchannels that ended the agent's turn", ended),
         Line(f"{name}: cores used in one call", "cores", (used / seconds,)),
     ]
@@ -187,6 +203,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--bot-python", required=True)
     parser.add_argument("--calls", type=int, default=8, help="of each kind (default %(default)s)")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--markdown", type=Path)
     parser.add_argument("--output", type=Path, default=Path("build/bench-pipecat"))
     options = parser.parse_args()
     options.output = options.output.resolve()
@@ -207,7 +224,10 @@ async def main(options: argparse.Namespace) -> None:
     async with running_bot(options.bot_python, folder) as (port, pid):
         theirs = await measure("pipecat", lambda acts: call_bot(port, acts), script, cpu_s=lambda: process_cpu_s(pid))
     lines = [line for pair in zip(lines, theirs, strict=True) for line in pair]
-    print(f"{machine()}\n\n{table(lines)}")
+    text = f"{machine()}\n\n{table(lines)}"
+    print(text)
+    if options.markdown is not None:
+        options.markdown.write_text(text)
     if options.json is not None:
         options.json.write_text(json.dumps([line.as_json() for line in lines], indent=1) + "\n")
 

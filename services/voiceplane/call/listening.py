@@ -107,7 +107,8 @@ class Listening:
                 case Digits(digits, at):
                     self._type(digits, at)
                 case PlayoutStarted(at):
-                    self.started_at = at
+                    if not self.first_packet.is_set():  # speech that goes on after a pause begins no turn
+                        self.started_at = at
                     self.first_packet.set()
                     self.floor.feed(AgentStarted(at))
                 case MediaTimedOut():

@@ -24,13 +24,13 @@ def lines(calls: list[Held]) -> list[Line]:
     parts = [found for marks in turns if (found := divided(marks)) is not None]
     made = [Line(_name(stage), "ms", tuple(part[stage] for part in parts if stage in part)) for stage in STAGES]
     behind = {
-        source: tuple(found for marks in turns if (found := behind_phrase(marks, source)) is not None)
+        source: tuple(wait for marks in turns if (wait := behind_phrase(marks, source)) is not None)
         for source in SOURCES
     }
     goal, note = Goal(median=100), "synthesized then: neither cached nor rehearsed"
     made.append(Line(FIRST_AUDIO, "ms", behind["synthesized"], goal=goal, note=note))
     made += [Line(f"- where that was {source}", "ms", behind[source]) for source in SOURCES[:2]]
-    made.append(Line("- all three", "ms", tuple(each for found in behind.values() for each in found)))
+    made.append(Line("- all three", "ms", tuple(wait for waits in behind.values() for wait in waits)))
     return made
 
 
