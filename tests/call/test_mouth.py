@@ -101,11 +101,11 @@ async def test_a_duck_keeps_the_rest_and_a_resume_goes_on_with_it() -> None:
 
 
 async def test_the_first_speech_of_each_turn_is_told_with_its_source() -> None:
-    line, told = Line(), list[Source]()
+    line, told = Line(), list[Chunk]()
     mouth = Mouth(WordBySpeaker(), line)
     mouth.first_speech = told.append
     for _ in range(2):
         mouth.begin()
         await mouth.phrase("one two")
         await mouth.phrase("three")
-    assert told == [Source.SYNTHESIZED, Source.SYNTHESIZED]
+    assert [(chunk.words[0].text, chunk.source) for chunk in told] == [("one", Source.SYNTHESIZED)] * 2

@@ -67,7 +67,10 @@ class PatientSpeaker:
             try:
                 async for chunk in self._voice.speak(rest):
                     spoken += len(chunk.words)
-                    yield Chunk(chunk.pcm, chunk.words, Source.CACHED if chunk.cached else Source.SYNTHESIZED)
+                    if chunk.cached:
+                        yield Chunk(chunk.pcm, chunk.words, Source.CACHED)
+                    else:
+                        yield Chunk(chunk.pcm, chunk.words, synthesis_ms=chunk.timing.total_ms)
                 return
             except (SpeechUnavailableError, SpeechTimedOutError):
                 failures += 1

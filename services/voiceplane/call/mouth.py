@@ -24,6 +24,7 @@ class Chunk:
     pcm: Pcm
     words: tuple[WordTime, ...]
     source: Source = Source.SYNTHESIZED
+    synthesis_ms: float = 0.0  # from asking the voice to this piece; 0: cached
 
 
 class Speaker(Protocol):
@@ -88,7 +89,7 @@ class Mouth:
         self._interrupted = asyncio.Event()
         self._lock = asyncio.Lock()  # a bridge phrase and a reply must not mix their chunks
         self._sounded = False  # speech came in this turn
-        self.first_speech: Callable[[Source], None] = lambda source: None  # told of it, for the record
+        self.first_speech: Callable[[Chunk], None] = lambda chunk: None  # told of it, for the record
 
     def begin(self) -> None:
         """Begin a turn of the agent."""
@@ -128,7 +129,7 @@ class Mouth:
                 break
             if not self._sounded:
                 self._sounded = True
-                self.first_speech(chunk.source)
+                self.first_speech(chunk)
             async with self._lock:
                 await self._until_interrupted(self._playout.play(chunk))
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from voiceplane.call.listening import Listening
-from voiceplane.call.mouth import Mouth, Spoken
+from voiceplane.call.mouth import Chunk, Mouth, Spoken
 from voiceplane.call.patience import bridged
 from voiceplane.call.recorder import Recorder, Turn
 from voiceplane.call.site import Site
@@ -32,12 +32,13 @@ class Speaking:
         self.index = 0  # of the turn, for the record
         self.begun = False  # something of this turn was given to the mouth
         self._marks: dict[str, float] = {}  # of this turn's first phrase: given to the voice, first speech from it
-        mouth.first_speech = lambda source: self._mark(f"speech_{source.value}")
+        self._synthesis_ms = 0.0
+        mouth.first_speech = self._speech_came
 
     def begin(self) -> None:
         """Begin a turn of the agent: what is heard from now on belongs to it."""
         self.begun = False
-        self._marks = {}
+        self._marks, self._synthesis_ms = {}, 0.0
         self._mouth.begin()
         self._listening.first_packet.clear()
         self._listening.floor.shield(0.0)
@@ -92,6 +93,7 @@ class Speaking:
         heard = self._listening.first_packet.is_set()
         if timings:
             timings.marks |= self._marks | self._listening.cut_marks()
+            timings.synthesis_ms = self._synthesis_ms
         latency = timings.milliseconds(self._listening.started_at) if timings and heard else ()
         if timings and heard:
             TURN_LATENCY.observe(max(0.0, self._listening.started_at - timings.spoken_until))
@@ -111,6 +113,10 @@ class Speaking:
             await self.finish()
         else:
             self._listening.floor.feed(AgentFinished(self._now()))
+
+    def _speech_came(self, chunk: Chunk) -> None:
+        self._mark(f"speech_{chunk.source.value}")
+        self._synthesis_ms = chunk.synthesis_ms
 
     def _mark(self, name: str) -> None:
         self._marks.setdefault(name, self._now())

@@ -12,7 +12,7 @@ LISTEN_S = 1.0
 async def run(place: Place, effort: Effort) -> list[Line]:
     """Call, listen to the beginning, hang up."""
     listen = Act("listen", "", np.zeros(0, dtype=np.int16), After.AGENT_START, LISTEN_S)
-    calls = [await hold(place, [listen], hear_out=False) for _ in range(effort.pick(30, 5))]
+    calls = [await hold(place, [listen], hear_out=False) for _ in range(effort.pick(20, 5))]
     place.tell(f"answer: {len(calls)} calls")
     return lines(calls)
 

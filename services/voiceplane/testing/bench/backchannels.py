@@ -15,11 +15,11 @@ DUCKED_MS = 250.0  # longer than the pauses inside the agent's sentences; the co
 AFTER_MS = 500.0  # a duck begins at most so long after the murmur's end
 ENDED_MS = 2000.0  # no pause of the agent is so long
 CONTROL_MS = -1600.0  # the same measure where nobody spoke
-AT_ONCE = 2
+AT_ONCE = 3
 
 
 async def run(place: Place, effort: Effort) -> list[Line]:
-    """Murmur over long replies, two calls at once: nothing here is a time of the first sound."""
+    """Murmur over long replies, three calls at once: nothing here is a time of the first sound."""
     scripts = []
     for number in range(effort.pick(6, 1)):
         voice = VOICES[number % len(VOICES)]

@@ -34,7 +34,7 @@ SENTENCES = (
     ("I need", "to speak to someone about the insurance."),
     ("How do I", "pack a box with glass in it?"),
 )
-AT_ONCE = 2
+AT_ONCE = 3
 A_CALL = 3  # of each kind
 
 
@@ -54,10 +54,10 @@ def hesitant(pieces: tuple[str, ...], dice: random.Random) -> Pieces:
 
 
 async def run(place: Place, effort: Effort) -> list[Line]:
-    """Dictate and hesitate, two calls at once."""
+    """Dictate and hesitate, some calls at once."""
     dice = random.Random(17)
     tuned = [
-        await script(place, VOICES[number % len(VOICES)], *_tuned(number, dice)) for number in range(effort.pick(11, 2))
+        await script(place, VOICES[number % len(VOICES)], *_tuned(number, dice)) for number in range(effort.pick(8, 2))
     ]
     fresh = [await script(place, held_out.VOICES[number], *_held_out(number)) for number in range(4)]
     scripts = [acts[:3] for acts in [*tuned, *fresh[:2]]] if effort.quick else [*tuned, *fresh * effort.runs]

@@ -17,7 +17,7 @@ WORDS = ("Tell me about the insurance.", "When are you open?")
 WHOLE = (".", "?", "!")  # how each of the agent's replies ends
 LINE = EchoLine(loss_db=20.0, delay_s=0.2)
 NEAR_MS = 600.0  # a turn in the record ends so near an utterance that it is that utterance's
-AT_ONCE = 2
+AT_ONCE = 4
 
 
 async def run(place: Place, effort: Effort) -> list[Line]:

@@ -1,5 +1,7 @@
 """The heard ledger against the wire: interrupt at random moments, compare the record with what the phone recorded."""
 
+import asyncio
+import math
 import random
 from dataclasses import dataclass
 
@@ -16,10 +18,12 @@ from voiceplane.testing.bench.sound import cut, joined, sounds
 from voiceplane.testing.phone.audio import Samples, resample
 from voiceplane.testing.scenarios.words import plain
 
-AT_ONCE = 4  # nothing here is a latency
+AT_ONCE = 6  # nothing here is a latency
 WANTED, MOST_CALLS = 200, 48  # of A_CALL interruptions each: a fifth may fall into pauses
-LATEST_S = 9.0
+LATEST_S = 7.0
 LISTEN_S = 1.5
+RECOGNIZED_AT_ONCE = 3  # the profile's recognizers
+SPARE = 1.15  # some fall into pauses
 ALLOWED_RUN = 2  # words in a row: a small recognizer's slip
 MORE_SHARE = 1.0  # percent above the recognizer's own
 NEAR_MS = 2500.0  # the gateway closes an interrupted turn within this of its last sound
@@ -61,7 +65,7 @@ async def run(place: Place, effort: Effort) -> list[Line]:
     found: list[Heard] = []
     whole = await _hold_uncut(place, effort)
     while len(found) < wanted and len(calls) < most:
-        missing = -(-(wanted - len(found)) // A_CALL)
+        missing = math.ceil((wanted - len(found)) * SPARE / A_CALL)
         scripts = [
             await _script(place, len(calls) + number, dice, quick=effort.quick)
             for number in range(min(most - len(calls), max(AT_ONCE, missing)))
@@ -69,7 +73,7 @@ async def run(place: Place, effort: Effort) -> list[Line]:
         held = await hold_all(place, scripts, AT_ONCE, name="ledger", hear_out=False)
         calls += held
         found += [heard for call in held for heard in interrupted(call)]
-    compared = [Compared(plain(each.ledger), plain(await _recognized(place, each.sound))) for each in found]
+    compared = await _compared(place, found)
     for each in compared:
         if each.off > 1 or each.inside.longest > ALLOWED_RUN:
             said, wire = " ".join(each.ledger[-12:]), " ".join(each.wire[-12:])
@@ -77,6 +81,17 @@ async def run(place: Place, effort: Effort) -> list[Line]:
     tried = sum(deed.act.after is After.AGENT_START for call in calls for deed in call.deeds)
     over = sum(len(interruptions(call)) for call in calls)
     return lines(compared, await uncut(place, whole.read()), (tried, over), wanted=wanted)
+
+
+async def _compared(place: Place, found: list[Heard]) -> list[Compared]:
+    """Recognize the replies, a few at a time."""
+    gate = asyncio.Semaphore(RECOGNIZED_AT_ONCE)
+
+    async def one(heard: Heard) -> Compared:
+        async with gate:
+            return Compared(plain(heard.ledger), plain(await _recognized(place, heard.sound)))
+
+    return list(await asyncio.gather(*(one(heard) for heard in found)))
 
 
 async def _script(place: Place, number: int, dice: random.Random, *, quick: bool) -> list[Act]:
