@@ -14,12 +14,16 @@ from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
 from voiceplane.runtime import grpc_server
 
 
+async def no_drain() -> None:
+    return None
+
+
 @pytest.fixture
 async def desk() -> AsyncIterator[tuple[Any, LiveCall]]:
     hub = CallHub(lambda: 7)
     call = LiveCall(new_call_id(), "support/desk", "abc", 1, Ending())
     hub.add(call)
-    service = CallsService(hub, drain=lambda: None, draining=lambda: False)
+    service = CallsService(hub, drain=no_drain, draining=lambda: False)
     register = lambda server: calls_pb2_grpc.add_CallsServicer_to_server(service, server)  # noqa: E731
     async with (
         grpc_server.serve(register, host="127.0.0.1", port=0, grace_s=0.0) as server,

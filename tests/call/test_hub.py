@@ -1,5 +1,3 @@
-import asyncio
-
 from voiceplane.call.ending import AGENT_HUNG_UP, CALLER_HUNG_UP, Ending
 from voiceplane.call.hub import WATCH_QUEUE, CallHub, LiveCall
 from voiceplane.contract.ids import new_call_id
@@ -29,16 +27,6 @@ async def test_a_slow_watcher_loses_the_oldest_events_and_holds_up_nobody() -> N
         hub.tell(call.call_id, "heard", {"index": str(index)})
     event = await anext(events)
     assert event.facts == (("index", "10"),)
-
-
-async def test_a_drain_waits_for_the_last_call() -> None:
-    hub = CallHub(lambda: 7)
-    call = live(hub)
-    waiting = asyncio.create_task(hub.drained())
-    await asyncio.sleep(0)
-    assert not waiting.done()
-    hub.remove(call, reason="completed")
-    await asyncio.wait_for(waiting, 1.0)
 
 
 async def test_the_first_reason_to_end_counts() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tests.speech.gateway import Gateway, start_gateway, stop_gateway
 from tests.speech.triton import Triton, free_port
 
 from voiceplane.speech.client import TritonSpeech
@@ -46,6 +47,20 @@ async def endpoint(make_triton: Callable[[], Triton]) -> str:
 async def speech(endpoint: str) -> AsyncIterator[TritonSpeech]:
     async with TritonSpeech((endpoint,)) as opened:
         yield opened
+
+
+@pytest.fixture
+def gateway_beside(tmp_path: Path) -> Iterator[Callable[[str], Gateway]]:
+    """Start a gateway beside this speech server; it ends with the test."""
+    started: list[Gateway] = []
+
+    def start(speech: str) -> Gateway:
+        started.append(start_gateway(speech, tmp_path))
+        return started[-1]
+
+    yield start
+    for gateway in started:
+        stop_gateway(gateway)
 
 
 @pytest.fixture(scope="session")

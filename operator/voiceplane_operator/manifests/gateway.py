@@ -74,7 +74,7 @@ def _deployment(target: Target, replicas: int | None) -> Object:
         _port("grpc", grpc, target, protocol="TCP"),
         _port("metrics", metrics, target, protocol="TCP"),
     ]
-    main["startupProbe"] = common.http_probe("/healthz", metrics, period_s=2, failures=150)  # waits for speech
+    main["startupProbe"] = common.http_probe("/healthz", metrics, period_s=2, failures=150)  # loads its models
     main["readinessProbe"] = common.http_probe("/readyz", metrics, period_s=2)
     main["livenessProbe"] = common.http_probe("/healthz", metrics, period_s=10)
     spec = common.pod(target, main, priority="voiceplane-media", extra_volumes=(*files, spool, phrases))

@@ -13,6 +13,7 @@ from voiceplane.media.server import MediaSettings
 from voiceplane.runtime import health, logs, shutdown, telemetry
 from voiceplane.runtime.models import ModelUnavailableError
 from voiceplane.sip.admission import Limits
+from voiceplane.speech.errors import SpeechRefusedError
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +82,12 @@ async def _serve(bundle: Bundle, options: argparse.Namespace) -> None:
             options.metrics_port, options.host, ready=lambda: not stop.is_set(), why_not=lambda: gateway.problem
         )
         with probes as metrics_port:
-            sys.stdout.write(f"ready sip={sip_port} grpc={grpc_port} metrics={metrics_port}\n")
-            sys.stdout.flush()
-            await gateway.serve(stop)
+
+            def ready() -> None:
+                sys.stdout.write(f"ready sip={sip_port} grpc={grpc_port} metrics={metrics_port}\n")
+                sys.stdout.flush()
+
+            await gateway.serve(stop, ready=ready)
     log.info("stopped")
 
 
@@ -94,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
     traces = telemetry.configure("gateway", otlp_endpoint=options.otlp_endpoint)
     try:
         asyncio.run(_serve(_load(options), options))
-    except (OSError, ValueError, InvalidAgentError, ModelUnavailableError) as error:
+    except (OSError, ValueError, InvalidAgentError, ModelUnavailableError, SpeechRefusedError) as error:
         sys.stderr.write(f"the gateway cannot start: {error}\n")
         return 1
     finally:

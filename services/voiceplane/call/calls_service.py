@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -23,7 +23,7 @@ _TARGET_HELP = (
 class CallsService(calls_pb2_grpc.CallsServicer):
     """Serve one gateway's hub."""
 
-    def __init__(self, hub: CallHub, *, drain: Callable[[], None], draining: Callable[[], bool]) -> None:
+    def __init__(self, hub: CallHub, *, drain: Callable[[], Awaitable[None]], draining: Callable[[], bool]) -> None:
         """Serve this hub; `drain` starts refusing new calls."""
         self._hub = hub
         self._drain = drain
@@ -80,5 +80,5 @@ class CallsService(calls_pb2_grpc.CallsServicer):
 
     async def Drain(self, request: calls_pb2.DrainRequest, context: Context) -> calls_pb2.DrainResponse:
         """Refuse new calls from now on; live calls go on."""
-        self._drain()
+        await self._drain()
         return calls_pb2.DrainResponse(live_calls=len(self._hub.live()))

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from voiceplane.call.calls_service import CallsService
 from voiceplane.call.hub import CallHub
 from voiceplane.call.loop import run_call
+from voiceplane.call.readiness import Readiness
 from voiceplane.call.site import Site
 from voiceplane.contract.load import Bundle
 from voiceplane.media.server import MediaServer, MediaSettings
@@ -20,7 +21,7 @@ from voiceplane.records.client import open_client as open_records
 from voiceplane.rpc.v1 import calls_pb2_grpc
 from voiceplane.runtime import grpc_server
 from voiceplane.runtime.clock import SystemClock
-from voiceplane.runtime.metrics import CALLS_REFUSED, DRAINING
+from voiceplane.runtime.metrics import CALLS_REFUSED
 from voiceplane.runtime.models import cache_root
 from voiceplane.sip.admission import Limits
 from voiceplane.sip.agent import UserAgent
@@ -28,15 +29,12 @@ from voiceplane.sip.server import IncomingCall, SipServer
 from voiceplane.sip.state import AgentSettings
 from voiceplane.speech.cache import PhraseCache, VoiceChoice
 from voiceplane.speech.client import TritonSpeech
-from voiceplane.speech.errors import SpeechError
-from voiceplane.speech.health import SpeechWatch
 from voiceplane.speech.profiles import load_profile
 from voiceplane.speech.vad import SileroModel
 from voiceplane.tools.client import open_client as open_tools
 
 log = logging.getLogger(__name__)
 RATES = (8000, 16_000)  # of G.711 and of G.722
-WARM_RETRY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,35 +56,55 @@ class GatewaySettings:
 
 
 class Gateway:
-    """A running gateway: its calls and its doors."""
+    """A running gateway: its doors are open from the start and say no until it can take calls."""
 
-    def __init__(self, site: Site, sip: SipServer, watch: SpeechWatch) -> None:
+    def __init__(self, site: Site, sip: SipServer, readiness: Readiness) -> None:
         """Answer what `sip` admits."""
         self._site = site
         self._sip = sip
-        self._watch = watch
+        self._readiness = readiness
 
     @property
     def problem(self) -> str | None:
-        """Say what calls would lack now, if anything: no new ones are taken then."""
-        return self._watch.problem
+        """Say why no new call is taken now, if so."""
+        return self._readiness.problem
 
-    async def serve(self, stop: asyncio.Event) -> None:
-        """Answer calls until `stop`; then refuse new ones, finish the live ones, and return."""
+    async def serve(self, stop: asyncio.Event, *, ready: Callable[[], None]) -> None:
+        """Wait for speech, tell `ready`, answer calls until `stop`; then refuse new ones and finish the live ones."""
+        watching = asyncio.create_task(self._readiness.watch(), name="watch speech")
+        try:
+            if await self._begun(stop):
+                ready()
+                await self._answer_all(stop)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def _begun(self, stop: asyncio.Event) -> bool:
+        """Return whether calls can be taken; False when `stop` came first. Raises SpeechRefusedError."""
+        phrases = constant_phrases(self._site.bundle.agent.spec)
+        beginning = asyncio.create_task(self._readiness.begin(self._site.voices, phrases), name="begin")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            await asyncio.wait({beginning, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                return False
+            beginning.result()
+            return True
+        finally:
+            for task in (beginning, stopping):
+                task.cancel()
+            await asyncio.gather(beginning, stopping, return_exceptions=True)
+
+    async def _answer_all(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as calls:
             accepting = calls.create_task(self._accept(calls), name="accept")
-            watching = calls.create_task(self._watch.run(), name="watch speech")
             await stop.wait()
-            self.drain()
+            await self._readiness.drain()
             log.info("draining", extra={"live_calls": len(self._site.hub.live())})
-            await self._site.hub.drained()
+            await self._sip.idle()  # an admitted call that still waits for its task is answered too
             accepting.cancel()
-            watching.cancel()
-
-    def drain(self) -> None:
-        """Refuse new calls: 503 with Retry-After, to OPTIONS too."""
-        self._sip.drain()
-        DRAINING.set(1)
+        await self._sip.linger()
 
     async def _accept(self, calls: asyncio.TaskGroup) -> None:
         async for call in self._sip.calls():
@@ -105,7 +123,7 @@ class Gateway:
 
 @contextlib.asynccontextmanager
 async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterator[tuple[Gateway, int, int]]:
-    """Connect everything, warm the phrase cache, then listen. Yields the gateway, its SIP port and its gRPC port."""
+    """Connect everything and open the doors. Yields the gateway, its SIP port and its gRPC port."""
     clock = SystemClock()
     profile = load_profile(bundle.agent.spec.voice.profile)
     planner_limits = limits(bundle.agent.spec.planner)
@@ -118,7 +136,6 @@ async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterat
             rate: PhraseCache(speech, VoiceChoice(voice.name, digest, rate, voice.speed), cache_root())
             for rate in RATES
         }
-        await _warm(voices, constant_phrases(bundle.agent.spec))
         site = Site(
             bundle=bundle,
             clock=clock,
@@ -136,15 +153,13 @@ async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterat
         )
         agent = UserAgent(AgentSettings(settings.advertised_host, settings.sip_port), settings.limits)
         server = SipServer(agent, clock, refused=lambda event: CALLS_REFUSED.labels(str(event.status)).inc())
+
+        async def tell(ready: bool) -> None:
+            await rpc.ready(ready)
+
+        readiness = Readiness(server, speech.look, tell)  # before the port is open: no call comes in too early
         sip = await stack.enter_async_context(server.listening(settings.sip_host, settings.sip_port))
-
-        async def speech_changed(problem: str | None) -> None:
-            sip.pause(problem is not None)
-            await rpc.ready(problem is None and not sip.draining)
-
-        watch = SpeechWatch(speech.look, speech_changed)
-        gateway = Gateway(site, sip, watch)
-        service = CallsService(site.hub, drain=gateway.drain, draining=lambda: sip.draining)
+        service = CallsService(site.hub, drain=readiness.drain, draining=lambda: sip.draining)
         rpc = await stack.enter_async_context(
             grpc_server.serve(
                 lambda server: calls_pb2_grpc.add_CallsServicer_to_server(service, server),
@@ -153,21 +168,4 @@ async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterat
                 ready=False,
             )
         )
-        await watch.begin()
-        await rpc.ready(watch.problem is None)
-        yield gateway, sip.port, rpc.port
-
-
-async def _warm(voices: dict[int, PhraseCache], phrases: tuple[str, ...]) -> None:
-    """Synthesize the constant phrases; waits for the speech server, and says so."""
-    told = False
-    for voice in voices.values():
-        while True:
-            try:
-                await voice.warm(phrases)
-                break
-            except SpeechError as error:
-                if not told:
-                    log.warning("waiting for speech", extra={"reason": str(error)})
-                    told = True
-                await asyncio.sleep(WARM_RETRY_S)
+        yield Gateway(site, sip, readiness), sip.port, rpc.port

@@ -1,4 +1,4 @@
-"""The live calls of this gateway, for the Calls service and for drains. call.loop registers, rpc asks."""
+"""The live calls of this gateway, for the Calls service. call.loop registers, rpc asks."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -42,8 +42,6 @@ class CallHub:
         self._wall_ns = wall_ns
         self._calls: dict[CallId, LiveCall] = {}
         self._watchers: set[asyncio.Queue[CallEvent]] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     def live(self) -> tuple[LiveCall, ...]:
         """Return the calls of this moment."""
@@ -56,19 +54,12 @@ class CallHub:
     def add(self, call: LiveCall) -> None:
         """Register a call that was accepted."""
         self._calls[call.call_id] = call
-        self._idle.clear()
         self.tell(call.call_id, "started", {"agent": call.agent, "revision": call.revision})
 
     def remove(self, call: LiveCall, *, reason: str) -> None:
         """Forget a call that has ended."""
         self._calls.pop(call.call_id, None)
-        if not self._calls:
-            self._idle.set()
         self.tell(call.call_id, "ended", {"reason": reason})
-
-    async def drained(self) -> None:
-        """Wait until no call is live."""
-        await self._idle.wait()
 
     def state(self, call_id: CallId, state: str) -> None:
         """Note what the agent does now."""

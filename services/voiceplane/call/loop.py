@@ -77,8 +77,10 @@ async def _answered(call: IncomingCall, site: Site, recorder: Recorder, session:
         outcome = _outcome(end, recorder)
         CALLS_ENDED.labels(outcome.value, end.reason).inc()
         span.set_attributes({"voice.outcome": outcome.value, "sip.reason.text": end.reason})
-        site.records.append(call_row(recorder, end, outcome, site.clock.wall_ns(), _statistics(session, site)))
-        site.hub.remove(live, reason=end.reason)
+        try:
+            site.records.append(call_row(recorder, end, outcome, site.clock.wall_ns(), _statistics(session, site)))
+        finally:
+            site.hub.remove(live, reason=end.reason)
 
 
 async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session: MediaSession, live: LiveCall) -> End:

@@ -20,6 +20,8 @@ TICK_S = 0.05  # a tenth of T1
 BIND_TRIES = 20  # port 0 only: the number TCP gets may be taken for UDP
 MAX_CONNECTIONS = 500
 MAX_CONNECTIONS_OF_HOST = 100  # a proxy opens a few; one host does not keep the others out
+LINGER_S = 5.0  # for the last answers: a lost BYE goes out again after 0.5, 1.5 and 3.5 s
+AGAIN_S = 1.0  # within this the far side repeats what our last answer did not reach (T1, twice)
 IDLE_S = 60.0  # a connection that carries no call and says nothing is closed
 MAX_OUT_BYTES = 262_144  # queued for one slow TCP peer; then it is cut off
 
@@ -35,6 +37,8 @@ class SipServer:
         self._calls: dict[str, IncomingCall] = {}
         # Admission bounds the live ones; as many again may have been cancelled before the call layer took them.
         self._new: asyncio.Queue[IncomingCall] = asyncio.Queue(2 * agent.state.limits.max_calls)
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._udp: asyncio.DatagramTransport | None = None
         self._writers: dict[int, asyncio.StreamWriter] = {}
         self._hosts: Counter[str] = Counter()
@@ -90,6 +94,20 @@ class SipServer:
         """Refuse new calls from now on: 503 with Retry-After, to OPTIONS too."""
         self._agent.state.draining = True
 
+    async def idle(self) -> None:
+        """Wait until no admitted call is left, also none that the call layer has not taken yet."""
+        await self._idle.wait()
+
+    async def linger(self) -> None:
+        """Let the last transactions finish, for LINGER_S at most: our BYE is answered, lost answers are repeated."""
+        state = self._agent.state
+        began = self._clock.monotonic()
+        while state.client.waiting or state.server.waiting:
+            waited = self._clock.monotonic() - began
+            if waited >= (LINGER_S if state.client.waiting or state.server.repeating else AGAIN_S):
+                return
+            await asyncio.sleep(TICK_S)
+
     def pause(self, paused: bool) -> None:
         """Refuse new calls for now, or no longer: 503 with a short Retry-After, to OPTIONS too."""
         self._agent.state.paused = paused
@@ -126,6 +144,8 @@ class SipServer:
                     self._refused(output)
                 case CallEnded(key=key):
                     call_ended = self._calls.pop(key, None)
+                    if not self._calls:
+                        self._idle.set()
                     if call_ended is not None:
                         call_ended.put(output)
                 case _:
@@ -135,6 +155,7 @@ class SipServer:
 
     def _offer(self, call: IncomingCall) -> None:
         self._calls[call.offered.key] = call
+        self._idle.clear()
         try:
             self._new.put_nowait(call)
         except asyncio.QueueFull:

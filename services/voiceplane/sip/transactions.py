@@ -50,6 +50,11 @@ class ServerTransactions:
         """Count what is still remembered."""
         return len(self._open) + len(self._invites)
 
+    @property
+    def repeating(self) -> int:
+        """Count the refusals of INVITEs that still wait for their ACK."""
+        return sum(transaction.next_at is not None for transaction in self._open.values())
+
     def is_merged(self, transaction: ServerTransaction) -> bool:
         """Say whether this INVITE is another's copy that came by another path (RFC 3261 section 8.2.2.2)."""
         first = self._invites.get(_merge_key(transaction.request))
