@@ -1,5 +1,6 @@
 """Reconcile the kinds beside the agents: regions with their connection and collector, policies, trunks."""
 
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from voiceplane.contract.base import FROM_YAML
 from voiceplane.contract.policy import digest
 from voiceplane.contract.region import VoiceRegion
 from voiceplane_operator import bundles, errors, names, plan, status
+from voiceplane_operator.cluster import Cluster
 from voiceplane_operator.hub import Hub
 from voiceplane_operator.manifests import collector
 from voiceplane_operator.queue import Key, Urgency
@@ -84,6 +86,7 @@ class RegionReconciler:
             return None
         try:
             region.watch.applied(await region.cluster.apply(manifest))
+            await _restart_collector(region.cluster, region.spec.namespace, plan.digest(manifest))
         except errors.ClusterError as error:
             told = f"{error}. Install chart voiceplane-region there: namespace and role"
             return Judged("Ready", status.FALSE, "NotInstalled", told)
@@ -116,6 +119,13 @@ class RegionReconciler:
     def _wake_agents(self) -> None:
         for name in self.hub.store.names("VoiceAgent"):
             self.hub.queue.add(Key("VoiceAgent", name), Urgency.OBSERVED)
+
+
+async def _restart_collector(cluster: Cluster, namespace: str, digest: str) -> None:
+    """Have the Collector read its new configuration: it does so only when it starts. The chart may have none."""
+    template = {"metadata": {"annotations": {names.APPLIED: digest}}}
+    with contextlib.suppress(errors.NotThereError):
+        await cluster.patch("Deployment", collector.NAME, namespace, {"spec": {"template": template}})
 
 
 def _contact(region: Region) -> Judged:

@@ -30,7 +30,7 @@ def manifest(region: VoiceRegionSpec, hub: str) -> Object:
             },
             "batch": {"timeout": "1s", "send_batch_size": 1024},
         },
-        "exporters": {"otlp": {"endpoint": endpoint, "tls": {"insecure": True}}},
+        "exporters": {"otlp": {"endpoint": endpoint, "tls": {"insecure": not region.telemetry.tls}}},
         "service": {
             "pipelines": {
                 "traces": {

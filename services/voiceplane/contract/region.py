@@ -140,6 +140,7 @@ class Telemetry(ContractModel):
     """The way of spans: from the services to the region's Collector, which redacts them, and from it to an endpoint."""
 
     endpoint: HostPort | None = None  # OTLP over gRPC; default: the records endpoint
+    tls: bool = False  # of the Collector's way to the endpoint, by the certificates that its image trusts
     collector: bool = True  # of chart voiceplane-region; without it the services send to the endpoint themselves
 
 
