@@ -72,6 +72,12 @@ RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
                 "!has(self.speculative) || !self.speculative || (has(self.idempotent) && self.idempotent)",
                 "a speculative tool must be idempotent: it may run for words that the caller takes back",
             ),
+            Rule(
+                "!has(self.speculative) || !self.speculative"
+                " || (has(self.http) && (!has(self.http.method) || self.http.method == 'GET'))"
+                " || (has(self.mcp) && has(self.mcp.readOnly) && self.mcp.readOnly)",
+                "a speculative tool may only read: http with method GET, or mcp with readOnly: true",
+            ),
         ),
         "spec.rollout.steps": (Rule("self.isSorted()", "the shares of rollout.steps rise: 5, 25, 100"),),
         "spec.planner": (Rule("has(self.flow) != has(self.model)", "name exactly one planner: flow or model"),),

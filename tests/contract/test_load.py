@@ -133,6 +133,25 @@ def test_a_tool_that_no_intent_uses_is_a_mistake() -> None:
     assert _mistakes(text) == [("spec.tools[1].name", 20, "no intent uses the tool 'idle': no call could run it")]
 
 
+@pytest.mark.parametrize(
+    ("backend", "reads"),
+    [
+        ('http: {method: GET, url: "http://parcels/{parcel_number}"}', True),
+        ('http: {method: POST, url: "http://parcels/{parcel_number}"}', False),
+        ('mcp: {url: "http://parcels/mcp", tool: status, readOnly: true}', True),
+        ('mcp: {url: "http://parcels/mcp", tool: status}', False),
+    ],
+)
+def test_only_a_tool_that_reads_may_be_speculative(backend: str, reads: bool) -> None:
+    old = 'http: {method: GET, url: "http://parcels/{parcel_number}"}'
+    text = AGENT.replace(old, f"{backend}\n      idempotent: true\n      speculative: true")
+    if reads:
+        assert load_bundle(text).agent.spec.tool("parcel-status").reads_only
+    else:
+        message = "a speculative tool may only read: http with method GET, or mcp with readOnly: true"
+        assert [words for _, _, words in _mistakes(text)] == [message]
+
+
 def test_names_used_twice_are_a_mistake_at_the_last_one() -> None:
     slot = '        - {name: parcel_number, type: digits, ask: "Again?"}\n'
     found = _mistakes(AGENT.replace("      tool:", slot + "      tool:", 1))

@@ -97,6 +97,7 @@ class McpBackend(ContractModel):
 
     url: HttpUrl
     tool: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    read_only: bool = False  # it changes nothing, however often it runs
 
 
 class Tool(ContractModel):
@@ -108,7 +109,7 @@ class Tool(ContractModel):
     requires: Authentication = Authentication.NONE
     timeout: Duration = 2.0
     idempotent: bool = False
-    speculative: bool = False  # only reads: may run before the caller's turn is over; needs idempotent
+    speculative: bool = False  # may run before the caller's turn is over; only a tool that reads, and idempotent
     retries: Annotated[int, Field(ge=0, le=5)] = 1  # used only when idempotent
     arguments: dict[str, Any] | None = None  # JSON Schema; by default every slot of the intent, as text
     result: dict[str, Any] | None = None  # JSON Schema of the result; by default any JSON object
@@ -120,7 +121,14 @@ class Tool(ContractModel):
             raise ValueError("a tool has exactly one backend: http or mcp")
         if self.speculative and not self.idempotent:
             raise ValueError("a speculative tool must be idempotent: it may run for words that the caller takes back")
+        if self.speculative and not self.reads_only:
+            raise ValueError("a speculative tool may only read: http with method GET, or mcp with readOnly: true")
         return self
+
+    @property
+    def reads_only(self) -> bool:
+        """Say whether running it changes nothing: it may be begun in doubt, and left."""
+        return self.http.method == "GET" if self.http is not None else self.mcp is not None and self.mcp.read_only
 
 
 class Voice(ContractModel):

@@ -26,8 +26,20 @@ class ToolOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RunningTool:
+    """A tool whose answer the caller still waits for while the conversation goes on."""
+
+    tool: str
+    intent: str
+    slots: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DialogueState:
-    """Everything the dialogue knows. The gateway keeps it between turns."""
+    """Everything the dialogue knows. The gateway keeps it between turns, and only as far as it was heard.
+
+    A reply that leaves a tool out of `running` wants its answer no more: it is recorded and not spoken.
+    """
 
     intent: str = ""
     slots: tuple[tuple[str, str], ...] = ()
@@ -37,6 +49,8 @@ class DialogueState:
     unsure: int = 0
     last_reply: str = ""
     done_intents: tuple[str, ...] = ()
+    running: tuple[RunningTool, ...] = ()  # oldest first
+    unheard: str = ""  # of the last reply: cut off before the caller could hear it
 
 
 @dataclass(frozen=True, slots=True)

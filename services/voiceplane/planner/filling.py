@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from voiceplane.contract.agent import Intent, Slot, SlotType, VoiceAgentSpec
-from voiceplane.contract.dialogue import DialogueState
+from voiceplane.contract.dialogue import DialogueState, RunningTool
 from voiceplane.planner import corrections, slots
 
 PARTIAL = ".partial"
@@ -88,6 +88,15 @@ def correct(slot: Slot, text: str, known: Known, locale: slots.Locale) -> Known 
     return keep(slot, value, known).known
 
 
+def put_right(doubted: Sequence[Slot], text: str, known: Known, locale: slots.Locale) -> Known | None:
+    """Apply a correction to the first of these slots that it fits; None when nothing is corrected."""
+    for slot in doubted:
+        corrected = correct(slot, text, known, locale) if slot.name in known else None
+        if corrected is not None:
+            return corrected
+    return None
+
+
 def disputed(intent: Intent, text: str, known: Known) -> Slot | None:
     """Find the slot of "no, the number is wrong": named, but without the right value."""
     lowered = text.lower()
@@ -116,6 +125,10 @@ def _belongs(key: str, value: str, every: dict[str, list[Slot]]) -> bool:
     return not beside and any(slots.valid(slot, value) for slot in named)
 
 
+def _sound_tool(tool: RunningTool, every: dict[str, list[Slot]]) -> RunningTool:
+    return replace(tool, slots=tuple((key, value) for key, value in tool.slots if _belongs(key, value, every)))
+
+
 def sound(spec: VoiceAgentSpec, state: DialogueState) -> DialogueState:
     """Drop from a state what this agent does not know, so that nothing after this has to doubt it."""
     intents = {each.name: each for each in spec.intents}
@@ -125,7 +138,9 @@ def sound(spec: VoiceAgentSpec, state: DialogueState) -> DialogueState:
         for slot in each.slots:
             every.setdefault(slot.name, []).append(slot)
     known = {key: value for key, value in state.slots if _belongs(key, value, every)}
+    running = tuple(tool for tool in state.running if tool.intent in intents and intents[tool.intent].tool == tool.tool)
     state = replace(state, slots=tuple(sorted(known.items())), done_intents=done, unsure=min(state.unsure, MAX_UNSURE))
+    state = replace(state, running=tuple(_sound_tool(tool, every) for tool in running))
     intent = intents.get(state.intent)
     if intent is None:
         return replace(state, intent="", asking="", confirming=False, confirming_slot="")

@@ -29,7 +29,8 @@ from voiceplane.planner.intents import (
     built_in,
     plain_goodbye,
 )
-from voiceplane.planner.phrases import GO_AHEAD, HELLO, NO_HURRY, NO_PERSON, NOT_DONE, WELCOME, WHICH
+from voiceplane.planner.pending import Pending
+from voiceplane.planner.phrases import ALL_RIGHT, GO_AHEAD, HELLO, NO_HURRY, NO_PERSON, NOT_DONE, WELCOME, WHICH
 from voiceplane.planner.steps import Steps, Turn, pairs
 
 SWITCH_SCORE = 0.55  # while a slot is asked, only a clear other wish counts as one
@@ -54,6 +55,7 @@ class FlowPlanner:
         self._spec = spec
         self._understanding = understanding
         self._steps = Steps(spec)
+        self._pending = Pending(spec, self._steps)
         self._dated = frozenset(
             intent.name for intent in spec.intents if any(slot.type is SlotType.DATE for slot in intent.slots)
         )
@@ -103,11 +105,12 @@ class FlowPlanner:
         if wish == PERSON:
             return self._person(turn)
         if wish == REPEAT:
-            return self._steps.say(state.last_reply, state, state.intent) if state.last_reply else None
+            words = f"{state.last_reply} {state.unheard}".strip()
+            return self._steps.say(words, state, state.intent) if words else None
         if wish == GOODBYE and (not turn.asked or plain_goodbye(text)):
             return self._steps.goodbye(state)
-        if wish == CANCEL and turn.asked:
-            return self._dropped(turn)
+        if wish == CANCEL:
+            return self._cancelled(turn)
         if wish == THANKS and not turn.asked:
             if state.last_reply.startswith(WELCOME):
                 return self._steps.goodbye(state)
@@ -115,6 +118,8 @@ class FlowPlanner:
             return self._steps.say(more, replace(state, unsure=0), "")
         if wish == WAIT:
             return self._steps.aside(NO_HURRY, state)
+        if wish == GREETING and state.running and not turn.asked:
+            return self._pending.still(turn)
         if wish == GREETING:
             words = state.last_reply if turn.asked else HELLO
             return self._steps.say(words, replace(state, unsure=0), state.intent)
@@ -125,6 +130,17 @@ class FlowPlanner:
         if escalation is not None and escalation.on_request:
             return self._steps.transfer(turn, replace(turn.state, unsure=0), "requested")
         return self._steps.say(f"{NO_PERSON} {self._spec.phrases.anything_else}", turn.closed(), "")
+
+    def _cancelled(self, turn: Turn) -> Iterator[ReplyEvent] | None:
+        """Drop what is asked, else what runs, else nothing; None where it answers "anything else?"."""
+        more = self._spec.phrases.anything_else
+        if turn.asked or self._pending.question(turn) is not None:
+            return self._dropped(turn)
+        if turn.state.running:
+            return self._pending.stop(turn)
+        if turn.state.last_reply.endswith(more):
+            return None
+        return self._steps.say(f"{ALL_RIGHT} {more}", replace(turn.closed(), unheard=""), "")
 
     def _dropped(self, turn: Turn) -> Iterator[ReplyEvent]:
         """Drop the intent at hand with what was said for it."""
@@ -217,13 +233,10 @@ class FlowPlanner:
     def _corrected(self, turn: Turn, intent: Intent, text: str) -> tuple[tuple[str, str], ...] | None:
         """Apply a correction to the slot in doubt, or to any slot of the intent; None when nothing is corrected."""
         known = dict(turn.state.slots)
-        for slot in intent.slots:
-            in_doubt = turn.state.confirming_slot in ("", slot.name)
-            if in_doubt and slot.name in known and slot.name != turn.state.asking:
-                put_right = filling.correct(slot, text, known, turn.locale)
-                if put_right is not None:
-                    return pairs(put_right)
-        return None
+        doubted = turn.state.confirming_slot
+        in_doubt = [slot for slot in intent.slots if doubted in ("", slot.name) and slot.name != turn.state.asking]
+        put_right = filling.put_right(in_doubt, text, known, turn.locale)
+        return None if put_right is None else pairs(put_right)
 
     def _other_wish(self, text: str, intent: Intent) -> Guess | None:
         """Return a clear wish for something else than the intent at hand; one or two words are an answer."""
@@ -240,6 +253,9 @@ class FlowPlanner:
         bare = digits.without_numbers(text)
         if not guess.sure and bare not in ("", text):  # the number in a wish makes it less like any example
             guess = self._understanding.guess(bare, dated)
+        waiting = self._pending.take(turn, text, guess)
+        if waiting is not None:
+            return waiting
         if state.done_intents and (not guess.sure or guess.intent == state.done_intents[-1]):
             last = self._spec.intent(state.done_intents[-1])
             corrected = self._corrected(turn, last, text)
@@ -249,7 +265,8 @@ class FlowPlanner:
         answer = slots.yes_or_no(text)
         if guess.sure:
             return self._wished(turn, text, guess)
-        if answer is False and (state.done_intents or state.last_reply.endswith(self._spec.phrases.anything_else)):
+        more = state.last_reply.endswith(self._spec.phrases.anything_else)
+        if answer is False and (more or (state.done_intents and not state.unheard)):
             return self._steps.goodbye(state)
         if answer is not None and len(text.split()) <= 4 and answer:
             return self._steps.say(GO_AHEAD, replace(state, unsure=0), "")

@@ -54,7 +54,8 @@ _BUILT_IN = {  # in this order: "no, nothing else, put me through to a person" i
     ),
     CANCEL: re.compile(
         r"\b(?:never ?mind|forget (?:it|that|about it)|cancel (?:that|this|it)|don'?t bother"
-        r"|leave it)\b|^\W*(?:cancel|stop)\W*$",
+        r"|leave it|stop (?:looking|searching|checking|waiting))\b"
+        r"|^\W*(?:cancel|stop(?: (?:that|it))?)(?: please)?\W*$",
         re.I,
     ),
     GOODBYE: re.compile(

@@ -94,6 +94,8 @@ class ModelBrain:
         asked = bool(state.asking or state.confirming or state.confirming_slot)
         if not isinstance(done, Done) or done.confidence <= 0 or done.state.unsure > state.unsure:
             return True
+        if done.state.running != state.running:
+            return False  # what runs is dropped or changed: no word of a model may stand in between
         return not asked and not (done.intent in self._intents and done.confidence >= CERTAIN)
 
     def _failed(self, error: EndpointError, span: Span) -> None:

@@ -13,7 +13,25 @@ NO_PERSON = "I am sorry, I cannot connect you with a person on this call."
 RIGHT = "Is that right?"
 WHICH = "Sorry, what should it be?"
 NO_HURRY = "Sure, take your time."
-_OWN = (NOT_HEARD, HELLO, GO_AHEAD, WELCOME, NOT_DONE, NO_PERSON, RIGHT, WHICH, NO_HURRY)
+ALL_RIGHT = "All right."
+STOPPED = "All right, I have stopped looking."
+UNDER_WAY = "That is being done already, so I cannot stop it."
+STILL = "I am still waiting for the answer to that."
+_OWN = (
+    NOT_HEARD,
+    HELLO,
+    GO_AHEAD,
+    WELCOME,
+    NOT_DONE,
+    NO_PERSON,
+    RIGHT,
+    WHICH,
+    NO_HURRY,
+    ALL_RIGHT,
+    STOPPED,
+    UNDER_WAY,
+    STILL,
+)
 
 _ABBREVIATED = "Mr Mrs Ms Dr St No Ave Rd Blvd Inc Ltd Co vs etc approx dept est ext Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Mon Tue Wed Thu Fri Sat Sun".split()  # fmt: skip  # noqa: E501
 _BREAK = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=\S)")

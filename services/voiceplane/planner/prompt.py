@@ -45,6 +45,9 @@ def _system(spec: VoiceAgentSpec, settings: ModelPlanner, request: ReplyRequest)
         parts.append(f"The caller has said: {json.dumps(known)}")
     if request.state.asking:
         parts.append(f"You just asked for: {request.state.asking}. After an aside, ask for it again.")
+    if request.state.running:
+        waited = ", ".join(f"{tool.intent} {json.dumps(dict(tool.slots))}" for tool in request.state.running)
+        parts.append(f"Still being looked up, the answer will be told when it comes: {waited}.")
     if settings.instructions:
         parts.append(settings.instructions)
     return "\n\n".join(parts)

@@ -11,6 +11,7 @@ from voiceplane.contract.dialogue import (
     HangUp,
     ReplyEvent,
     ReplyRequest,
+    RunningTool,
     Say,
     ToolCall,
     ToolOutcome,
@@ -19,7 +20,7 @@ from voiceplane.contract.dialogue import (
 )
 from voiceplane.planner import slots
 from voiceplane.planner.filling import CONFIRMED, MAX_UNSURE, PARTIAL, Answer, Known, Reading
-from voiceplane.planner.phrases import NOT_HEARD, RIGHT, constant_phrases, phrases
+from voiceplane.planner.phrases import NOT_HEARD, RIGHT, STILL, constant_phrases, phrases
 from voiceplane.planner.render import fill, read_result, summary
 
 
@@ -56,7 +57,7 @@ class Steps:
     def say(self, text: str, state: DialogueState, intent: str, confidence: float = 1.0) -> Iterator[ReplyEvent]:
         """Say something and end the turn; it is what "say that again" brings back."""
         yield from self._phrases(text)
-        yield Done(replace(state, last_reply=text), intent, confidence)
+        yield Done(replace(state, last_reply=text, unheard=""), intent, confidence)
 
     def aside(self, text: str, state: DialogueState) -> Iterator[ReplyEvent]:
         """Say something that changes nothing: what was asked stays asked."""
@@ -91,8 +92,13 @@ class Steps:
         """Run the intent's tool, or answer at once where it has none."""
         known = {slot.name: dict(state.slots)[slot.name] for slot in intent.slots}
         if intent.tool is not None:
+            state = replace(state, asking="", confirming=False)
+            if RunningTool(intent.tool, intent.name, pairs(known)) in state.running:
+                yield from self.aside(STILL, state)
+                return
+            others = tuple(tool for tool in state.running if tool.intent != intent.name)
             yield ToolCall(intent.tool, intent.name, json.dumps(known, sort_keys=True))
-            yield Done(replace(state, asking="", confirming=False), intent.name, confidence)
+            yield Done(replace(state, running=others), intent.name, confidence)
             return
         yield from self._finish(turn, intent, fill(intent.reply, intent, known, {}), state, confidence=confidence)
 

@@ -8,6 +8,7 @@ from voiceplane.contract.dialogue import (
     HeardTurn,
     ReplyEvent,
     ReplyRequest,
+    RunningTool,
     Say,
     ToolCall,
     ToolOutcome,
@@ -36,6 +37,8 @@ def state_to_wire(state: DialogueState) -> planner.DialogueState:
         unsure=state.unsure,
         last_reply=state.last_reply,
         done_intents=state.done_intents,
+        running=[planner.RunningTool(tool=t.tool, intent=t.intent, slots=dict(t.slots)) for t in state.running],
+        unheard=state.unheard,
     )
 
 
@@ -50,6 +53,8 @@ def state_from_wire(wire: planner.DialogueState) -> DialogueState:
         wire.unsure,
         wire.last_reply,
         tuple(wire.done_intents),
+        tuple(RunningTool(t.tool, t.intent, tuple(sorted(t.slots.items()))) for t in wire.running),
+        wire.unheard,
     )
 
 

@@ -231,6 +231,8 @@ class DialogueState(_message.Message):
     UNSURE_FIELD_NUMBER: _builtins.int
     LAST_REPLY_FIELD_NUMBER: _builtins.int
     DONE_INTENTS_FIELD_NUMBER: _builtins.int
+    RUNNING_FIELD_NUMBER: _builtins.int
+    UNHEARD_FIELD_NUMBER: _builtins.int
     intent: _builtins.str
     asking: _builtins.str
     """slot being asked"""
@@ -240,10 +242,16 @@ class DialogueState(_message.Message):
     unsure: _builtins.int
     """turns in a row not understood"""
     last_reply: _builtins.str
+    unheard: _builtins.str
+    """of the last reply: cut off before the caller could hear it"""
     @_builtins.property
     def slots(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
     def done_intents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def running(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunningTool]:
+        """whose answers are still waited for; a reply drops those it leaves out"""
+
     def __init__(
         self,
         *,
@@ -255,14 +263,62 @@ class DialogueState(_message.Message):
         unsure: _builtins.int = ...,
         last_reply: _builtins.str = ...,
         done_intents: _abc.Iterable[_builtins.str] | None = ...,
+        running: _abc.Iterable[Global___RunningTool] | None = ...,
+        unheard: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asking", b"asking", "confirming", b"confirming", "confirming_slot", b"confirming_slot", "done_intents", b"done_intents", "intent", b"intent", "last_reply", b"last_reply", "slots", b"slots", "unsure", b"unsure"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asking", b"asking", "confirming", b"confirming", "confirming_slot", b"confirming_slot", "done_intents", b"done_intents", "intent", b"intent", "last_reply", b"last_reply", "running", b"running", "slots", b"slots", "unheard", b"unheard", "unsure", b"unsure"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DialogueState: _TypeAlias = DialogueState  # noqa: Y015
+
+@_typing.final
+class RunningTool(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SlotsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TOOL_FIELD_NUMBER: _builtins.int
+    INTENT_FIELD_NUMBER: _builtins.int
+    SLOTS_FIELD_NUMBER: _builtins.int
+    tool: _builtins.str
+    intent: _builtins.str
+    @_builtins.property
+    def slots(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        tool: _builtins.str = ...,
+        intent: _builtins.str = ...,
+        slots: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["intent", b"intent", "slots", b"slots", "tool", b"tool"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunningTool: _TypeAlias = RunningTool  # noqa: Y015
 
 @_typing.final
 class ReplyEvent(_message.Message):
