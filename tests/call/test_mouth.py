@@ -109,3 +109,33 @@ async def test_the_first_speech_of_each_turn_is_told_with_its_source() -> None:
         await mouth.phrase("one two")
         await mouth.phrase("three")
     assert [(chunk.words[0].text, chunk.source) for chunk in told] == [("one", Source.SYNTHESIZED)] * 2
+
+
+class HaltingSpeaker(WordBySpeaker):
+    """Brings the first word, and the rest when it is told to."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+
+    async def speak(self, text: str, *, constant: bool) -> AsyncIterator[Chunk]:
+        async for chunk in super().speak(text, constant=constant):
+            yield chunk
+            if not constant:
+                await self.go_on.wait()
+
+
+async def test_a_bridge_does_not_come_between_the_words_of_a_sentence_that_is_heard() -> None:
+    speaker, line = HaltingSpeaker(), Line()
+    mouth = Mouth(speaker, line)
+    mouth.begin()
+    speaking = asyncio.create_task(mouth.phrase("parcel is delivered"))
+    for _ in range(20):  # turns of the loop: the first word is queued, the second is waited for
+        await asyncio.sleep(0)
+    await mouth.interject("one moment")
+    assert line.queued == ["parcel"]
+    line.send(1)  # silence in the middle of the sentence: now the caller is told
+    await mouth.interject("one moment")
+    assert line.queued == ["one", "moment"]
+    speaker.go_on.set()
+    await speaking
+    assert line.queued == ["one", "moment", "is", "delivered"]

@@ -94,3 +94,23 @@ def test_what_is_no_scenario_file_is_told_so(text: str) -> None:
 def test_names_must_differ_because_reports_go_by_them() -> None:
     text = ONE.format(step="{say: hi}") + "  - name: a\n    steps: [{say: ho}]\n"
     assert [mistake.split(":")[1].strip() for mistake in mistakes(text)] == ["scenarios[0].name", "scenarios[1].name"]
+
+
+def test_a_parcel_may_be_slow() -> None:
+    text = ONE.format(step="{say: hi}") + 'parcels: {slow: {"118346": 4s, "007": 1500ms}}\n'
+    assert load_scenarios(text, EXAMPLES).parcels.slow == {"118346": 4.0, "007": 1.5}
+    assert load_scenarios(ONE.format(step="{say: hi}"), EXAMPLES).parcels.slow == {}
+
+
+@pytest.mark.parametrize(
+    ("parcels", "told"),
+    [
+        ('{slow: {"118346": 4}}', 'line 5: parcels.slow.118346: write a duration with its unit, such as "300ms"'),
+        ("{slow: {118346: 4s}}", "put the value in quotes"),
+        ("{slow: {abc: 4s}}", "line 5: parcels.slow.abc"),
+        ("{slower: {}}", "line 5: parcels.slower: unknown field"),
+    ],
+)
+def test_a_mistake_about_the_parcels_is_told_with_its_line_and_path(parcels: str, told: str) -> None:
+    found = mistakes(ONE.format(step="{say: hi}") + f"parcels: {parcels}\n")
+    assert any(told in mistake for mistake in found), found

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.sip.sipp_runner import DEADLINE_S, run_sipp
 
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.sip.admission import Limits
@@ -17,9 +17,7 @@ from voiceplane.sip.events import CallEnded, Confirmed, MediaChanged, ReferProgr
 from voiceplane.sip.server import IncomingCall, SipServer
 from voiceplane.sip.state import AgentSettings
 
-SCENARIOS = Path(__file__).parent / "sipp"
 ANSWER, RING, HANG_UP, TRANSFER, LATE = "answer", "ring", "hangup", "transfer", "late"  # what the called user does
-DEADLINE_S = 75.0
 
 
 class Ear(asyncio.DatagramProtocol):
@@ -96,32 +94,7 @@ async def answering(limits: Limits | None = None) -> AsyncIterator[Answerer]:
 
 
 async def sipp(answerer: Answerer, scenario: str, folder: Path, *options: str, service: str = ANSWER) -> None:
-    """Run a scenario; fails with SIPp's own errors unless every call went as it says."""
-    program = shutil.which("sipp")
-    if program is None:
-        pytest.fail("sipp is missing: apt-get install sip-tester (these tests are never skipped)")
-    errors = folder / "errors.log"
-    command = [program, f"127.0.0.1:{answerer.port}", "-sf", str(SCENARIOS / scenario), "-s", service]
-    command += ["-i", "127.0.0.1", "-mi", "127.0.0.1", "-nostdin", "-timeout", "60s", "-timeout_error"]
-    command += ["-trace_err", "-error_file", str(errors)]
-    if "-m" not in options:
-        command += ["-m", "1"]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        *options,
-        cwd=folder,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            _, stderr = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    said = errors.read_text(errors="replace") if errors.exists() else ""
-    assert process.returncode == 0, f"{scenario}: sipp left with {process.returncode}\n{said}\n{stderr.decode()}"
+    await run_sipp(f"127.0.0.1:{answerer.port}", scenario, folder, *options, service=service)
 
 
 def write_speech(folder: Path) -> None:

@@ -90,6 +90,7 @@ class Mouth:
         self._lock = asyncio.Lock()  # a bridge phrase and a reply must not mix their chunks
         self._sounded = False  # speech came in this turn
         self.first_speech: Callable[[Chunk], None] = lambda chunk: None  # told of it, for the record
+        self._mid_phrase = False  # a part of a phrase is queued, the rest still comes
 
     def begin(self) -> None:
         """Begin a turn of the agent."""
@@ -124,14 +125,18 @@ class Mouth:
         if not text.strip():
             return
         chunks = self._speaker.speak(text, constant=constant)
-        async for chunk in chunks:
-            if self._interrupted.is_set():
-                break
-            if not self._sounded:
-                self._sounded = True
-                self.first_speech(chunk)
-            async with self._lock:
-                await self._until_interrupted(self._playout.play(chunk))
+        try:
+            async for chunk in chunks:
+                if self._interrupted.is_set():
+                    break
+                if not self._sounded:
+                    self._sounded = True
+                    self.first_speech(chunk)
+                async with self._lock:
+                    await self._until_interrupted(self._playout.play(chunk))
+                self._mid_phrase = True
+        finally:
+            self._mid_phrase = False
 
     def remaining_s(self) -> float:
         """Return how long the agent will speak with what is queued, in seconds."""
@@ -139,7 +144,8 @@ class Mouth:
 
     async def interject(self, text: str) -> None:
         """Say a constant sentence while a phrase is waited for; a turn that is being heard is left alone."""
-        if not self._lock.locked() and not self._interrupted.is_set():
+        being_heard = self._mid_phrase and self._playout.remaining_s() > 0.0
+        if not being_heard and not self._lock.locked() and not self._interrupted.is_set():
             await self.phrase(text, constant=True)
 
     async def finish(self) -> Spoken:

@@ -35,6 +35,7 @@ class StackOptions:
     sip_port: int | None = None
     rtp_ports: str = "20000-20999"
     parcels: bool = False
+    slow_parcels: tuple[tuple[str, float], ...] = ()  # numbers, and how many seconds the parcel system takes over each
 
 
 def uses_parcels(bundle: Bundle) -> bool:
@@ -93,7 +94,8 @@ def plan(bundle: Bundle, options: StackOptions) -> tuple[tuple[Part, ...], Endpo
     ]
     if parcels:
         port = parcels.rpartition(":")[2]
-        command = (sys.executable, "-m", "voiceplane.testing.parcels", "--port", port)
+        slow = tuple(part for number, s in options.slow_parcels for part in ("--slow", f"{number}={s * 1000:g}"))
+        command = (sys.executable, "-m", "voiceplane.testing.parcels", "--port", port, *slow)
         parts.insert(0, Part("parcels", command, _http_ready(f"http://{parcels}/")))
     endpoints = Endpoints(
         pid=os.getpid(),

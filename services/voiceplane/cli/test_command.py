@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voiceplane.cli.dev import reporter, running_stack
-from voiceplane.cli.parts import StackOptions, uses_parcels
+from voiceplane.cli.parts import PARCELS_HOST, StackOptions, uses_parcels
 from voiceplane.cli.ports import NoFreePortError
 from voiceplane.cli.stack import StackFailedError
 from voiceplane.cli.state import read_endpoints, stack_folder
@@ -122,6 +122,12 @@ def _read(options: argparse.Namespace) -> tuple[ScenarioFile, tuple[Path, Bundle
         raise _UsageError(f"no scenario's name contains {' or '.join(options.only)}")
     if options.parallel < 1:
         raise _UsageError("--parallel is 1 or more")
+    if file.parcels.slow and (options.sip or options.dev):
+        raise _UsageError(
+            "parcels: only a stack that this command starts can be told to be slow; not with --sip or --dev"
+        )
+    if file.parcels.slow and agent is not None and not uses_parcels(agent[1]):
+        raise _UsageError(f"parcels: the agent has no tool that calls the example's parcel system ({PARCELS_HOST})")
     return file.model_copy(update={"scenarios": kept}), agent
 
 
@@ -141,7 +147,7 @@ async def _until_done(file: ScenarioFile, agent: tuple[Path, Bundle] | None, opt
 
 async def _work(file: ScenarioFile, agent: tuple[Path, Bundle] | None, options: argparse.Namespace) -> int:
     tell = reporter(SystemClock())
-    async with _target(agent, options, tell) as target, TritonSpeech((target.speech,)) as speech:
+    async with _target(file, agent, options, tell) as target, TritonSpeech((target.speech,)) as speech:
         if not target.records and any(needs_record(scenario) for scenario in file.scenarios):
             raise _UsageError("tools, outcome and end are judged by the call record: name it with --records HOST:PORT")
         if not (await speech.health())["asr"]:
@@ -158,7 +164,10 @@ async def _work(file: ScenarioFile, agent: tuple[Path, Bundle] | None, options: 
 
 @contextlib.asynccontextmanager
 async def _target(
-    agent: tuple[Path, Bundle] | None, options: argparse.Namespace, tell: Callable[[str], None]
+    file: ScenarioFile,
+    agent: tuple[Path, Bundle] | None,
+    options: argparse.Namespace,
+    tell: Callable[[str], None],
 ) -> AsyncIterator[_Target]:
     """Use the stack that was named, or start one for the time of the block."""
     if options.sip or options.dev:
@@ -175,7 +184,14 @@ async def _target(
         raise _UsageError("which agent? write `agent: FILE` in the scenarios, or use --agent, --dev or --sip")
     path, bundle = agent
     folder = options.output.resolve() / "stack"
-    chosen = StackOptions(path, folder, sip_port=None, rtp_ports="22000-22999", parcels=uses_parcels(bundle))
+    chosen = StackOptions(
+        path,
+        folder,
+        sip_port=None,
+        rtp_ports="22000-22999",
+        parcels=uses_parcels(bundle),
+        slow_parcels=tuple(file.parcels.slow.items()),
+    )
     async with running_stack(bundle, chosen, tell) as endpoints:
         yield _Target(endpoints.sip, endpoints.speech, endpoints.records)
 

@@ -24,6 +24,7 @@ class ParcelSystem:
 
     delay_s: float = 0.0
     fail_first: int = 0
+    slow_s: dict[str, float] = field(default_factory=dict)  # by parcel, instead of delay_s
     days: dict[str, str] = field(default_factory=dict)
     answers: dict[str, dict[str, str]] = field(default_factory=dict)
     requests: int = 0
@@ -31,8 +32,8 @@ class ParcelSystem:
 
     async def status(self, request: web.Request) -> web.Response:
         """Answer GET /parcels/{number}."""
-        refusal = await self._trouble()
         number = request.match_info["number"]
+        refusal = await self._trouble(number)
         if refusal is not None:
             return refusal
         if number not in PARCELS:
@@ -42,10 +43,10 @@ class ParcelSystem:
 
     async def reschedule(self, request: web.Request) -> web.Response:
         """Answer POST /parcels/{number}/delivery."""
-        refusal = await self._trouble()
+        number, key = request.match_info["number"], request.headers.get("idempotency-key", "")
+        refusal = await self._trouble(number)
         if refusal is not None:
             return refusal
-        number, key = request.match_info["number"], request.headers.get("idempotency-key", "")
         if key in self.answers:  # without a key every request is a change of its own
             return web.json_response(self.answers[key])
         try:
@@ -65,9 +66,9 @@ class ParcelSystem:
         """Answer GET /: what was asked and changed so far, for health checks and tests; never delayed."""
         return web.json_response({"parcels": len(PARCELS), "requests": self.requests, "changes": self.changes})
 
-    async def _trouble(self) -> web.Response | None:
+    async def _trouble(self, number: str) -> web.Response | None:
         self.requests += 1
-        await asyncio.sleep(self.delay_s)
+        await asyncio.sleep(self.slow_s.get(number, self.delay_s))
         return web.json_response({"error": "busy"}, status=503) if self.requests <= self.fail_first else None
 
 
@@ -98,9 +99,18 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay-ms", type=float, default=0.0, help="wait so long before each answer")
     parser.add_argument("--fail-first", type=int, default=0, metavar="N", help="answer 503 to the first N requests")
+    parser.add_argument(
+        "--slow", type=_slow, action="append", default=[], metavar="NUMBER=MS", help="wait so long over this parcel"
+    )
     options = parser.parse_args()
-    asyncio.run(_serve(options.host, options.port, ParcelSystem(options.delay_ms / 1000, options.fail_first)))
+    system = ParcelSystem(options.delay_ms / 1000, options.fail_first, dict(options.slow))
+    asyncio.run(_serve(options.host, options.port, system))
     return 0
+
+
+def _slow(text: str) -> tuple[str, float]:
+    number, _, milliseconds = text.partition("=")
+    return number, float(milliseconds) / 1000
 
 
 if __name__ == "__main__":

@@ -172,10 +172,20 @@ class Scenario(ScenarioModel):
         return index + 1 == len(self.steps) or self.steps[index + 1].begins.anchor is not Anchor.STEP
 
 
+ParcelNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")]
+
+
+class Parcels(ScenarioModel):
+    """How the parcel system of the examples behaves, where the run starts it."""
+
+    slow: Annotated[dict[ParcelNumber, Duration], Field(max_length=50)] = {}  # how long it takes over a parcel
+
+
 class ScenarioFile(ScenarioModel):
     """The whole file."""
 
     agent: Text | None = None  # the agent's YAML, relative to this file
+    parcels: Parcels = Parcels()
     voice: Literal["rms", "slt", "awb", "kal"] = "rms"
     patience: Duration = 20.0  # longest wait for the agent
     scenarios: Annotated[tuple[Scenario, ...], Field(min_length=1, max_length=500)]
