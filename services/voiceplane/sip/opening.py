@@ -31,7 +31,7 @@ def begin(state: AgentState, calls: Calls, transaction: ServerTransaction, now: 
     except IntervalTooSmallError:
         refuse(state, transaction, 422, now, headers=(("Min-SE", str(MIN_SE_S)),))
         return
-    state.bucket, refusal = admit(state.limits, state.bucket, active=len(state.dialogs), closed=state.closed, now=now)
+    state.bucket, refusal = admit(state.limits, state.bucket, state.load, closed=state.closed, now=now)
     if refusal is not None:
         state.put(CallRefused(refusal.status, refusal.reason))
         refuse(state, transaction, refusal.status, now, headers=(("Retry-After", str(refusal.retry_after_s)),))

@@ -184,7 +184,7 @@ class Requests:
             refuse(state, transaction, 481, now)
             return
         probe = replace(state.bucket, tokens=max(1.0, state.bucket.tokens))
-        _, refusal = admit(state.limits, probe, active=len(state.dialogs), closed=state.closed, now=now)
+        _, refusal = admit(state.limits, probe, state.load, closed=state.closed, now=now)
         if refusal is not None and inside is None:  # a live call's keep-alive is no question about new calls
             refuse(state, transaction, 503, now, headers=(("Retry-After", str(refusal.retry_after_s)),))
             return

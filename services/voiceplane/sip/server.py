@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -17,6 +18,9 @@ from voiceplane.sip.message import Peer
 log = logging.getLogger(__name__)
 
 TICK_S = 0.05  # a tenth of T1
+DATAGRAMS_A_READ = 64  # then the calls' own work has its turn
+MAX_DATAGRAM = 65_535
+RECEIVE_BUFFER = 1_048_576  # bytes: what comes while the loop is busy waits here; the kernel may give less
 BIND_TRIES = 20  # port 0 only: the number TCP gets may be taken for UDP
 MAX_CONNECTIONS = 500
 MAX_CONNECTIONS_OF_HOST = 100  # a proxy opens a few; one host does not keep the others out
@@ -39,45 +43,46 @@ class SipServer:
         self._new: asyncio.Queue[IncomingCall] = asyncio.Queue(2 * agent.state.limits.max_calls)
         self._idle = asyncio.Event()
         self._idle.set()
-        self._udp: asyncio.DatagramTransport | None = None
+        self._udp: socket.socket | None = None
         self._writers: dict[int, asyncio.StreamWriter] = {}
         self._hosts: Counter[str] = Counter()
         self._connections = 0
+        self._ticked_at, self._late_s = clock.monotonic(), 0.0  # the last tick, and how late it was
         self.port = 0
 
     @contextlib.asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncIterator["SipServer"]:
         """Listen until the block ends; OSError when the port is taken."""
-        tcp, transport = await self._bind(host, port)
-        self._udp = transport
+        tcp, self._udp = await self._bind(host, port)
         settings = self._agent.state.settings
         if settings.port == 0:  # known only now; Contact and Via say it
             self._agent.state.settings = replace(settings, port=self.port)
+        loop, udp = asyncio.get_running_loop(), self._udp
+        loop.add_reader(udp, self._read_datagrams, udp)
         ticking = asyncio.create_task(self._tick(), name="sip-tick")
         try:
             yield self
         finally:
             ticking.cancel()
             await asyncio.gather(ticking, return_exceptions=True)
-            transport.close()
+            loop.remove_reader(udp)
+            udp.close()
+            self._udp = None
             tcp.close()
             for writer in list(self._writers.values()):
                 writer.close()
             await tcp.wait_closed()
 
-    async def _bind(self, host: str, port: int) -> tuple[asyncio.Server, asyncio.DatagramTransport]:
-        loop = asyncio.get_running_loop()
+    async def _bind(self, host: str, port: int) -> tuple[asyncio.Server, socket.socket]:
         for attempt in range(BIND_TRIES):
             tcp = await asyncio.start_server(self._connected, host, port, limit=65_536)
             self.port = tcp.sockets[0].getsockname()[1]
             try:
-                transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), (host, self.port))
+                return tcp, _datagram_socket(host, self.port)
             except OSError:
                 tcp.close()
                 if port or attempt == BIND_TRIES - 1:
                     raise
-            else:
-                return tcp, transport
         raise AssertionError("the last try returns or raises")
 
     async def calls(self) -> AsyncIterator[IncomingCall]:
@@ -124,8 +129,10 @@ class SipServer:
 
     def received(self, data: bytes, peer: Peer) -> None:
         """Take a message. Nothing in it may end the process: what the agent cannot take is logged and dropped."""
+        now = self._clock.monotonic()
+        self._agent.state.lag_s = max(self._late_s, now - self._ticked_at - TICK_S)
         try:
-            outputs = self._agent.receive(data, peer, self._clock.monotonic())
+            outputs = self._agent.receive(data, peer, now)
         except Exception:  # the outermost edge of untrusted input
             log.exception("a message could not be taken")
             outputs = self._agent.take()
@@ -153,6 +160,17 @@ class SipServer:
                     if live is not None:
                         live.put(output)
 
+    def _read_datagrams(self, udp: socket.socket) -> None:
+        """Take what waits: one a turn of the event loop, as asyncio's transports do, is too few when turns are long."""
+        for _ in range(DATAGRAMS_A_READ):
+            try:
+                data, source = udp.recvfrom(MAX_DATAGRAM)
+            except BlockingIOError:
+                return
+            except OSError:  # an ICMP error of an earlier send; the next may be a message
+                continue
+            self.received(data, Peer(source[0], source[1]))
+
     def _offer(self, call: IncomingCall) -> None:
         self._calls[call.offered.key] = call
         self._idle.clear()
@@ -163,8 +181,9 @@ class SipServer:
 
     def _send(self, data: bytes, peer: Peer) -> None:
         if not peer.reliable:
-            if self._udp is not None and not self._udp.is_closing():
-                self._udp.sendto(data, (peer.host, peer.port))
+            if self._udp is not None:
+                with contextlib.suppress(OSError):  # a full buffer or no route: as if lost on the way, timers repeat it
+                    self._udp.sendto(data, (peer.host, peer.port))
             return
         writer = self._writers.get(peer.connection)
         if writer is None or writer.is_closing():
@@ -208,22 +227,30 @@ class SipServer:
                 self.received(message, peer)
 
     async def _tick(self) -> None:
+        self._ticked_at = self._clock.monotonic()
         while True:
             await asyncio.sleep(TICK_S)
+            now = self._clock.monotonic()
+            self._late_s, self._ticked_at = now - self._ticked_at - TICK_S, now
             try:
-                outputs = self._agent.tick(self._clock.monotonic())
+                outputs = self._agent.tick(now)
             except Exception:  # the outermost edge of the timers: one call's fault does not stop the others'
                 log.exception("a SIP timer failed")
                 outputs = self._agent.take()
             self._put_out(outputs)
 
 
-class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, server: SipServer) -> None:
-        self._server = server
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._server.received(data, Peer(addr[0], addr[1]))
+def _datagram_socket(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    udp = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        udp.setblocking(False)
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        udp.bind((host, port))
+    except OSError:
+        udp.close()
+        raise
+    return udp
 
 
 __all__ = ["IncomingCall", "SipServer"]

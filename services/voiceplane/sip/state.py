@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from voiceplane.sip.admission import DRAINING, PAUSED, Bucket, Limits, Refusal
+from voiceplane.sip.admission import DRAINING, PAUSED, Bucket, Limits, Load, Refusal
 from voiceplane.sip.dialog import Dialog
 from voiceplane.sip.events import Output
 from voiceplane.sip.transactions import ClientTransactions, ServerTransactions
@@ -32,6 +32,7 @@ class AgentState:
     bucket: Bucket
     draining: bool = False
     paused: bool = False
+    lag_s: float = 0.0  # how late the process is with its work, as the shell measures it
     dialogs: dict[str, Dialog] = field(default_factory=dict)
     server: ServerTransactions = field(default_factory=ServerTransactions)
     client: ClientTransactions = field(default_factory=ClientTransactions)
@@ -41,6 +42,11 @@ class AgentState:
     def closed(self) -> Refusal | None:
         """Return why no call may come in whatever the load is, if so."""
         return DRAINING if self.draining else PAUSED if self.paused else None
+
+    @property
+    def load(self) -> Load:
+        """Return what admission looks at."""
+        return Load(len(self.dialogs), self.lag_s)
 
     def put(self, output: Output) -> None:
         """Add to what leaves."""
