@@ -5,7 +5,7 @@ import random
 import pytest
 
 from voiceplane.testing.bench import ledger
-from voiceplane.testing.bench.align import Inside, errors, inside, words_off
+from voiceplane.testing.bench.align import Inside, begun, errors, inside, words_off
 from voiceplane.testing.bench.cutoffs import dictated
 
 
@@ -51,6 +51,13 @@ def test_a_ledger_that_lost_words_inside_fails_though_its_end_agrees() -> None:
     assert made["words between ledger and wire"].reached is True
     assert made["replies with words lost or doubled inside"].reached is False
     assert made["missing of 2 to be judged"].reached is False
+
+
+def test_the_beginning_that_was_heard_ends_where_the_sound_did() -> None:
+    whole = "every parcel is insured against loss and damage and more".split()
+    assert begun(whole, "every parcel is insured against loss and".split()) == whole[:7]
+    assert begun(whole, "every partial is against loss and".split()) == whole[:7]
+    assert begun(whole, []) == []
 
 
 def test_errors_count_changed_lost_and_invented_words() -> None:

@@ -54,6 +54,12 @@ def errors(wanted: Sequence[str], heard: Sequence[str]) -> int:
     return _distances(wanted, heard)[-1][-1]
 
 
+def begun(wanted: Sequence[str], heard: Sequence[str]) -> list[str]:
+    """Return the beginning of a text that fits best to what was heard of it; the shortest of equally good ones."""
+    last = [row[-1] for row in _distances(wanted, heard)]
+    return list(wanted[: last.index(min(last))])
+
+
 def _alike(one: str, other: str) -> bool:
     return one == other or (min(len(one), len(other)) >= 3 and (one.startswith(other) or other.startswith(one)))
 
