@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from voiceplane.call.mouth import Chunk, Mouth, Source
 from voiceplane.contract.audio import Pcm, WordTime
@@ -8,7 +8,7 @@ from voiceplane.contract.audio import Pcm, WordTime
 class WordBySpeaker:
     """One chunk a word, 100 ms each."""
 
-    async def speak(self, text: str, *, constant: bool) -> AsyncIterator[Chunk]:
+    async def speak(self, text: str, *, constant: bool) -> AsyncGenerator[Chunk, None]:
         for word in text.split():
             yield Chunk(Pcm(bytes(1600), 8000), (WordTime(word, 0.0, 100.0),))
 
@@ -117,7 +117,7 @@ class HaltingSpeaker(WordBySpeaker):
     def __init__(self) -> None:
         self.go_on = asyncio.Event()
 
-    async def speak(self, text: str, *, constant: bool) -> AsyncIterator[Chunk]:
+    async def speak(self, text: str, *, constant: bool) -> AsyncGenerator[Chunk, None]:
         async for chunk in super().speak(text, constant=constant):
             yield chunk
             if not constant:
@@ -139,3 +139,31 @@ async def test_a_bridge_does_not_come_between_the_words_of_a_sentence_that_is_he
     speaker.go_on.set()
     await speaking
     assert line.queued == ["one", "moment", "is", "delivered"]
+
+
+class StallingSpeaker:
+    """One chunk, then nothing for ever."""
+
+    def __init__(self) -> None:
+        self.stalled = asyncio.Event()
+        self.closed = False
+
+    async def speak(self, text: str, *, constant: bool) -> AsyncGenerator[Chunk, None]:
+        try:
+            yield Chunk(Pcm(bytes(1600), 8000), (WordTime(text, 0.0, 100.0),))
+            self.stalled.set()
+            await asyncio.Event().wait()
+        finally:
+            self.closed = True
+
+
+async def test_an_interruption_does_not_wait_for_the_next_chunk_and_ends_the_synthesis() -> None:
+    speaker = StallingSpeaker()
+    mouth = Mouth(speaker, Line())
+    mouth.begin()
+    speaking = asyncio.create_task(mouth.phrase("one two"))
+    await speaker.stalled.wait()
+    mouth.interrupt()
+    async with asyncio.timeout(10):
+        await speaking
+    assert speaker.closed

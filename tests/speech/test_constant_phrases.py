@@ -1,6 +1,6 @@
 """Constant phrases are spoken once for each voice digest, rate and speed; profiles name models by digest."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class Counting:
 
     async def synthesize(
         self, text: str, voice: str, *, sample_rate: int, speed: float = 1.0
-    ) -> AsyncIterator[SpeechChunk]:
+    ) -> AsyncGenerator[SpeechChunk, None]:
         self.asked.append(text)
         async for chunk in self.speech.synthesize(text, voice, sample_rate=sample_rate, speed=speed):
             yield chunk

@@ -1,7 +1,8 @@
 """Adapters between the mouth and the rest: a media session as Playout, a phrase cache as Speaker."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from voiceplane.call.mouth import Chunk, Source
 from voiceplane.media.session import MediaSession
@@ -59,18 +60,19 @@ class PatientSpeaker:
         """Speak with this voice."""
         self._voice = voice
 
-    async def speak(self, text: str, *, constant: bool) -> AsyncIterator[Chunk]:
+    async def speak(self, text: str, *, constant: bool) -> AsyncGenerator[Chunk, None]:
         """Yield a phrase; the last error leaves when the server stays away."""
         words, spoken, failures = text.split(), 0, 0
         while spoken < len(words) or not words:
             rest = " ".join(words[spoken:])
             try:
-                async for chunk in self._voice.speak(rest):
-                    spoken += len(chunk.words)
-                    if chunk.cached:
-                        yield Chunk(chunk.pcm, chunk.words, Source.CACHED)
-                    else:
-                        yield Chunk(chunk.pcm, chunk.words, synthesis_ms=chunk.timing.total_ms)
+                async with aclosing(self._voice.speak(rest)) as chunks:
+                    async for chunk in chunks:
+                        spoken += len(chunk.words)
+                        if chunk.cached:
+                            yield Chunk(chunk.pcm, chunk.words, Source.CACHED)
+                        else:
+                            yield Chunk(chunk.pcm, chunk.words, synthesis_ms=chunk.timing.total_ms)
                 return
             except (SpeechUnavailableError, SpeechTimedOutError):
                 failures += 1

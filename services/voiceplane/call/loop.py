@@ -92,10 +92,10 @@ async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session
     recorder.answered_ns = site.clock.wall_ns()
     session.start(_media(agreed))
     async with asyncio.TaskGroup() as tasks:
-        voice = RehearsedSpeaker(PatientSpeaker(site.voices[session.sample_rate]), tasks)
+        voice = RehearsedSpeaker(PatientSpeaker(site.voices[session.sample_rate]), tasks, recorder.waste)
         mouth = Mouth(voice, SessionPlayout(session))
         listening = Listening(site, session, mouth, live.ending, tasks)
-        replies = Replies(site, recorder, tasks, lambda say: voice.rehearse(say.text))
+        replies = Replies(site, recorder, tasks, voice)
         talk = Talk(site, recorder, mouth, listening, replies=replies, ending=live.ending)
         transfers = Transfers(call, live, talk, site)
         with SPANS.start_as_current_span("media.session") as span:
@@ -112,7 +112,6 @@ async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session
             )
         await listening.close()
         talk.close()
-        voice.forget()
         for task in running:
             task.cancel()
     return end

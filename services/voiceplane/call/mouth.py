@@ -1,12 +1,15 @@
 """The agent's voice in one call: phrases in, audio to playout, what the caller heard out. Used by call.talk."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from voiceplane.contract.audio import Pcm, WordTime
+
+T = TypeVar("T")
 
 
 class Source(Enum):
@@ -30,8 +33,8 @@ class Chunk:
 class Speaker(Protocol):
     """Where speech comes from; constant phrases come from a cache."""
 
-    def speak(self, text: str, *, constant: bool) -> AsyncIterator[Chunk]:
-        """Yield the speech of one phrase in order."""
+    def speak(self, text: str, *, constant: bool) -> AsyncGenerator[Chunk, None]:
+        """Yield the speech of one phrase in order; closing it stops the synthesis."""
         ...
 
 
@@ -124,17 +127,18 @@ class Mouth:
         """Synthesize a phrase and queue it; returns early when the turn is interrupted."""
         if not text.strip():
             return
-        chunks = self._speaker.speak(text, constant=constant)
         try:
-            async for chunk in chunks:
-                if self._interrupted.is_set():
-                    break
-                if not self._sounded:
-                    self._sounded = True
-                    self.first_speech(chunk)
-                async with self._lock:
-                    await self._until_interrupted(self._playout.play(chunk))
-                self._mid_phrase = True
+            async with aclosing(self._speaker.speak(text, constant=constant)) as chunks:
+                while not self._interrupted.is_set():
+                    chunk = await self._until_interrupted(_next(chunks))
+                    if chunk is None:
+                        break
+                    if not self._sounded:
+                        self._sounded = True
+                        self.first_speech(chunk)
+                    async with self._lock:
+                        await self._until_interrupted(self._playout.play(chunk))
+                    self._mid_phrase = True
         finally:
             self._mid_phrase = False
 
@@ -153,15 +157,19 @@ class Mouth:
         await self._until_interrupted(self._playout.drained())
         return Spoken(self._playout.heard(), self._interrupted.is_set())
 
-    async def _until_interrupted(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _until_interrupted(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Await a piece of work; an interruption cancels it, and None is returned."""
         task = asyncio.ensure_future(work)
         cut = asyncio.ensure_future(self._interrupted.wait())
         try:
             await asyncio.wait({task, cut}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                task.result()
+            return task.result() if task.done() else None
         finally:
             for pending in (task, cut):
                 if not pending.done():
                     pending.cancel()
             await asyncio.gather(task, cut, return_exceptions=True)
+
+
+async def _next(chunks: AsyncGenerator[Chunk, None]) -> Chunk | None:
+    return await anext(chunks, None)

@@ -40,9 +40,9 @@ class Pumped(Generic[T]):
         """Return what came until now."""
         return tuple(self._items)
 
-    async def read(self) -> AsyncIterator[T]:
-        """Yield everything from the beginning, then what comes; raises what the source raised."""
-        index = 0
+    async def read(self, *, skip: int = 0) -> AsyncIterator[T]:
+        """Yield everything from the beginning but the first `skip`, then what comes; raises what the source raised."""
+        index = skip
         while True:
             while index < len(self._items):
                 yield self._items[index]

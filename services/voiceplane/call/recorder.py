@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from voiceplane.call.waste import Waste
 from voiceplane.contract.ids import CallId
 from voiceplane.contract.load import Bundle
 
@@ -38,6 +39,7 @@ class Recorder:
     bundle: Bundle
     answered_ns: int = 0
     turns: list[Turn] = field(default_factory=list)
+    waste: Waste = field(default_factory=Waste)
 
     @property
     def agent(self) -> str:

@@ -1,41 +1,51 @@
 """Speech begun before it is wanted: the first phrase of a speculative reply. A Speaker around a Speaker."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 
 from voiceplane.call.mouth import Chunk, Source, Speaker
 from voiceplane.call.pumped import Pumped
+from voiceplane.call.waste import Waste, Work
+from voiceplane.contract.dialogue import Say
 
 
 class RehearsedSpeaker:
     """A voice that may have begun already; it remembers one phrase."""
 
-    def __init__(self, speaker: Speaker, tasks: asyncio.TaskGroup) -> None:
-        """Rehearse with this voice in the call's task group."""
+    def __init__(self, speaker: Speaker, tasks: asyncio.TaskGroup, waste: Waste) -> None:
+        """Rehearse with this voice in the call's task group; what was synthesized for nothing is counted."""
         self._speaker = speaker
         self._tasks = tasks
-        self._text = ""
+        self._waste = waste
+        self._phrase = Say("")
         self._speech: Pumped[Chunk] | None = None
 
-    def rehearse(self, text: str) -> None:
+    def rehearse(self, phrase: Say) -> None:
         """Begin to synthesize a phrase unless it is the one that was begun."""
-        if text == self._text or not text.strip():
+        self.forget(unless=phrase.text)
+        if self._speech is None and phrase.text.strip():
+            self._phrase = phrase
+            self._speech = Pumped(self._speaker.speak(phrase.text, constant=False), self._tasks, "rehearsal")
+
+    def forget(self, *, unless: str = "") -> None:
+        """Stop what was begun, unless it is this phrase."""
+        speech, phrase = self._speech, self._phrase
+        if speech is None or phrase.text == unless:
             return
-        self.forget()
-        self._text = text
-        self._speech = Pumped(self._chunks(text), self._tasks, "rehearsal")
+        self._speech = None
+        if not speech.finished:
+            speech.cancel()
+        chunks = speech.so_far
+        if not chunks or chunks[0].source is not Source.CACHED:
+            self._waste.add(Work.CHARACTERS, len(phrase.text))
+            self._waste.add(Work.AUDIO_MS, sum(chunk.pcm.duration_ms for chunk in chunks))
 
-    def forget(self) -> None:
-        """Stop what was begun."""
-        if self._speech is not None and not self._speech.finished:
-            self._speech.cancel()
-        self._text, self._speech = "", None
-
-    async def speak(self, text: str, *, constant: bool) -> AsyncIterator[Chunk]:
+    async def speak(self, text: str, *, constant: bool) -> AsyncGenerator[Chunk, None]:
         """Yield a phrase, from the rehearsal when it is that phrase."""
-        if self._speech is not None and text == self._text:
-            speech, self._speech, self._text = self._speech, None, ""
+        if self._speech is not None and text == self._phrase.text:
+            speech, self._speech = self._speech, None
             try:
                 async for chunk in speech.read():
                     cached = chunk.source is Source.CACHED
@@ -44,9 +54,6 @@ class RehearsedSpeaker:
                 if not speech.finished:
                     speech.cancel()
             return
-        async for chunk in self._speaker.speak(text, constant=constant):
-            yield chunk
-
-    async def _chunks(self, text: str) -> AsyncGenerator[Chunk, None]:
-        async for chunk in self._speaker.speak(text, constant=False):
-            yield chunk
+        async with aclosing(self._speaker.speak(text, constant=constant)) as chunks:
+            async for chunk in chunks:
+                yield chunk

@@ -1,7 +1,8 @@
 """Replies in the making: planner, then tool, then planner again. May begin before the turn is over. Used by call.talk.
 
 A speculative reply stops before a tool that is not marked `speculative` and waits for the turn's end; it is taken when
-the final words mean the same, else cancelled: closing its streams stops the planner, the tool and the voice.
+the final words are the same, or the planner replies the same to them; else it is cancelled and counted as waste:
+closing its streams stops the planner, the tool and the voice.
 """
 
 import asyncio
@@ -9,12 +10,15 @@ import datetime
 import logging
 import uuid
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from typing import Protocol
 
+from voiceplane.call.attempt import Attempt, Event, ToolDone, ToolStarted
+from voiceplane.call.meaning import same_reply
 from voiceplane.call.patience import retried
 from voiceplane.call.pumped import Pumped
 from voiceplane.call.recorder import Recorder
 from voiceplane.call.site import Site
+from voiceplane.call.waste import Work
 from voiceplane.contract.dialogue import (
     CallerSaid,
     DialogueState,
@@ -30,103 +34,104 @@ from voiceplane.contract.dialogue import (
     ToolRequest,
     ToolResult,
     ToolsUnavailableError,
-    understood,
 )
 from voiceplane.runtime.metrics import SPECULATIONS
-from voiceplane.turn.stability import plain_text
 
 log = logging.getLogger(__name__)
 MAX_ROUNDS = 4  # planner and tools in one turn: a loop between them ends here
 HISTORY = 12  # heard turns that the planner sees
 
 
-@dataclass(frozen=True, slots=True)
-class ToolStarted:
-    """A tool runs now; the caller may have to be told."""
+class Rehearsal(Protocol):
+    """The voice of the call, which may begin a phrase before it is wanted."""
 
-    call: ToolCall
+    def rehearse(self, phrase: Say) -> None:
+        """Begin to synthesize a phrase; one phrase at a time."""
+        ...
 
-
-@dataclass(frozen=True, slots=True)
-class ToolDone:
-    """What a tool brought."""
-
-    call: ToolCall
-    reply: ToolReply
-
-
-Event = ReplyEvent | ToolStarted | ToolDone
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One reply in the making."""
-
-    given: CallerSaid
-    state: DialogueState
-    index: int
-    confirmed: asyncio.Event = field(default_factory=asyncio.Event)
-    events: Pumped[Event] | None = None
-    told: list[Callable[[], None]] = field(default_factory=list)  # wait for the planner's word; one a pause
-
-    def understood(self) -> bool | None:
-        """Say whether the planner understood the words; None while it has not said."""
-        for event in self.events.so_far if self.events is not None else ():
-            if isinstance(event, Done):
-                return understood(self.state, event)
-            if isinstance(event, ToolCall):
-                return True
-        return None
+    def forget(self, *, unless: str = "") -> None:
+        """Stop what was begun, unless it is this phrase."""
+        ...
 
 
 class Replies:
     """Makes the replies of one call; at most one of them is speculative."""
 
-    def __init__(
-        self, site: Site, recorder: Recorder, tasks: asyncio.TaskGroup, rehearse: Callable[[Say], None]
-    ) -> None:
-        """Reply in this call; `rehearse` is told a speculative reply's first phrase."""
+    def __init__(self, site: Site, recorder: Recorder, tasks: asyncio.TaskGroup, voice: Rehearsal) -> None:
+        """Reply in this call; `voice` rehearses a speculative reply's first phrase."""
         self._site = site
         self._recorder = recorder
         self._tasks = tasks
-        self._rehearse = rehearse
+        self._voice = voice
         self._speculative = {tool.name for tool in site.bundle.agent.spec.tools if tool.speculative}
         self._attempt: Attempt | None = None
 
     def speculate(self, given: CallerSaid, state: DialogueState, index: int, *, told: Callable[[], None]) -> None:
         """Begin a reply to words that may be final; `told` is called when the planner has understood, or not."""
-        attempt = self._attempt
-        if attempt is not None and _same(attempt, given, state, index):
-            if attempt.understood() is None and attempt.events is not None and not attempt.events.finished:
-                attempt.told.append(told)
+        before = self._attempt
+        if before is not None and before.answers(given, state, index):
+            if before.understood() is None and before.events is not None and not before.events.finished:
+                before.told.append(told)
             else:
                 told()
             return
-        self.cancel()
-        self._attempt = attempt = Attempt(given, state, index, told=[told])
+        if before is not None:
+            self._drop(before, "cancelled")  # its phrase is kept until the new reply says whether it is wanted
+        self._attempt = attempt = Attempt(given, state, index, speculative=True, told=[told])
         attempt.events = Pumped(self._make(attempt), self._tasks, f"speculation-{index}")
 
     def take(self, given: CallerSaid, state: DialogueState, index: int) -> Attempt:
-        """Return the reply to a turn's final words: the one begun before, or a new one."""
-        attempt, self._attempt = self._attempt, None
-        if attempt is not None and attempt.events is not None:
-            if _same(attempt, given, state, index):
-                SPECULATIONS.labels("confirmed").inc()
-                attempt.confirmed.set()
-                return attempt
-            SPECULATIONS.labels("cancelled").inc()
-            attempt.events.cancel()
+        """Return the reply to a turn's final words: the one begun before, or a new one.
+
+        Other words may mean the same: they are asked about at once, and when the planner replies the same, what was
+        done for the speculation (its tool, its phrase) is used.
+        """
+        before, self._attempt = self._attempt, None
+        if before is not None and before.answers(given, state, index):
+            before.confirmed.set()
+            return before
         attempt = Attempt(given, state, index)
         attempt.confirmed.set()
+        if before is not None and before.first_round() and (before.state, before.index) == (state, index):
+            attempt.rival = before
+        elif before is not None:
+            self._drop(before, "cancelled")
         attempt.events = Pumped(self._make(attempt), self._tasks, f"reply-{index}")
         return attempt
 
+    def settle(self, attempt: Attempt, *, used: bool, late: bool) -> dict[str, str | float]:
+        """End a reply that was taken, a `late` one excepted; return what a span should say. Unused, it was waste."""
+        outcome = "confirmed" if used else "retracted"
+        facts: dict[str, str | float] = {"voice.speculation.outcome": outcome if attempt.speculative else "none"}
+        if not used:
+            self._drop(attempt, outcome)
+        else:
+            if attempt.speculative:
+                SPECULATIONS.labels(outcome).inc()
+            if not late and attempt.events is not None:
+                attempt.events.cancel()
+        if self._attempt is None:
+            self._voice.forget()
+        return facts | self._recorder.waste.told()
+
     def cancel(self) -> None:
-        """Drop the speculation: the caller speaks on."""
+        """Drop the speculation, with its voice: the call ends."""
         attempt, self._attempt = self._attempt, None
-        if attempt is not None and attempt.events is not None:
-            SPECULATIONS.labels("cancelled").inc()
+        if attempt is not None:
+            self._drop(attempt, "cancelled")
+        self._voice.forget()
+
+    def _drop(self, attempt: Attempt, outcome: str) -> None:
+        """Stop a reply and count what it cost; what still runs is counted where it ends."""
+        if attempt.speculative:
+            SPECULATIONS.labels(outcome).inc()
+        attempt.dropped = True
+        self._recorder.waste.add(Work.PLANNER_MS, attempt.planner_ms)
+        self._recorder.waste.add(Work.TOOL_ATTEMPTS, attempt.tool_attempts)
+        if attempt.events is not None:
             attempt.events.cancel()
+        if attempt.adopted is not None:
+            self._drop(attempt.adopted, outcome)
 
     def understood(self) -> bool | None:
         """Say whether the words of the running speculation were understood."""
@@ -135,29 +140,62 @@ class Replies:
     async def _make(self, attempt: Attempt) -> AsyncGenerator[Event, None]:
         question: CallerSaid | ToolResult = attempt.given
         state, first = attempt.state, True
-        for _ in range(MAX_ROUNDS):
-            tool: ToolCall | None = None
-            async for event in self._asked(attempt, state, question):
-                if isinstance(event, Say) and first:
-                    first = False
-                    if not attempt.confirmed.is_set():
-                        self._rehearse(event)
-                if isinstance(event, ToolCall):
-                    tool = event
-                if isinstance(event, Done):
-                    state = event.state
-                yield event
-            while attempt.told:
-                asyncio.get_running_loop().call_soon(attempt.told.pop())
-            if tool is None:
-                return
-            if tool.tool not in self._speculative:
-                await attempt.confirmed.wait()
-            yield ToolStarted(tool)
-            reply = await self._run_tool(attempt, tool)
-            yield ToolDone(tool, reply)
-            question = ToolResult(tool.tool, reply.outcome, reply.result_json)
-        log.error("planner and tools did not come to an end", extra={"rounds": MAX_ROUNDS})
+        try:
+            for _ in range(MAX_ROUNDS):
+                tool: ToolCall | None = None
+                replied: list[ReplyEvent] = []
+                async for event in self._asked(attempt, state, question):
+                    if isinstance(event, Say) and first:
+                        first = False
+                        self._prepare(attempt, event)
+                    if isinstance(event, ToolCall):
+                        tool = event
+                    if isinstance(event, Done):
+                        state = event.state
+                    replied.append(event)
+                    yield event
+                while attempt.told:
+                    asyncio.get_running_loop().call_soon(attempt.told.pop())
+                taken = self._decide(attempt, tuple(replied))
+                if taken is not None:
+                    async for following in taken.read(skip=len(replied)):
+                        yield following
+                    return
+                if first:
+                    self._voice.forget()  # rehearsed for other words
+                if tool is None:
+                    return
+                if tool.tool not in self._speculative:
+                    await attempt.confirmed.wait()
+                yield ToolStarted(tool)
+                reply = await self._run_tool(attempt, tool)
+                yield ToolDone(tool, reply)
+                question = ToolResult(tool.tool, reply.outcome, reply.result_json)
+            log.error("planner and tools did not come to an end", extra={"rounds": MAX_ROUNDS})
+        finally:
+            if attempt.rival is not None:
+                self._drop(attempt.rival, "cancelled")
+            if attempt.adopted is not None and attempt.adopted.events is not None:
+                attempt.adopted.events.cancel()
+
+    def _prepare(self, attempt: Attempt, phrase: Say) -> None:
+        """Rehearse the first phrase; one that is spoken at once only takes the place of another."""
+        if attempt.confirmed.is_set():
+            self._voice.forget(unless=phrase.text)
+        else:
+            self._voice.rehearse(phrase)
+
+    def _decide(self, attempt: Attempt, replied: tuple[ReplyEvent, ...]) -> Pumped[Event] | None:
+        """Return the speculation's events when the planner replied the same to it; else it is dropped."""
+        rival, attempt.rival = attempt.rival, None
+        if rival is None or rival.events is None:
+            return None
+        if not same_reply(replied, rival.first_round()):
+            self._drop(rival, "cancelled")
+            return None
+        attempt.adopted, attempt.speculative, rival.speculative = rival, True, False  # from here on they are one
+        rival.confirmed.set()
+        return rival.events
 
     async def _asked(
         self, attempt: Attempt, state: DialogueState, question: CallerSaid | ToolResult
@@ -175,6 +213,7 @@ class Replies:
             tuple(HeardTurn(turn.speaker, turn.text) for turn in self._recorder.turns[-HISTORY:]),
         )
         opened: list[AsyncGenerator[ReplyEvent, None]] = []
+        began = self._site.clock.monotonic()
 
         async def begin() -> ReplyEvent:
             stream = self._site.planner.reply(request)
@@ -186,6 +225,11 @@ class Replies:
             async for event in opened[-1]:
                 yield event
         finally:
+            took_ms = (self._site.clock.monotonic() - began) * 1000
+            if attempt.dropped:
+                self._recorder.waste.add(Work.PLANNER_MS, took_ms)
+            else:
+                attempt.planner_ms += took_ms
             for stream in opened:
                 await stream.aclose()
 
@@ -202,17 +246,14 @@ class Replies:
             call.arguments_json,
             key,
         )
+        attempt.tool_attempts += 1  # one may run; how many it were is in the reply
         try:
-            return await retried(
+            reply = await retried(
                 lambda: self._site.tools.invoke(request),
                 on=(ToolsUnavailableError,),
                 give_up_s=self._site.patience.give_up_s / 2,
             )
         except ToolsUnavailableError:
-            return ToolReply(ToolOutcome.FAILED, "", "the tool gateway is away", 0)
-
-
-def _same(attempt: Attempt, given: CallerSaid, state: DialogueState, index: int) -> bool:
-    """Say whether an attempt answers this: the same words but for case and punctuation, in the same state."""
-    words = plain_text(attempt.given.text) == plain_text(given.text) and attempt.given.keys == given.keys
-    return words and attempt.state == state and attempt.index == index
+            reply = ToolReply(ToolOutcome.FAILED, "", "the tool gateway is away", 0)
+        attempt.tool_attempts += reply.attempts - 1
+        return reply

@@ -11,12 +11,13 @@ from typing import Any
 
 from opentelemetry.trace import Span
 
+from voiceplane.call.attempt import Attempt, Event, ToolDone, ToolStarted
 from voiceplane.call.ending import AGENT_HUNG_UP, CALLER_SILENT, TROUBLE, Ending
 from voiceplane.call.listening import KeysPressed, Listening, said
 from voiceplane.call.mouth import Mouth, Spoken
 from voiceplane.call.patience import OutOfPatienceError
 from voiceplane.call.recorder import Recorder, Turn
-from voiceplane.call.replies import Attempt, Event, Replies, ToolDone, ToolStarted
+from voiceplane.call.replies import Replies
 from voiceplane.call.site import Site
 from voiceplane.call.speaking import Speaking
 from voiceplane.call.timings import TurnTimings
@@ -188,15 +189,17 @@ class Talk:
             self._drop_late()
         attempt = self._replies.take(given, self._state, self._speaking.index + 1)
         caller_turn = self._caller_turn(given, timings)
-        steps = Steps()
+        steps, answered = Steps(), False
         try:
             await self._speak_reply(attempt, steps, timings)
+            answered = True
         except (OutOfPatienceError, SpeechError, PlannerUnavailableError):
             await self._give_up()
             return
         finally:
-            if attempt is not self._late and attempt.events is not None:
-                attempt.events.cancel()
+            cost = self._replies.settle(attempt, used=answered or self._speaking.begun, late=attempt is self._late)
+            if span is not None:
+                span.set_attributes(cost)
         self._committed = True
         self._speaking.index += 1
         self._recorder.add(replace(caller_turn, intent=steps.intent))

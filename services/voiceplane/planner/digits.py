@@ -58,6 +58,11 @@ def without_numbers(text: str) -> str:
     return " ".join(_REFERENCE.sub(" ", text).split())
 
 
+def spoken_as_digits(text: str) -> str:
+    """Return a text with its stretches of three or more spoken digits written as one number each."""
+    return _REFERENCE.sub(lambda found: f" {' '.join(runs(found.group()))} ", text)
+
+
 def runs(text: str) -> list[str]:
     """Return the stretches of digits in a text, in order; other words end a stretch."""
     return [digits for digits in map(_first, _runs(_tokens(text))) if digits]

@@ -14,6 +14,9 @@ TURN_LATENCY = Histogram(
 PARTIALS = Counter("voiceplane_partials_total", "Transcripts made while the caller speaks")
 UNSTABLE_WORDS = Counter("voiceplane_unstable_words_total", "Words of partials that a later decode changed")
 SPECULATIONS = Counter("voiceplane_speculations_total", "Replies begun before the turn was over", ["outcome"])
+CANCELLED_WORK = Counter(
+    "voiceplane_cancelled_work_total", "Work for replies that nobody heard; `kind` has the unit", ["kind"]
+)
 BARGE_INS = Counter("voiceplane_barge_ins_total", "Sounds of the caller over the agent's speech", ["kind"])
 OPERATION = Histogram(
     "gen_ai_client_operation_duration_seconds", "Requests to models", ["gen_ai_operation_name"], buckets=SECONDS

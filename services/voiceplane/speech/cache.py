@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,17 +43,18 @@ class PhraseCache:
                 chunks = [chunk async for chunk in self._synthesize(phrase)]
                 self._keep(phrase, tuple(chunks))
 
-    async def speak(self, text: str) -> AsyncIterator[SpeechChunk]:
+    async def speak(self, text: str) -> AsyncGenerator[SpeechChunk, None]:
         """Yield a phrase from memory, or synthesize it anew."""
         known = self._recall(text)
         if known is not None:
             for chunk in known:
                 yield replace(chunk, cached=True)
             return
-        async for chunk in self._synthesize(text):
-            yield chunk
+        async with aclosing(self._synthesize(text)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
-    def _synthesize(self, text: str) -> AsyncIterator[SpeechChunk]:
+    def _synthesize(self, text: str) -> AsyncGenerator[SpeechChunk, None]:
         voice = self._voice
         return self._synthesizer.synthesize(text, voice.name, sample_rate=voice.sample_rate, speed=voice.speed)
 

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -101,7 +102,7 @@ class TritonSpeech:
 
     async def synthesize(
         self, text: str, voice: str, *, sample_rate: int, speed: float = 1.0
-    ) -> AsyncIterator[SpeechChunk]:
+    ) -> AsyncGenerator[SpeechChunk, None]:
         """Yield speech phrase by phrase; closing the iterator cancels the request in the server."""
         span = _SPANS.start_span("text_to_speech", kind=SpanKind.CLIENT)
         span.set_attributes({"gen_ai.operation.name": "text_to_speech", "gen_ai.speech.voice": voice})
@@ -118,9 +119,10 @@ class TritonSpeech:
             for endpoint in self._endpoints:
                 started = False
                 try:
-                    async for chunk in self._stream(endpoint, inputs, headers, sample_rate, span):
-                        started = True
-                        yield chunk
+                    async with aclosing(self._stream(endpoint, inputs, headers, sample_rate, span)) as chunks:
+                        async for chunk in chunks:
+                            started = True
+                            yield chunk
                     return
                 except (SpeechUnavailableError, SpeechTimedOutError) as error:
                     if started:
@@ -135,7 +137,7 @@ class TritonSpeech:
 
     async def _stream(
         self, endpoint: str, inputs: list[Any], headers: dict[str, str], sample_rate: int, span: Span
-    ) -> AsyncIterator[SpeechChunk]:
+    ) -> AsyncGenerator[SpeechChunk, None]:
         async def requests() -> AsyncIterator[dict[str, Any]]:
             yield {"model_name": "tts", "inputs": inputs, "enable_empty_final_response": True}
 

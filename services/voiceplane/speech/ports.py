@@ -1,6 +1,6 @@
 """What the call knows of speech: three questions and their answers. The adapter to Triton is speech.client."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,6 +78,8 @@ class TurnJudge(Protocol):
 class Synthesizer(Protocol):
     """Speech from words."""
 
-    def synthesize(self, text: str, voice: str, *, sample_rate: int, speed: float = 1.0) -> AsyncIterator[SpeechChunk]:
-        """Yield speech as soon as it exists; SpeechError when it cannot be done in time."""
+    def synthesize(
+        self, text: str, voice: str, *, sample_rate: int, speed: float = 1.0
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        """Yield speech as soon as it exists; SpeechError when it cannot be done in time. Closing it stops the work."""
         ...

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 TOTAL_S = 15.0  # one wish with all its attempts: no caller waits longer on the line
 BACKOFF_S = 0.1  # doubled after each attempt
 LEAST_S = 0.05  # less time than this is no attempt
+ABANDONED = "nobody waits for it any more"
 _KEY = re.compile(r"[!-~]{1,200}")  # a header value of visible ASCII (RFC 9110 section 5.5)
 _WORD = re.compile(r"[A-Za-z0-9._/-]{1,253}")
 NO_CALL = CallId("0" * 32)  # stands in an audit record for an id that is none
@@ -41,6 +42,7 @@ class _Order:
     tool: Tool
     arguments: Mapping[str, Any]
     deadline: float
+    wish: Wish
 
 
 class Invoker:
@@ -68,6 +70,7 @@ class Invoker:
         """Run the tool once for each idempotency key; a repeated request gets the first one's reply.
 
         A wish is a task of its own: the one who asked may go away, the attempt is finished and recorded all the same.
+        Only a tool that reads and may be speculated on is stopped, and recorded, when the last one has gone.
         """
         assert self._group is not None, "invoke needs running()"
         fault = _fault(request)
@@ -78,28 +81,33 @@ class Invoker:
             if self._memory.full:
                 return await self._refuse(request, None, ToolOutcome.REFUSED, "overloaded")
             deadline = self._clock.monotonic() + min(within_s, TOTAL_S)
-            task = self._group.create_task(self._carry_out(request, deadline), name=f"wish {uuid.uuid4().hex[:8]}")
-            wish = Wish(request, task)
+            wish = Wish(request)
+            wish.task = self._group.create_task(self._carry_out(wish, deadline), name=f"wish {uuid.uuid4().hex[:8]}")
             self._memory.begin(wish)
         elif wish.request != request:
             return await self._refuse(request, None, ToolOutcome.REFUSED, "the idempotency key is of another wish")
-        return await asyncio.shield(wish.task)
+        assert wish.task is not None
+        wish.waiting += 1
+        try:
+            return await asyncio.shield(wish.task)
+        finally:
+            self._memory.leave(wish)
 
-    async def _carry_out(self, request: ToolRequest, deadline: float) -> ToolReply:
+    async def _carry_out(self, wish: Wish, deadline: float) -> ToolReply:
         """Be the outermost edge of one wish: whatever happens in it, others go on."""
+        request = wish.request
         reply, tried_once = ToolReply(ToolOutcome.FAILED, "", "the tool gateway failed", 0), False
         try:
-            reply, tried_once = await self._judged(request, deadline)
+            reply, tried_once = await self._judged(wish, deadline)
         except Exception:  # the edge of the task
             log.exception("a tool failed in an unforeseen way", extra={"gen_ai.tool.name": request.tool})
         finally:
-            wish = self._memory.wish(request)
-            assert wish is not None
             self._memory.end(wish, reply, keep=tried_once or reply.outcome is ToolOutcome.OK)
         return reply
 
-    async def _judged(self, request: ToolRequest, deadline: float) -> tuple[ToolReply, bool]:
+    async def _judged(self, wish: Wish, deadline: float) -> tuple[ToolReply, bool]:
         """Return the reply, and whether a tool that may run once has run."""
+        request = wish.request
         bundle = self._bundles(request.agent, request.revision)
         decision = decide(request, bundle, attempts_in_call=self._memory.attempts(request.call_id))
         if decision.tool is None or bundle is None:
@@ -112,7 +120,8 @@ class Invoker:
         if not decision.tool.idempotent and self._sink.spent(request.call_id, request.idempotency_key):
             reason = "an earlier attempt may have run"
             return await self._refuse(request, bundle, ToolOutcome.FAILED, reason), False
-        reply = await self._attempts(_Order(request, bundle, decision.tool, arguments, deadline))
+        wish.read_only = decision.tool.speculative
+        reply = await self._attempts(_Order(request, bundle, decision.tool, arguments, deadline, wish))
         return reply, reply.attempts > 0 and not decision.tool.idempotent
 
     async def _attempts(self, order: _Order) -> ToolReply:
@@ -120,7 +129,7 @@ class Invoker:
         limit = order.bundle.policy.tools.max_attempts_per_call
         reply = ToolReply(ToolOutcome.TIMED_OUT, "", "no time was left", 0)
         for number in range(1, tries + 1):
-            if self._clock.monotonic() + LEAST_S > order.deadline:
+            if order.wish.abandoned or self._clock.monotonic() + LEAST_S > order.deadline:
                 break
             self._memory.count(order.request.call_id)
             reply, repeatable = await self._attempt(order, number)
@@ -128,7 +137,7 @@ class Invoker:
                 break
             if number < tries:
                 await asyncio.sleep(BACKOFF_S * 2 ** (number - 1))
-        if reply.attempts == 0 and reply.outcome is ToolOutcome.TIMED_OUT:
+        if reply.attempts == 0 and reply.outcome is ToolOutcome.TIMED_OUT and not order.wish.abandoned:
             return await self._refuse(order.request, order.bundle, reply.outcome, reply.reason)
         return reply
 
@@ -160,16 +169,22 @@ class Invoker:
 
     async def _run(self, order: _Order, number: int) -> tuple[ToolReply, bool]:
         tool = order.tool
+        if order.wish.abandoned:
+            return ToolReply(ToolOutcome.FAILED, "", ABANDONED, number), False
         timeout_s = min(tool.timeout, order.deadline - self._clock.monotonic())
         attempt = Attempt(order.arguments, timeout_s, order.request.idempotency_key, tool.max_result_bytes)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(timeout_s) as order.wish.limit:
                 text = await self._backend.run(tool, attempt)
             result = read_result(text, tool.result)
         except ToolAttemptError as error:
             return ToolReply(error.outcome, "", str(error), number), error.repeatable
         except TimeoutError:
+            if order.wish.abandoned:
+                return ToolReply(ToolOutcome.FAILED, "", ABANDONED, number), False
             return ToolReply(ToolOutcome.TIMED_OUT, "", "no answer in time", number), True
+        finally:
+            order.wish.limit = None
         return ToolReply(ToolOutcome.OK, json.dumps(result, ensure_ascii=False), "", number), False
 
     async def _refuse(

@@ -14,11 +14,20 @@ MAX_RUNNING = 500  # wishes at once: each may hold a connection and a result of 
 
 @dataclass(slots=True)
 class Wish:
-    """One idempotency key of a call: who asked first, and the task that carries it out."""
+    """One idempotency key of a call: who asked first, the task that carries it out, and who waits for it."""
 
     request: ToolRequest
-    task: "asyncio.Task[ToolReply]"
+    task: "asyncio.Task[ToolReply] | None" = None
     size: int = 0  # of the finished result, in characters
+    waiting: int = 0
+    read_only: bool = False  # may be left undone when nobody waits
+    abandoned: bool = False  # nobody waits: no attempt begins any more
+    limit: asyncio.Timeout | None = None  # of the attempt that runs
+
+    @property
+    def running(self) -> bool:
+        """Say whether its task has not ended."""
+        return self.task is not None and not self.task.done()
 
 
 class Memory:
@@ -56,10 +65,22 @@ class Memory:
         self._wishes[wish.request.call_id, wish.request.idempotency_key] = wish
         self._running += 1
 
+    def leave(self, wish: Wish) -> None:
+        """One who waited has gone; a wish that only reads ends with the last one, and the next who asks begins anew."""
+        wish.waiting -= 1
+        if wish.waiting or not wish.read_only or not wish.running or wish.abandoned:
+            return
+        wish.abandoned = True
+        del self._wishes[wish.request.call_id, wish.request.idempotency_key]
+        if wish.limit is not None and not wish.limit.expired():
+            wish.limit.reschedule(0.0)  # long over: the attempt times out now
+
     def end(self, wish: Wish, reply: ToolReply, *, keep: bool) -> None:
         """Remember its reply, or forget the wish so that it may be tried again."""
         self._running -= 1
         key = (wish.request.call_id, wish.request.idempotency_key)
+        if wish.abandoned:
+            return
         if not keep:
             del self._wishes[key]
             return
@@ -69,5 +90,5 @@ class Memory:
         for old in list(self._wishes):
             if len(self._wishes) <= MAX_WISHES and self._bytes <= MAX_BYTES:
                 break
-            if self._wishes[old].task.done():  # one that runs is never forgotten: it could run twice
+            if not self._wishes[old].running:  # one that runs is never forgotten: it could run twice
                 self._bytes -= self._wishes.pop(old).size

@@ -16,6 +16,7 @@ from word_places import word_ends
 TARGET_RMS = 0.1  # -20 dBFS: the usual speech level of a phone line
 FIRST_FRAMES = 24  # 280 ms: shorter costs more in all, longer is heard later
 GROWTH = 2  # each piece is twice as long as the one before: it is ready before the last has been heard
+MOST_FRAMES = 48  # 557 ms, about 30 ms of two cores: a cancelled phrase stops after the piece that is being made
 LEAD_S = 0.01  # of Piper's silence before the first sound; the caller would wait for more
 ONSET = 0.05  # of the usual level: a voice's first sound (-26 dB), breath and hiss are below
 ONSET_S = 0.005
@@ -81,7 +82,7 @@ class Voice:
                 samples, lead_ms = samples[cut:], cut * 1000 / self._rate
                 times = [[word, max(0.0, s - lead_ms), max(0.0, e - lead_ms)] for word, s, e in times]
             yield samples, times if first == 0 else []
-            first, count = last, count * GROWTH
+            first, count = last, min(MOST_FRAMES, count * GROWTH)
 
     def _lead(self, samples):
         """Return how many samples of silence to leave out before the first sound."""
