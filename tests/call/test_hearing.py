@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any, cast
 
+from prometheus_client import REGISTRY
+
 from voiceplane.call.ears import Ears
 from voiceplane.call.hearing import Hearing
 from voiceplane.runtime.clock import SystemClock
@@ -109,3 +111,21 @@ async def test_a_partial_that_stood_for_a_turn_and_was_dropped_is_done_again() -
         recognizer.go.set()
         assert (await hearing.words(turn)).text == "100 frames"
         hearing.close()
+
+
+async def test_a_decode_that_nobody_waits_for_is_counted() -> None:
+    def decodes() -> float:
+        return REGISTRY.get_sample_value("voiceplane_cancelled_work_total", {"kind": "decodes"}) or 0.0
+
+    ears, before = Ears(Silent()), decodes()
+    async with asyncio.TaskGroup() as tasks:
+        hearing = Hearing(cast(Any, Site(Recognizer())), ears, tasks, lambda words: None)
+        hear(ears, 0, 100)
+        hearing.begin(1.3)
+        hearing.pause(1, silent_since=1.9)
+        await asyncio.sleep(0)
+        hearing.speech_goes_on()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        hearing.close()
+    assert decodes() - before == 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from prometheus_client import REGISTRY
 
 from voiceplane.call.attempt import Attempt
 from voiceplane.call.meaning import words
@@ -32,7 +33,6 @@ from voiceplane.contract.dialogue import (
 from voiceplane.contract.ids import new_call_id
 from voiceplane.contract.load import load_bundle
 from voiceplane.runtime.clock import SystemClock
-from voiceplane.runtime.metrics import CANCELLED_WORK, SPECULATIONS
 
 BUNDLE = load_bundle("""
 apiVersion: voiceplane.dev/v1alpha1
@@ -144,11 +144,11 @@ async def desk() -> AsyncIterator[Desk]:
 
 
 def counted(kind: str) -> float:
-    return CANCELLED_WORK.labels(kind)._value.get()
+    return REGISTRY.get_sample_value("voiceplane_cancelled_work_total", {"kind": kind}) or 0.0
 
 
 def outcomes(outcome: str) -> float:
-    return SPECULATIONS.labels(outcome)._value.get()
+    return REGISTRY.get_sample_value("voiceplane_speculations_total", {"outcome": outcome}) or 0.0
 
 
 async def events(attempt: Attempt) -> list[object]:

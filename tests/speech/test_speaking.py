@@ -55,10 +55,18 @@ async def test_a_text_of_2000_characters_begins_at_once_and_can_be_left(speech: 
     async with asyncio.timeout(10):
         for _ in range(2):
             stream = speech.synthesize(LONG, "joe", sample_rate=8000)
-            async with aclosing(stream):  # type: ignore[type-var]
+            async with aclosing(stream):
                 chunk = await anext(stream)
                 assert 0 < chunk.pcm.duration_ms < 500
         assert await say(speech, "Hello.")
+
+
+async def test_a_long_sentence_comes_in_pieces_that_are_soon_done(speech: TritonSpeech) -> None:
+    """A cancelled phrase stops between two pieces: their length bounds what is made for nobody."""
+    sentence = "Your parcel is on its way to you now and will come to the place that you chose " * 4
+    chunks = await say(speech, sentence)
+    assert sum(chunk.pcm.duration_ms for chunk in chunks) > 10_000
+    assert max(chunk.pcm.duration_ms for chunk in chunks) < 700
 
 
 async def test_a_voice_that_is_not_there_is_refused_with_those_that_are(speech: TritonSpeech) -> None:

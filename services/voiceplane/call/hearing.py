@@ -13,7 +13,7 @@ from voiceplane.call.ears import Ears
 from voiceplane.call.floor import PENDING_TURNS
 from voiceplane.call.patience import retried
 from voiceplane.call.site import Site
-from voiceplane.runtime.metrics import PARTIALS, UNSTABLE_WORDS
+from voiceplane.runtime.metrics import CANCELLED_WORK, PARTIALS, UNSTABLE_WORDS
 from voiceplane.speech.errors import SpeechError, SpeechTimedOutError, SpeechUnavailableError
 from voiceplane.speech.ports import Transcript
 from voiceplane.turn.events import EndTurn
@@ -181,7 +181,11 @@ class Hearing:
         began = self._site.clock.monotonic()
 
         async def once() -> Transcript:
-            return await self._site.recognizer.recognize(sound.audio, hints=self._site.hints, partial=not patient)
+            try:
+                return await self._site.recognizer.recognize(sound.audio, hints=self._site.hints, partial=not patient)
+            except asyncio.CancelledError:
+                CANCELLED_WORK.labels("decodes").inc()  # Triton drops it from its queue; one that runs, runs to its end
+                raise
 
         if patient:
             transcript = await retried(once, on=(SpeechUnavailableError, SpeechTimedOutError), give_up_s=GIVE_UP_S)

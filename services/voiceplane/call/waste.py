@@ -6,13 +6,12 @@ from voiceplane.runtime.metrics import CANCELLED_WORK
 
 
 class Work(StrEnum):
-    """A kind of work with its unit. Model tokens are counted where they are made: in the planner's chat span."""
+    """A kind of work with its unit; decodes are counted by call.hearing, a model's tokens in its chat span."""
 
     PLANNER_MS = "planner_ms"
     CHARACTERS = "synthesized_characters"
     AUDIO_MS = "synthesized_audio_ms"
     TOOL_ATTEMPTS = "tool_attempts"
-    DECODES = "decodes"
 
 
 class Waste:

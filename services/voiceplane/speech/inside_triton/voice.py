@@ -16,7 +16,7 @@ from word_places import word_ends
 TARGET_RMS = 0.1  # -20 dBFS: the usual speech level of a phone line
 FIRST_FRAMES = 24  # 280 ms: shorter costs more in all, longer is heard later
 GROWTH = 2  # each piece is twice as long as the one before: it is ready before the last has been heard
-MOST_FRAMES = 48  # 557 ms, about 30 ms of two cores: a cancelled phrase stops after the piece that is being made
+MOST_FRAMES = 48  # 557 ms, about 30 ms of work on two cores: a cancelled phrase stops after the piece in hand
 LEAD_S = 0.01  # of Piper's silence before the first sound; the caller would wait for more
 ONSET = 0.05  # of the usual level: a voice's first sound (-26 dB), breath and hiss are below
 ONSET_S = 0.005
