@@ -1,13 +1,14 @@
 """Where a turn's first speech came from: the phrase cache, a rehearsal, or synthesis while the caller waits."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from voiceplane.call.line import PatientSpeaker
 from voiceplane.call.mouth import Chunk, Source
 from voiceplane.call.rehearsal import RehearsedSpeaker
 from voiceplane.call.timings import TurnTimings
+from voiceplane.call.waste import Waste
 from voiceplane.contract.audio import Pcm, WordTime
 from voiceplane.speech.cache import PhraseCache, VoiceChoice
 from voiceplane.speech.ports import InferenceTiming, SpeechChunk
@@ -16,7 +17,7 @@ from voiceplane.speech.ports import InferenceTiming, SpeechChunk
 class Synthesizer:
     async def synthesize(
         self, text: str, voice: str, *, sample_rate: int, speed: float = 1.0
-    ) -> AsyncIterator[SpeechChunk]:
+    ) -> AsyncGenerator[SpeechChunk, None]:
         word = WordTime(text, 0.0, 100.0)
         yield SpeechChunk(Pcm(bytes(1600), sample_rate), (word,), InferenceTiming(5.0, 65.0, 70.0))
 
@@ -33,7 +34,7 @@ async def test_each_phrase_says_where_it_came_from(tmp_path: Path) -> None:
     cache = voice(tmp_path)
     await cache.warm(["hello"])
     async with asyncio.TaskGroup() as tasks:
-        speaker = RehearsedSpeaker(PatientSpeaker(cache), tasks)
+        speaker = RehearsedSpeaker(PatientSpeaker(cache), tasks, Waste())
         cached, fresh = await spoken(speaker, "hello"), await spoken(speaker, "today")
         assert (cached.source, cached.synthesis_ms) == (Source.CACHED, 0.0)
         assert (fresh.source, fresh.synthesis_ms) == (Source.SYNTHESIZED, 70.0)

@@ -1,7 +1,7 @@
 """One answer at every door: why no call comes in now, from the start to the drain."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,7 @@ class Desk:
 
     async def synthesize(
         self, text: str, voice: str, *, sample_rate: int, speed: float = 1.0
-    ) -> AsyncIterator[SpeechChunk]:
+    ) -> AsyncGenerator[SpeechChunk, None]:
         if self.failure is not None:
             raise self.failure
         yield SpeechChunk(Pcm(b"\0\0", sample_rate), (), InferenceTiming(0, 0, 0))

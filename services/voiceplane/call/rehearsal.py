@@ -8,7 +8,6 @@ from dataclasses import replace
 from voiceplane.call.mouth import Chunk, Source, Speaker
 from voiceplane.call.pumped import Pumped
 from voiceplane.call.waste import Waste, Work
-from voiceplane.contract.dialogue import Say
 
 
 class RehearsedSpeaker:
@@ -19,32 +18,32 @@ class RehearsedSpeaker:
         self._speaker = speaker
         self._tasks = tasks
         self._waste = waste
-        self._phrase = Say("")
+        self._text = ""
         self._speech: Pumped[Chunk] | None = None
 
-    def rehearse(self, phrase: Say) -> None:
+    def rehearse(self, text: str) -> None:
         """Begin to synthesize a phrase unless it is the one that was begun."""
-        self.forget(unless=phrase.text)
-        if self._speech is None and phrase.text.strip():
-            self._phrase = phrase
-            self._speech = Pumped(self._speaker.speak(phrase.text, constant=False), self._tasks, "rehearsal")
+        self.forget(unless=text)
+        if self._speech is None and text.strip():
+            self._text = text
+            self._speech = Pumped(self._speaker.speak(text, constant=False), self._tasks, "rehearsal")
 
     def forget(self, *, unless: str = "") -> None:
         """Stop what was begun, unless it is this phrase."""
-        speech, phrase = self._speech, self._phrase
-        if speech is None or phrase.text == unless:
+        speech = self._speech
+        if speech is None or self._text == unless:
             return
         self._speech = None
         if not speech.finished:
             speech.cancel()
         chunks = speech.so_far
         if not chunks or chunks[0].source is not Source.CACHED:
-            self._waste.add(Work.CHARACTERS, len(phrase.text))
+            self._waste.add(Work.CHARACTERS, len(self._text))
             self._waste.add(Work.AUDIO_MS, sum(chunk.pcm.duration_ms for chunk in chunks))
 
     async def speak(self, text: str, *, constant: bool) -> AsyncGenerator[Chunk, None]:
         """Yield a phrase, from the rehearsal when it is that phrase."""
-        if self._speech is not None and text == self._phrase.text:
+        if self._speech is not None and text == self._text:
             speech, self._speech = self._speech, None
             try:
                 async for chunk in speech.read():

@@ -45,7 +45,7 @@ HISTORY = 12  # heard turns that the planner sees
 class Rehearsal(Protocol):
     """The voice of the call, which may begin a phrase before it is wanted."""
 
-    def rehearse(self, phrase: Say) -> None:
+    def rehearse(self, text: str) -> None:
         """Begin to synthesize a phrase; one phrase at a time."""
         ...
 
@@ -183,7 +183,7 @@ class Replies:
         if attempt.confirmed.is_set():
             self._voice.forget(unless=phrase.text)
         else:
-            self._voice.rehearse(phrase)
+            self._voice.rehearse(phrase.text)
 
     def _decide(self, attempt: Attempt, replied: tuple[ReplyEvent, ...]) -> Pumped[Event] | None:
         """Return the speculation's events when the planner replied the same to it; else it is dropped."""
