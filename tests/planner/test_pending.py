@@ -73,7 +73,7 @@ def test_never_mind_after_an_answer_does_not_end_the_call(planner: FlowPlanner) 
     assert conversation.say("never mind") == GOODBYE
 
 
-@pytest.mark.parametrize("words", ["okay", "yes", "no"])
+@pytest.mark.parametrize("words", ["okay", "yes", "no", "wait okay"])
 def test_a_yes_to_a_question_that_was_not_heard_asks_again(planner: FlowPlanner, words: str) -> None:
     state = DialogueState(intent="change-delivery-day", slots=DAY, last_reply="Shall I", unheard="move parcel")
     conversation = Conversation(planner, state)

@@ -3,7 +3,7 @@
 import pytest
 
 from voiceplane.turn.parameters import Sureness, TurnParameters
-from voiceplane.turn.reading import Reading, count_digits, read, takes_back
+from voiceplane.turn.reading import Reading, count_digits, read
 
 
 def reading(text: str, *, digits: int = 0, understood: bool | None = None) -> Reading:
@@ -116,8 +116,3 @@ def test_digits_are_counted_in_words_and_figures() -> None:
         "for my": 0,
     }
     assert {text: count_digits(text) for text in counts} == counts
-
-
-def test_a_request_that_is_taken_back_is_seen() -> None:
-    assert takes_back("oh never mind") and takes_back("Please cancel that.")
-    assert not takes_back("I want to cancel my order tomorrow")

@@ -43,6 +43,18 @@ class Attempt:
     planner_ms: float = 0.0
     tool_attempts: int = 0
     dropped: bool = False
+    acting: bool = False  # a tool that changes something was begun
+
+    @property
+    def stands(self) -> bool:
+        """Say whether it cannot be taken back any more."""
+        return self.acting or (self.adopted is not None and self.adopted.acting)
+
+    def stop(self) -> None:
+        """Let no tool of it begin from now on."""
+        for each in (self, self.adopted):
+            if each is not None and each.events is not None:
+                each.events.cancel()
 
     def answers(self, given: CallerSaid, state: DialogueState, index: int) -> bool:
         """Say whether this is the reply to a turn: the same words, however they are written, in the same state."""

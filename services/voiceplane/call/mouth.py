@@ -142,6 +142,11 @@ class Mouth:
         finally:
             self._mid_phrase = False
 
+    @property
+    def heard(self) -> str:
+        """Return the words of this turn that the caller has heard until now."""
+        return self._playout.heard()
+
     def remaining_s(self) -> float:
         """Return how long the agent will speak with what is queued, in seconds."""
         return self._playout.remaining_s()

@@ -167,6 +167,7 @@ class Replies:
                     return
                 if tool.tool not in self._speculative:
                     await attempt.confirmed.wait()
+                    attempt.acting = True
                 yield ToolStarted(tool)
                 reply = await self._run_tool(attempt, tool)
                 yield ToolDone(tool, reply)

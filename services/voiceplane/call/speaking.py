@@ -1,6 +1,7 @@
 """The agent's side of a turn: phrases out, bridges while something is slow, what was heard kept. For call.talk."""
 
-from collections.abc import Coroutine
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -66,6 +67,27 @@ class Speaking:
             await self.say(sentence)
         return await self.finish()
 
+    @property
+    def cut(self) -> bool:
+        """Say whether the caller has taken the floor in this turn."""
+        return self._mouth.interrupted
+
+    async def unless_cut(self, events: AsyncIterator[T], *, tool: bool) -> T | None:
+        """Return the next of a reply's events; None at their end, or when the caller takes the floor."""
+        coming = asyncio.create_task(_next_or_none(events), name="next event")
+        cut = asyncio.create_task(self._mouth.until_interrupted(), name="cut")
+
+        async def either() -> T | None:
+            await asyncio.wait({coming, cut}, return_when=asyncio.FIRST_COMPLETED)
+            return coming.result() if coming.done() else None
+
+        try:
+            return await self.patiently(either(), tool=tool)
+        finally:
+            for task in (coming, cut):
+                task.cancel()
+            await asyncio.gather(coming, cut, return_exceptions=True)
+
     async def patiently(self, work: Coroutine[Any, Any, T], *, tool: bool = False) -> T:
         """Await another process; while it is slow the caller is told. OutOfPatienceError when it never ends."""
         words, patience = self._spec.phrases, self._site.patience
@@ -123,3 +145,10 @@ class Speaking:
 
     def _now(self) -> float:
         return self._site.clock.monotonic()
+
+
+async def _next_or_none(events: AsyncIterator[T]) -> T | None:
+    try:
+        return await anext(events)
+    except StopAsyncIteration:
+        return None

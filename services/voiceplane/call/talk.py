@@ -4,15 +4,16 @@ Replies are made by call.replies, often before the turn is over; here they are s
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from opentelemetry.trace import Span
 
 from voiceplane.call.attempt import Attempt, Event, ToolDone, ToolStarted
 from voiceplane.call.ending import AGENT_HUNG_UP, CALLER_SILENT, TROUBLE, Ending
+from voiceplane.call.heard import Planned, as_heard, planned
+from voiceplane.call.late import Late, tell
 from voiceplane.call.listening import KeysPressed, Listening, said
 from voiceplane.call.mouth import Mouth, Spoken
 from voiceplane.call.patience import OutOfPatienceError
@@ -20,8 +21,8 @@ from voiceplane.call.recorder import Recorder, Turn
 from voiceplane.call.replies import Replies
 from voiceplane.call.site import Site
 from voiceplane.call.speaking import Speaking
-from voiceplane.call.timings import TurnTimings
-from voiceplane.contract.agent import SlotType
+from voiceplane.call.steps import Steps, digits_asked
+from voiceplane.call.timings import TurnTimings, turn_attributes, why_ended
 from voiceplane.contract.dialogue import (
     CallerSaid,
     DialogueState,
@@ -29,30 +30,14 @@ from voiceplane.contract.dialogue import (
     HangUp,
     PlannerUnavailableError,
     Say,
-    ToolCall,
     Transfer,
 )
-from voiceplane.planner.filling import PARTIAL
 from voiceplane.runtime import telemetry
 from voiceplane.speech.errors import SpeechError
 from voiceplane.speech.ports import Transcript
 from voiceplane.turn.events import AskAgain, EndTurn, GiveUp
-from voiceplane.turn.reading import takes_back
 
-log = logging.getLogger(__name__)
 SPANS = telemetry.tracer("voiceplane.call")
-NEVER = float("inf")
-
-
-@dataclass(slots=True)
-class Steps:
-    """What a reply asked for besides speech."""
-
-    transfer: Transfer | None = None
-    hang_up: HangUp | None = None
-    intent: str = ""
-    late: bool = False  # a tool's answer will come after the caller has moved on
-    tool: ToolCall | None = None  # running
 
 
 class Talk:
@@ -77,14 +62,27 @@ class Talk:
         self._ending = ending
         self._replies = replies
         self._speaking = Speaking(site, recorder, mouth, listening)
-        self._state = DialogueState()
+        self._state = DialogueState()  # as it was heard, before the reply that is being spoken
+        self._attempt: Attempt | None = None  # the reply that is being made and spoken
         self._answering: asyncio.Task[None] | None = None
         self._committed = False  # the turn's end cannot be taken back any more
-        self._late: Attempt | None = None  # its tool is slow, the conversation has moved on
+        self._late = Late(lambda attempt: site.hub.tell(recorder.facts.call_id, "tool-dropped", {}))
         self.transfer_wanted: asyncio.Queue[Transfer] = asyncio.Queue(1)  # call.loop carries it out
         dialogue = listening.dialogue
         dialogue.maybe, dialogue.understood, dialogue.retract = self._maybe, self._replies.understood, self._retract
-        dialogue.answers = lambda: self._state.confirming or bool(self._state.confirming_slot)
+        dialogue.answers = lambda: self._heard_state.confirming or bool(self._heard_state.confirming_slot)
+
+    @property
+    def _heard_state(self) -> DialogueState:
+        """Return the dialogue's state as it was heard until now, with the tools that run."""
+        state = self._state
+        if self._attempt is not None:
+            state = as_heard(self._planned(self._attempt), self._mouth.heard, whole=False)
+        return replace(state, running=self._late.running)
+
+    def _planned(self, attempt: Attempt) -> Planned:
+        events = attempt.events.so_far if attempt.events is not None else ()
+        return planned(attempt.state, self._late.before(attempt, events))
 
     @property
     def _call_id(self) -> str:
@@ -120,9 +118,8 @@ class Talk:
             asyncio.create_task(floor.turns.get(), name="turn"),
             asyncio.create_task(self._listening.keys.get(), name="keys"),
         ]
-        late = self._late
-        if late is not None:
-            waiting.append(asyncio.create_task(self._until_late_is_ready(late), name="late tool"))
+        if self._late.running:
+            waiting.append(asyncio.create_task(self._until_late_is_ready(), name="late tool"))
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             first = next(task for task in waiting if task.done())
@@ -133,15 +130,14 @@ class Talk:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def _until_late_is_ready(self, late: Attempt) -> Attempt:
-        assert late.events is not None
-        await late.events.done()
+    async def _until_late_is_ready(self) -> Attempt:
+        late = await self._late.next()
         await self._listening.floor.until_open()
         return late
 
     def _maybe(self, transcript: Transcript, told: Callable[[], None]) -> None:
         """Begin a reply to words that may be the turn's last."""
-        self._replies.speculate(said(transcript), self._state, self._speaking.index + 1, told=told)
+        self._replies.speculate(said(transcript), self._heard_state, self._speaking.index + 1, told=told)
 
     async def _answer_retractably(self, turn: EndTurn) -> None:
         """Answer as a task of its own: the caller who goes on takes the turn's end back while nothing was heard."""
@@ -158,8 +154,11 @@ class Talk:
                 await asyncio.gather(task, return_exceptions=True)
 
     def _retract(self) -> bool:
-        if self._answering is None or self._committed or self._speaking.begun:
+        attempt = self._attempt
+        if self._answering is None or self._committed or self._speaking.begun or (attempt and attempt.stands):
             return False
+        if attempt is not None:
+            attempt.stop()  # now: its tool must not begin before the answering task has ended
         self._answering.cancel()
         self._site.hub.tell(self._recorder.facts.call_id, "retracted", {})
         return True
@@ -167,8 +166,9 @@ class Talk:
     async def _answer_words(self, turn: EndTurn) -> None:
         timings = TurnTimings(turn.spoken_until, turn.at, dict(self._listening.marks))
         with SPANS.start_as_current_span(f"invoke_agent {self._spec_name}") as span:
-            self._describe(span)
-            span.set_attributes(self._why_ended(turn))
+            index, digest = self._speaking.index + 1, self._site.bundle.policy_digest
+            span.set_attributes(turn_attributes(self._spec_name, self._call_id, index, digest))
+            span.set_attributes(why_ended(turn, self._listening.floor.state))
             self._speaking.begin()
             try:
                 transcript = await self._speaking.patiently(self._listening.words(turn))
@@ -185,25 +185,29 @@ class Talk:
         hub, facts = self._site.hub, self._recorder.facts
         hub.state(facts.call_id, "thinking")
         hub.tell(facts.call_id, "heard", {"pii.text": given.text})
-        if takes_back(given.text):
-            self._drop_late()
-        attempt = self._replies.take(given, self._state, self._speaking.index + 1)
+        attempt = self._replies.take(given, self._heard_state, self._speaking.index + 1)
+        self._attempt = attempt
         caller_turn = self._caller_turn(given, timings)
         steps, answered = Steps(), False
         try:
             await self._speak_reply(attempt, steps, timings)
             answered = True
         except (OutOfPatienceError, SpeechError, PlannerUnavailableError):
+            self._attempt = None
             await self._give_up()
             return
         finally:
-            cost = self._replies.settle(attempt, used=answered or self._speaking.begun, late=attempt is self._late)
+            cost = self._replies.settle(attempt, used=answered or self._speaking.begun, late=attempt in self._late)
             if span is not None:
                 span.set_attributes(cost)
+            if not answered:
+                self._attempt = None
         self._committed = True
         self._speaking.index += 1
         self._recorder.add(replace(caller_turn, intent=steps.intent))
         spoken = await self._speaking.finish(timings)
+        self._state, self._attempt = as_heard(self._planned(attempt), spoken.text, whole=not spoken.interrupted), None
+        self._listening.expect(digits_asked(self._spec, self._state))
         if span is not None:
             span.set_attributes({"voice.intent": steps.intent, "voice.heard.chars": len(spoken.text)})
         self._carry_out(steps, spoken)
@@ -223,30 +227,14 @@ class Talk:
         assert attempt.events is not None
         events = attempt.events.read()
         while True:
-            event = await self._next_event(events, steps)
-            if self._mouth.interrupted and steps.tool is not None:
-                self._late = attempt
+            event = await self._speaking.unless_cut(events, tool=steps.tool is not None)
+            if self._speaking.cut and steps.tool is not None:
+                self._late.add(attempt, steps.tool)
                 return
-            if event is None or self._mouth.interrupted:
+            if event is None or self._speaking.cut:
                 return
             timings.marks.setdefault("planned", self._now())
             await self._take(event, steps, timings)
-
-    async def _next_event(self, events: Any, steps: Steps) -> Event | None:
-        """Return the next event; None at the end, or when the caller takes the floor."""
-        coming = asyncio.create_task(_next_or_none(events), name="next event")
-        cut = asyncio.create_task(self._mouth.until_interrupted(), name="cut")
-
-        async def either() -> Event | None:
-            await asyncio.wait({coming, cut}, return_when=asyncio.FIRST_COMPLETED)
-            return coming.result() if coming.done() else None
-
-        try:
-            return await self._speaking.patiently(either(), tool=steps.tool is not None)
-        finally:
-            for task in (coming, cut):
-                task.cancel()
-            await asyncio.gather(coming, cut, return_exceptions=True)
 
     async def _take(self, event: Event, steps: Steps, timings: TurnTimings) -> None:
         match event:
@@ -267,24 +255,17 @@ class Talk:
             case HangUp():
                 steps.hang_up = event
             case Done(state, intent):
-                self._state = state
+                self._late.keep(state.running)
                 steps.intent = intent or steps.intent
-                self._listening.expect(self._digits_asked(state))
+                self._listening.expect(digits_asked(self._spec, state))
 
     async def _speak_late(self, late: Attempt) -> None:
-        """Say what a slow tool brought, after the conversation has moved on."""
-        self._late = None
-        assert late.events is not None
-        phrases = [event for event in _after_tool(late.events.so_far) if isinstance(event, Say)]
-        if phrases:
-            await self._speaking.turn([Say(self._spec.phrases.late, constant=True), *phrases])
-
-    def _drop_late(self) -> None:
-        """Forget a slow tool's answer: the caller does not want it any more. Its audit record stays."""
-        late, self._late = self._late, None
-        if late is not None and late.events is not None:
-            late.events.cancel()
-            self._site.hub.tell(self._recorder.facts.call_id, "tool-dropped", {})
+        """Say what a slow tool brought, after the conversation has moved on, and do what it asks for."""
+        told = tell(self._late.take(late), self._state, self._spec.phrases)
+        spoken = await self._speaking.turn(list(told.phrases))
+        reply = planned(self._state, (*told.phrases, Done(told.state)))
+        self._state = as_heard(reply, spoken.text, whole=not spoken.interrupted)
+        self._carry_out(Steps(told.transfer, told.hang_up), spoken)
 
     async def _give_up(self) -> None:
         """Say that it does not work and give the caller to a person, or let go."""
@@ -297,44 +278,16 @@ class Talk:
     def close(self) -> None:
         """Stop the replies that are still being made."""
         self._replies.cancel()
-        self._drop_late()
+        self._late.close()
 
     async def transfer_failed(self) -> None:
         """Tell the caller that nobody could be reached; the conversation goes on."""
         await self._speaking.turn([Say("I am sorry, nobody could be reached just now.")])
 
-    def _digits_asked(self, state: DialogueState) -> int:
-        """Return how many digits are still wanted; 0 when none were asked for."""
-        intents = {intent.name: intent for intent in self._spec.intents}
-        if not state.asking or state.intent not in intents:
-            return 0
-        slot = intents[state.intent].slot(state.asking)
-        if slot.type is not SlotType.DIGITS or slot.length is None:
-            return 0
-        return max(1, slot.length - len(dict(state.slots).get(slot.name + PARTIAL, "")))
-
     def _caller_turn(self, given: CallerSaid, timings: TurnTimings) -> Turn:
         wall = self._site.clock.wall_ns()
         ended = wall - int((self._now() - timings.spoken_until) * 1e9)
         return Turn(self._speaking.index, "caller", given.text, ended, ended)
-
-    def _why_ended(self, turn: EndTurn) -> dict[str, str | float]:
-        """Say in the trace what ended the turn: words and sound as the machine saw them."""
-        state = self._listening.floor.state
-        reading = state.reading.value if state.reading is not None else "unread"
-        probability = -1.0 if state.probability is None else round(state.probability, 3)
-        return {"voice.turn.reason": turn.reason, "voice.turn.reading": reading, "voice.turn.probability": probability}
-
-    def _describe(self, span: Span) -> None:
-        span.set_attributes(
-            {
-                "gen_ai.operation.name": "invoke_agent",
-                "gen_ai.agent.name": self._spec_name,
-                "gen_ai.conversation.id": self._call_id,
-                "voice.turn.index": self._speaking.index + 1,
-                "voice.policy.digest": self._site.bundle.policy_digest,
-            }
-        )
 
     @property
     def _spec_name(self) -> str:
@@ -342,17 +295,3 @@ class Talk:
 
     def _now(self) -> float:
         return self._site.clock.monotonic()
-
-
-async def _next_or_none(events: Any) -> Event | None:
-    try:
-        event: Event = await anext(events)
-    except StopAsyncIteration:
-        return None
-    return event
-
-
-def _after_tool(events: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Return what came after the last tool's answer."""
-    last = max((index for index, event in enumerate(events) if isinstance(event, ToolDone)), default=-1)
-    return events[last + 1 :] if last >= 0 else ()

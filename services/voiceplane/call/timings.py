@@ -1,6 +1,9 @@
-"""When the stages of a turn were done, for the record and the metrics. Filled by call.talk."""
+"""When the stages of a turn were done and why it ended, for record, metrics and trace. Filled by call.talk."""
 
 from dataclasses import dataclass, field
+
+from voiceplane.turn.events import EndTurn
+from voiceplane.turn.machine import TurnState
 
 
 @dataclass(slots=True)
@@ -17,3 +20,21 @@ class TurnTimings:
         marks = {**self.marks, "endpointing": self.ended_at, "first_audio": started_at}
         found = [(name, round((at - self.spoken_until) * 1000, 1)) for name, at in marks.items()]
         return (*found, *((("synthesis", round(self.synthesis_ms, 1)),) if self.synthesis_ms else ()))
+
+
+def turn_attributes(agent: str, call_id: str, index: int, policy_digest: str) -> dict[str, str | int]:
+    """Say in the trace whose turn it is."""
+    return {
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.agent.name": agent,
+        "gen_ai.conversation.id": call_id,
+        "voice.turn.index": index,
+        "voice.policy.digest": policy_digest,
+    }
+
+
+def why_ended(turn: EndTurn, state: TurnState) -> dict[str, str | float]:
+    """Say in the trace what ended the turn: words and sound as the machine saw them."""
+    reading = state.reading.value if state.reading is not None else "unread"
+    probability = -1.0 if state.probability is None else round(state.probability, 3)
+    return {"voice.turn.reason": turn.reason, "voice.turn.reading": reading, "voice.turn.probability": probability}

@@ -48,12 +48,10 @@ class Pending:
         unconfirmed = any(slot.confirm and slot.name + CONFIRMED not in known for slot in intent.slots)
         return intent if unconfirmed or intent.confirm is not None else None
 
-    def _asked_unheard(self, turn: Turn, intent: Intent, text: str) -> Iterator[ReplyEvent] | None:
+    def _asked_unheard(self, turn: Turn, intent: Intent, text: str) -> Iterator[ReplyEvent]:
         """Ask again what nobody heard, with what was put right meanwhile: a yes to it is no yes."""
         known = dict(turn.state.slots)
         corrected = filling.put_right(intent.slots, text, known, turn.locale)
-        if corrected is None and slots.yes_or_no(text) is None:
-            return None
         following = replace(turn.state, slots=pairs(corrected or known), unsure=0)
         return self._steps.advance(turn, intent, following)
 

@@ -115,13 +115,3 @@ def _is_open(text: str, words: list[str], *, understood: bool) -> bool:
         return False
     last_two = " ".join(words[-2:])
     return last_two in _OPEN_PAIRS or (words[-1] in _OPEN_ENDS and last_two not in _CLOSED and len(words) > 1)
-
-
-_TAKEN_BACK = re.compile(
-    r"\b(never ?mind|forget (it|that|about)|cancel (that|it)|don't bother|stop looking|leave it)\b"
-)
-
-
-def takes_back(text: str) -> bool:
-    """Say whether the caller does not want any more what was asked for before."""
-    return _TAKEN_BACK.search(text.lower()) is not None

@@ -1,0 +1,131 @@
+"""Answers of slow tools that come after the conversation has moved on: kept, dropped, or told. For call.talk.
+
+A dropped one is recorded by the tool gateway all the same; the caller is not told.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from voiceplane.call.attempt import Attempt, Event, ToolDone, ToolStarted
+from voiceplane.contract.agent import Phrases
+from voiceplane.contract.dialogue import DialogueState, Done, HangUp, RunningTool, Say, ToolCall, Transfer
+
+# A tool ends within 20 s, and a caller does not wish for more than this in that time; the oldest is dropped.
+MAX_LATE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    attempt: Attempt
+    tool: RunningTool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a late answer comes to."""
+
+    phrases: tuple[Say, ...]
+    state: DialogueState
+    transfer: Transfer | None = None
+    hang_up: HangUp | None = None
+
+
+class Late:
+    """The replies whose tools still run, oldest first."""
+
+    def __init__(self, dropped: Callable[[Attempt], None]) -> None:
+        """Tell `dropped` of each whose answer nobody wants any more."""
+        self._dropped = dropped
+        self._awaited: list[_Awaited] = []
+
+    @property
+    def running(self) -> tuple[RunningTool, ...]:
+        """Return the tools that are waited for, as the dialogue's state holds them."""
+        return tuple(each.tool for each in self._awaited)
+
+    def __contains__(self, attempt: Attempt) -> bool:
+        """Say whether this reply is waited for."""
+        return any(each.attempt is attempt for each in self._awaited)
+
+    def before(self, attempt: Attempt, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        """Return what a reply said before its tool ran; the rest is told later. All, where it is not waited for."""
+        if attempt not in self:
+            return events
+        begun = [index for index, event in enumerate(events) if isinstance(event, ToolStarted)]
+        return events[: begun[-1]] if begun else events
+
+    def add(self, attempt: Attempt, call: ToolCall) -> None:
+        """Wait for a reply whose tool runs."""
+        slots = tuple(sorted((name, str(value)) for name, value in json.loads(call.arguments_json).items()))
+        self._awaited.append(_Awaited(attempt, RunningTool(call.tool, call.intent, slots)))
+        if len(self._awaited) > MAX_LATE:
+            self._drop(self._awaited[0])
+
+    def keep(self, wanted: tuple[RunningTool, ...]) -> None:
+        """Drop those that the dialogue does not want any more."""
+        for each in list(self._awaited):
+            if each.tool not in wanted:
+                self._drop(each)
+
+    async def next(self) -> Attempt:
+        """Wait for the first that is complete."""
+        pending = {asyncio.create_task(_done(each.attempt), name="late tool"): each for each in self._awaited}
+        try:
+            if not pending:
+                await asyncio.get_running_loop().create_future()  # nothing is waited for: until cancelled
+            await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            return next(each.attempt for task, each in pending.items() if task.done())
+        finally:
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    def take(self, attempt: Attempt) -> tuple[Event, ...]:
+        """Return all that came of it, and wait for it no more."""
+        self._awaited = [each for each in self._awaited if each.attempt is not attempt]
+        return attempt.events.so_far if attempt.events is not None else ()
+
+    def close(self) -> None:
+        """Drop all."""
+        self.keep(())
+
+    def _drop(self, each: _Awaited) -> None:
+        self._awaited.remove(each)
+        if each.attempt.events is not None:
+            each.attempt.events.cancel()
+        self._dropped(each.attempt)
+
+
+async def _done(attempt: Attempt) -> None:
+    if attempt.events is not None:
+        await attempt.events.done()
+
+
+def tell(events: tuple[Event, ...], now: DialogueState, phrases: Phrases) -> Told:
+    """Put a late answer into the conversation of now: what is asked stays asked, and is asked again after it."""
+    ends = [index for index, event in enumerate(events) if isinstance(event, ToolDone)]
+    after = events[ends[-1] + 1 :] if ends else ()
+    done = next((event for event in after if isinstance(event, Done)), None)
+    said = [event for event in after if isinstance(event, Say)]
+    if done is None:  # the planner or the tools are away: the caller who waits is told so
+        said = said or [Say(phrases.tool_failed, constant=True)]
+    transfer = next((event for event in after if isinstance(event, Transfer)), None)
+    hang_up = next((event for event in after if isinstance(event, HangUp)), None)
+    asked = bool(now.asking or now.confirming or now.confirming_slot)
+    if asked and transfer is None:
+        hang_up = None  # the caller is in the middle of something else
+        said = [phrase for phrase in said if phrase.text != phrases.anything_else]
+        said += [Say(now.last_reply)] if now.last_reply else []
+    state = _merged(now, done, asked=asked) if done is not None else now
+    return Told((Say(phrases.late, constant=True), *said), state, transfer, hang_up)
+
+
+def _merged(now: DialogueState, done: Done, *, asked: bool) -> DialogueState:
+    finished = [name for name in done.state.done_intents if name == done.intent]
+    others = [name for name in now.done_intents if name not in finished]
+    state = replace(now, done_intents=(*others, *finished))
+    if asked:
+        return state
+    return replace(state, intent="" if now.intent in finished else now.intent, last_reply=done.state.last_reply)

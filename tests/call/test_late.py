@@ -1,0 +1,97 @@
+"""Answers of slow tools: which are waited for, which are dropped, and how one comes into the conversation of then."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+from voiceplane.call.attempt import Attempt, Event, ToolDone
+from voiceplane.call.late import MAX_LATE, Late, tell
+from voiceplane.call.pumped import Pumped
+from voiceplane.contract.agent import Phrases
+from voiceplane.contract.dialogue import (
+    CallerSaid,
+    DialogueState,
+    Done,
+    HangUp,
+    RunningTool,
+    Say,
+    ToolCall,
+    ToolOutcome,
+    ToolReply,
+    Transfer,
+)
+
+PHRASES = Phrases()
+LATE = Say(PHRASES.late, constant=True)
+STATE = DialogueState(intent="track", last_reply="One.")
+CALL = ToolCall("status", "track", '{"number": "1"}')
+CAME = ToolDone(CALL, ToolReply(ToolOutcome.OK, "{}", "", 1))
+DONE = Done(replace(STATE, intent="", done_intents=("track",), last_reply="It is here."), "track", 1.0)
+
+
+def call(number: int) -> ToolCall:
+    return ToolCall("status", "track", f'{{"number": "{number}"}}')
+
+
+async def slow(go: asyncio.Event) -> AsyncGenerator[Event, None]:
+    await go.wait()
+    yield CAME
+
+
+def attempt(tasks: asyncio.TaskGroup, go: asyncio.Event) -> Attempt:
+    made = Attempt(CallerSaid("where is it"), STATE, 1)
+    made.events = Pumped(slow(go), tasks, "slow")
+    return made
+
+
+async def test_every_slow_tool_is_waited_for_up_to_the_bound() -> None:
+    dropped: list[Attempt] = []
+    late, go = Late(dropped.append), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        attempts = [attempt(tasks, go) for _ in range(MAX_LATE + 1)]
+        for number, each in enumerate(attempts):
+            late.add(each, call(number))
+        assert dropped == attempts[:1]
+        assert late.running[0] == RunningTool("status", "track", (("number", "1"),))
+        go.set()
+        for _ in range(MAX_LATE):
+            assert late.take(await late.next())
+        assert late.running == ()
+
+
+async def test_what_the_dialogue_leaves_out_is_dropped_and_stops() -> None:
+    dropped: list[Attempt] = []
+    late, go = Late(dropped.append), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        first, second = attempt(tasks, go), attempt(tasks, go)
+        late.add(first, call(1))
+        late.add(second, call(2))
+        late.keep(late.running[1:])
+        assert dropped == [first] and second in late and first not in late
+        assert first.events is not None
+        await first.events.done()
+        late.close()
+
+
+def test_a_late_answer_is_told_and_counts_as_done() -> None:
+    told = tell((CAME, Say("It is here."), DONE), replace(STATE, done_intents=("hours",)), PHRASES)
+    assert told.phrases == (LATE, Say("It is here."))
+    assert told.state == DialogueState(done_intents=("hours", "track"), last_reply="It is here.")
+
+
+def test_what_was_asked_meanwhile_is_asked_again_after_it() -> None:
+    now = DialogueState(intent="change", asking="day", last_reply="Which day?", done_intents=("hours",))
+    told = tell((CAME, Say("It is here."), Say(PHRASES.anything_else), HangUp("intent"), DONE), now, PHRASES)
+    assert told.phrases == (LATE, Say("It is here."), Say("Which day?"))
+    assert told.state == replace(now, done_intents=("hours", "track")) and told.hang_up is None
+
+
+def test_a_late_escalation_is_carried_out() -> None:
+    transfer = Transfer("tool-failure", "The parcel tool failed.")
+    told = tell((CAME, Say("Sorry."), transfer, DONE), STATE, PHRASES)
+    assert (told.transfer, told.phrases) == (transfer, (LATE, Say("Sorry.")))
+
+
+def test_an_answer_that_never_came_is_owned_up_to() -> None:
+    told = tell((), STATE, PHRASES)
+    assert told.phrases == (LATE, Say(PHRASES.tool_failed, constant=True)) and told.state == STATE
