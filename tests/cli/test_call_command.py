@@ -78,9 +78,7 @@ async def test_a_whole_script_exits_with_zero(tmp_path: Path) -> None:
     write_wav(sound, (np.frombuffer(tone(0.5).data, dtype="<i2"),), 16_000)
     async with AnsweringPhone() as answering:
         agent = asyncio.create_task(greet_and_answer(answering, 2))
-        status, out, _ = await voiceplane(
-            tmp_path, "call", answering.uri, "--play", str(sound), "--say", "Goodbye.", "--timings"
-        )
+        status, out, _ = await voiceplane(tmp_path, "call", answering.uri, "--play", str(sound), "--say", "Goodbye.")
         await agent
     assert status == 0
     assert "turn 1:" in out and "caller  Goodbye." in out

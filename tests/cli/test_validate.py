@@ -65,3 +65,22 @@ def test_a_schema_that_the_tool_gateway_would_refuse_is_named_with_its_place(
     assert out.startswith(f"{broken}:{at + 2}: spec.tools[0].{kind}: ") and words in out
     broken.write_text(broken.read_text().replace(SCHEMAS[kind], f"{kind}: {{type: object}}"))
     assert run(broken) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "words"),
+    [
+        ("voice: {profile: cpu-smal, name: joe}", "spec.voice.profile", "no speech profile is named 'cpu-smal'"),
+        ("voice: {profile: cpu-small, name: jo}", "spec.voice.name", "has no voice 'jo'; it has "),
+        ("voice: {name: jo}", "spec.voice.name", "has no voice 'jo'"),
+    ],
+)
+def test_a_voice_that_no_profile_has_is_named_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str, path: str, words: str
+) -> None:
+    broken = tmp_path / "agent.yaml"
+    broken.write_text(EXAMPLE.read_text().replace("voice: {profile: cpu-small, name: joe}", change))
+    line = next(n for n, text in enumerate(broken.read_text().splitlines(), 1) if "voice: {" in text)
+    assert run(broken) == 1
+    told = capsys.readouterr().out
+    assert f"{broken}:{line}: {path}: " in told and words in told

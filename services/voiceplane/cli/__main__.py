@@ -2,21 +2,22 @@
 
 import argparse
 import sys
+from importlib import import_module
 from importlib.metadata import entry_points
 
-from voiceplane.cli import (
-    bench_command,
-    call_command,
-    demo,
-    dev,
-    doctor,
-    images,
-    install,
-    records_commands,
-    test_command,
-    validate,
-)
-
+# module of this package: its subcommands. Doctor must run where packages are missing, so none is imported by name.
+_MODULES = {
+    "validate": ("validate",),
+    "dev": ("dev",),
+    "call_command": ("call",),
+    "test_command": ("test",),
+    "bench_command": ("bench",),
+    "records_commands": ("trace", "record", "calls"),
+    "doctor": ("doctor",),
+    "install": ("install",),
+    "images": ("images",),
+    "demo": ("demo",),
+}
 EPILOG = """first steps:
   voiceplane doctor                              what this machine lacks, and how to get it
   voiceplane validate agent.yaml                 every mistake, with its line
@@ -36,25 +37,34 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = built.add_subparsers(required=True, metavar="COMMAND")
-    for module in (
-        validate,
-        dev,
-        call_command,
-        test_command,
-        bench_command,
-        records_commands,
-        doctor,
-        install,
-        images,
-        demo,
-    ):
-        module.add(commands)
+    for name, subcommands in _MODULES.items():
+        try:
+            import_module(f"voiceplane.cli.{name}").add(commands)
+        except ModuleNotFoundError as error:
+            for subcommand in subcommands:
+                _add_unavailable(commands, subcommand, str(error.name))
     for entry in entry_points(group="voiceplane.commands"):  # of packages beside this one, such as the operator
         try:
             entry.load().add(commands)
         except ImportError:  # its extra is not installed: the command is not there
             continue
     return built
+
+
+def _add_unavailable(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", subcommand: str, package: str
+) -> None:
+    """Add a subcommand that only says which Python package it lacks, whatever it is given."""
+
+    def tell(_: argparse.Namespace) -> int:
+        print(f"voiceplane {subcommand} needs the Python package {package}: see voiceplane doctor", file=sys.stderr)
+        return 1
+
+    missing = commands.add_parser(
+        subcommand, help=f"(needs the Python package {package})", add_help=False, prefix_chars="\0"
+    )
+    missing.add_argument("rest", nargs="*")
+    missing.set_defaults(run=tell)
 
 
 def main(argv: list[str] | None = None) -> int:

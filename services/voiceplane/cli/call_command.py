@@ -18,11 +18,11 @@ from voiceplane.testing.phone import CallNotAnswered, CallRefused, PhoneSettings
 OK, FAILED, USAGE, NOT_ANSWERED, NO_AUDIO, ENDED_EARLY = 0, 1, 2, 3, 4, 5
 EPILOG = """examples:
   voiceplane call sip:agent@127.0.0.1:5060 --say "Where is my parcel?" --say "four five six seven two one"
-  voiceplane call sip:agent@127.0.0.1:5060 --play question.wav --dtmf "456721#" --record call.wav --timings
+  voiceplane call sip:agent@127.0.0.1:5060 --play question.wav --dtmf "456721#" --record call.wav
   voiceplane call --say "Hi" --transcript          calls the stack that `voiceplane dev` runs on this machine
 
 Lines are said in the order given. Each waits until the agent has spoken and then been silent for 0.7 s.
---record writes a stereo WAV: left the caller, right the agent, on one timeline.
+--record writes a stereo WAV: left the caller, right the agent, on one timeline. The waits are measured on that sound.
 
 exit status:
   0  the script was said to its end, or the agent transferred the call or said goodbye
@@ -61,7 +61,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--dtmf", action=_Append, metavar="KEYS", help="press keys (repeatable)")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write both directions to a stereo WAV file")
     parser.add_argument("--transcript", action="store_true", help="recognize what the agent said and print it")
-    parser.add_argument("--timings", action="store_true", help="print the waits, measured on the recorded audio")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     parser.add_argument("--codec", default="PCMU,PCMA,G722", help="codecs to offer, best first (default %(default)s)")
     parser.add_argument("--transport", choices=("udp", "tcp"), default="udp", help="SIP transport (default udp)")
@@ -130,10 +129,11 @@ async def _call(script: Script, options: argparse.Namespace, endpoint: str | Non
     if options.json:
         print(json.dumps(as_json(result, transcript, status), indent=2))
         return status
-    for line in report(result, timings=options.timings):
+    for line in report(result):
         print(line)
-    if options.record:
-        print(f"recorded to {options.record}")
+    print(
+        f"recorded to {options.record}" if options.record else "not recorded: --record FILE.wav keeps both directions"
+    )
     return status
 
 
@@ -146,13 +146,12 @@ def outcome(result: CallResult) -> int:
     return ENDED_EARLY
 
 
-def report(result: CallResult, *, timings: bool) -> list[str]:
+def report(result: CallResult) -> list[str]:
     """Sum a call up for people."""
     lines = [f"call {result.call_id}"]
     if result.refer_to:
         lines.append(f"transferred to {result.refer_to}")
-    if timings:
-        lines += timing_lines(result)
+    lines += timing_lines(result)
     lines += [f"fault: {fault}" for fault in result.faults]
     if result.lost:
         lines.append(f"{result.lost} RTP packets of the agent were lost")

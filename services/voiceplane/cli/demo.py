@@ -32,6 +32,7 @@ from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc, records_pb2, records_pb
 from voiceplane.runtime import grpc_server, shutdown
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.runtime.models import ModelUnavailableError
+from voiceplane.speech.errors import SpeechError
 from voiceplane.testing.phone import PhoneError
 
 PARCEL = "456721"
@@ -46,6 +47,10 @@ EPILOG = """examples:
 
 exit status: 0 the caller heard the parcel's true status, 1 not, or something could not be started
 """
+
+
+class NoRecordError(Exception):
+    """The call is over, but its record did not come."""
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -70,8 +75,10 @@ def run(options: argparse.Namespace) -> int:
         return asyncio.run(_until_done(bundle, options))
     except (InvalidAgentError, OSError, ModelUnavailableError, StackFailedError, NoFreePortError) as error:
         print(error, file=sys.stderr)
-    except (PhoneError, VoiceUnavailableError, grpc.aio.AioRpcError) as error:
+    except (PhoneError, VoiceUnavailableError, SpeechError, NoRecordError) as error:
         print(f"the call failed: {error}", file=sys.stderr)
+    except grpc.aio.AioRpcError as error:
+        print(f"the call failed: {error.code().name}: {error.details()}", file=sys.stderr)
     return 1
 
 
@@ -102,17 +109,19 @@ async def _show(bundle: Bundle, options: argparse.Namespace) -> int:
         recording = folder / "recordings" / "latest.wav"
         report(f"calling {endpoints.sip} with the voice {voice.about}")
         heard_by_caller: list[str] = []
-        async with asyncio.TaskGroup() as group:
-            watching = group.create_task(_watch(endpoints.gateway, report), name="watch")
 
-            async def heard(who: str, what: str | Pcm) -> None:
-                words = await transcribe(speech, what) if isinstance(what, Pcm) else what
-                if isinstance(what, Pcm):
-                    heard_by_caller.append(words)
-                report(f"{who:>7}: {words}")
+        async def heard(who: str, what: str | Pcm) -> None:
+            words = await transcribe(speech, what) if isinstance(what, Pcm) else what
+            if isinstance(what, Pcm):
+                heard_by_caller.append(words)
+            report(f"{who:>7}: {words}")
 
+        watching = asyncio.create_task(_watch(endpoints.gateway, report), name="watch")
+        try:  # no task group: an error of the call is to leave as itself
             result = await hold(Script(endpoints.sip, lines), voice, heard, record=recording)
+        finally:
             watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
         console = Console(highlight=False)
         await _after(endpoints, result, console)
         print(f"\nrecording (left caller, right agent): {recording}\nlogs: {folder / 'logs'}")
@@ -161,17 +170,20 @@ async def _trace(records: Any, call_id: str) -> list[SpanRow]:
 
 async def _record(records: Any, call_id: str) -> records_pb2.GetCallResponse:
     """Wait for the record: the gateway writes it after the BYE."""
-    async with asyncio.timeout(RECORD_WAIT_S):
-        while True:
-            try:
-                reply = await records.GetCall(records_pb2.GetCallRequest(call_id=call_id), timeout=5.0)
-            except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.NOT_FOUND:
-                    raise
-                await asyncio.sleep(0.2)
-                continue
-            assert isinstance(reply, records_pb2.GetCallResponse)
-            return reply
+    try:
+        async with asyncio.timeout(RECORD_WAIT_S):
+            while True:
+                try:
+                    reply = await records.GetCall(records_pb2.GetCallRequest(call_id=call_id), timeout=5.0)
+                except grpc.aio.AioRpcError as error:
+                    if error.code() is not grpc.StatusCode.NOT_FOUND:
+                        raise
+                    await asyncio.sleep(0.2)
+                    continue
+                assert isinstance(reply, records_pb2.GetCallResponse)
+                return reply
+    except TimeoutError as error:
+        raise NoRecordError(f"no record of call {call_id} came within {RECORD_WAIT_S:.0f} s") from error
 
 
 async def _truth(parcels: str, parcel: str) -> str:

@@ -14,7 +14,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from voiceplane.cli.ports import SIP_PORT, is_free
-from voiceplane.cli.running import see
 from voiceplane.cli.state import read_endpoints, stack_folder
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.runtime.models import ModelUnavailableError, cache_root, catalogue
@@ -75,10 +74,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(options: argparse.Namespace) -> int:
     """Run every check and print a line for each."""
     found = [finding for check in CHECKS for finding in check()]
-    found += [
-        _found(seen.what, seen.serves, seen.detail, seen.remedy)
-        for seen in see(options.speech, read_endpoints(stack_folder()))
-    ]
+    found += _servers(options.speech)
     for finding in found:
         if options.quiet and finding.verdict is Verdict.OK:
             continue
@@ -88,6 +84,16 @@ def run(options: argparse.Namespace) -> int:
     missing = sum(finding.verdict is Verdict.MISSING for finding in found)
     print(f"{missing} missing" if missing else "ready: voiceplane dev docs/examples/parcel-desk.yaml")
     return 1 if missing else 0
+
+
+def _servers(speech: str | None) -> Iterable[Finding]:
+    """Ask what runs. Imported here, because it needs packages whose absence the checks above are to tell."""
+    try:
+        from voiceplane.cli.running import see
+    except ImportError:
+        return
+    for seen in see(speech, read_endpoints(stack_folder())):
+        yield _found(seen.what, seen.serves, seen.detail, seen.remedy)
 
 
 def python() -> Iterable[Finding]:

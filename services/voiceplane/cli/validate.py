@@ -5,8 +5,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 from voiceplane.contract.documents import dotted, line_of, read_documents
 from voiceplane.contract.load import Bundle, InvalidAgentError, Mistake, load_bundle
+from voiceplane.runtime.models import ModelUnavailableError
+from voiceplane.speech.profiles import load_profile
 from voiceplane.tools.errors import UnsafeSchemaError
 from voiceplane.tools.schema import check_schema
 
@@ -52,14 +56,30 @@ def read_bundle(path: str) -> Bundle:
     raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     text = raw.decode("utf-8", errors="replace")
     bundle = load_bundle(text)
-    if mistakes := tuple(_schema_mistakes(bundle, text)):
+    if mistakes := (*_voice_mistakes(bundle, text), *_schema_mistakes(bundle, text)):
         raise InvalidAgentError(mistakes)
     return bundle
 
 
+def _agent_node(text: str) -> yaml.Node:
+    return next(node for content, node in read_documents(text) if content["kind"] == "VoiceAgent")
+
+
+def _voice_mistakes(bundle: Bundle, text: str) -> Iterator[Mistake]:
+    """Find a speech profile, or a voice of it, that this version does not have; the contract knows them as names."""
+    voice, field = bundle.agent.spec.voice, "profile"
+    try:
+        profile = load_profile(voice.profile)
+        field = "name"
+        profile.voice(voice.name)
+    except ModelUnavailableError as error:
+        at = ("spec", "voice", field)
+        yield Mistake(dotted(at), line_of(_agent_node(text), at), str(error))
+
+
 def _schema_mistakes(bundle: Bundle, text: str) -> Iterator[Mistake]:
     """Find the tools' JSON Schemas that the tool gateway would refuse; the contract knows them only as mappings."""
-    node = next(node for content, node in read_documents(text) if content["kind"] == "VoiceAgent")
+    node = _agent_node(text)
     for index, tool in enumerate(bundle.agent.spec.tools):
         for kind, schema in (("arguments", tool.arguments), ("result", tool.result)):
             if schema is None:

@@ -1,0 +1,63 @@
+"""The demo says in one line why a call failed; nothing of it is a traceback or an empty line."""
+
+import argparse
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from voiceplane.cli import demo
+from voiceplane.cli.state import Endpoints
+from voiceplane.speech.errors import SpeechError
+from voiceplane.testing.phone import CallRefused
+
+AGENT = Path(__file__).parents[2] / "docs/examples/parcel-desk.yaml"
+NOWHERE = "127.0.0.1:9"
+
+
+@pytest.fixture
+def fails_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
+    """Return a function that makes the demo's call fail; its stack is not started."""
+
+    @contextlib.asynccontextmanager
+    async def stack(*_: object) -> AsyncIterator[Endpoints]:
+        yield Endpoints(0, "", f"sip:a@{NOWHERE}", NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE)
+
+    @contextlib.asynccontextmanager
+    async def speech(_: str) -> AsyncIterator[object]:
+        yield object()
+
+    def make(error: Exception) -> None:
+        async def hold(*_: object, record: Path) -> None:
+            raise error
+
+        monkeypatch.setattr(demo, "hold", hold)
+
+    monkeypatch.setattr(demo, "install_all", lambda: None)
+    monkeypatch.setattr(demo, "running_stack", stack)
+    monkeypatch.setattr(demo, "open_speech", speech)
+    return make
+
+
+@pytest.mark.parametrize("error", [CallRefused(503, "Service Unavailable"), SpeechError("no answer within 5 s")])
+def test_a_call_that_fails_is_told_in_one_line(
+    error: Exception, fails_with: Callable[[Exception], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fails_with(error)
+    assert demo.run(argparse.Namespace(agent=AGENT, say=None, parcel=demo.PARCEL)) == 1
+    told = capsys.readouterr().err
+    assert f"the call failed: {error}\n" in told and "Traceback" not in told
+
+
+async def test_a_record_that_does_not_come_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Records:
+        async def GetCall(self, *_: Any, timeout: float) -> None:  # noqa: ASYNC109 as gRPC stubs are called
+            none = grpc.aio.Metadata()
+            raise grpc.aio.AioRpcError(grpc.StatusCode.NOT_FOUND, none, none)
+
+    monkeypatch.setattr(demo, "RECORD_WAIT_S", 0.05)
+    with pytest.raises(demo.NoRecordError, match="no record of call abc came"):
+        await demo._record(Records(), "abc")
