@@ -10,6 +10,7 @@ from voiceplane.call.rehearsal import RehearsedSpeaker
 from voiceplane.call.timings import TurnTimings
 from voiceplane.call.waste import Waste
 from voiceplane.contract.audio import Pcm, WordTime
+from voiceplane.runtime.clock import SystemClock
 from voiceplane.speech.cache import PhraseCache, VoiceChoice
 from voiceplane.speech.ports import InferenceTiming, SpeechChunk
 
@@ -34,7 +35,7 @@ async def test_each_phrase_says_where_it_came_from(tmp_path: Path) -> None:
     cache = voice(tmp_path)
     await cache.warm(["hello"])
     async with asyncio.TaskGroup() as tasks:
-        speaker = RehearsedSpeaker(PatientSpeaker(cache), tasks, Waste())
+        speaker = RehearsedSpeaker(PatientSpeaker(cache, SystemClock()), tasks, Waste())
         cached, fresh = await spoken(speaker, "hello"), await spoken(speaker, "today")
         assert (cached.source, cached.synthesis_ms) == (Source.CACHED, 0.0)
         assert (fresh.source, fresh.synthesis_ms) == (Source.SYNTHESIZED, 70.0)

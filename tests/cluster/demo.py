@@ -69,7 +69,9 @@ async def play(stage: Stage, folder: Path) -> Report:
     await stage.install("helm4")
     await stage.apply(EXAMPLES / "kubernetes" / "parcels.yaml", EXAMPLES / "kubernetes" / "region.yaml", AGENT)
     first = await stage.ready()
-    await stage.plane.kubectl("rollout", "status", "deployment/voiceplane-collector", "-n", "voiceplane", "--timeout=60s")
+    await stage.plane.kubectl(
+        "rollout", "status", "deployment/voiceplane-collector", "-n", "voiceplane", "--timeout=60s"
+    )
     say("the Collector is up: spans go through its redaction")
     for helm in ("helm3", "helm4"):
         for release in ("voiceplane", "voiceplane-region"):

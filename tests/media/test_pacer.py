@@ -64,6 +64,31 @@ def test_a_stream_that_left_is_sent_no_more() -> None:
     assert one.sent == 0
 
 
+def test_a_stream_is_measured_by_its_own_packets_alone() -> None:
+    pacer, one, two = Pacer(SystemClock()), Counted(), Counted()
+    first = pacer.join(one)
+    pacer.start()
+    assert one.ten.wait(10)
+    pacer.leave(one)
+    second = pacer.join(two)
+    assert two.ten.wait(10)
+    pacer.stop()
+    assert (first.read().packets, second.read().packets) == (one.sent, two.sent)
+    assert pacer.lateness().packets == one.sent + two.sent
+
+
+def test_the_difference_of_two_measurements_is_what_came_between() -> None:
+    early = Lateness((90, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1), 70.0)
+    later = Lateness((190, 0, 0, 9, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1), 70.0)
+    between = later - early
+    assert (between.packets, between.quantile_ms(0.5), between.quantile_ms(0.99), between.worst_ms) == (
+        102,
+        0.25,
+        3.0,
+        3.0,
+    )
+
+
 def test_a_quantile_is_a_bound_and_never_more_than_the_worst() -> None:
     counts = (90, 0, 0, 9, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0)
     late = Lateness(counts, 8.0)

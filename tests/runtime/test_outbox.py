@@ -5,9 +5,19 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import pytest
 
-from voiceplane.runtime.outbox import Metadata, Outbox, OutboxLimits, RefusedError, TryLaterError
+from voiceplane.runtime.outbox import (
+    LOST,
+    FailedOverError,
+    Metadata,
+    Outbox,
+    OutboxLimits,
+    RefusedError,
+    TryLaterError,
+    failure,
+)
 from voiceplane.runtime.spool import Spool, SpoolFullError
 
 QUICK = OutboxLimits(send_s=0.5, first_retry_s=0.01, last_retry_s=0.05, drain_s=0.5)
@@ -170,3 +180,53 @@ def test_a_spool_opened_again_goes_on_after_the_newest(tmp_path: Path) -> None:
     again = Spool(tmp_path)
     again.add(b"second")
     assert again.oldest()[1] == b"first" and len(again) == 2
+
+
+@pytest.mark.parametrize("fault", [FailedOverError("INTERNAL"), KeyError("bug")])
+async def test_a_message_over_which_the_far_side_always_fails_is_set_aside_counted_and_holds_up_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: Exception
+) -> None:
+    far, tries = FarSide(), 0
+
+    async def send(message: bytes, metadata: Metadata) -> None:
+        nonlocal tries
+        if message == b"poison":
+            tries += 1
+            raise fault
+        await far.send(message, metadata)
+
+    before = LOST.labels("failed-over")._value.get()
+    async with Outbox(send, tmp_path, limits=QUICK).running() as outbox:
+        outbox.put(b"poison")
+        outbox.put(b"good")
+        await _until(lambda: not outbox.waiting)
+    assert far.taken == [b"good"] and tries == QUICK.failures_over_one
+    assert _on_disk(tmp_path) == [b"poison"]
+    assert LOST.labels("failed-over")._value.get() == before + 1 and "set aside" in caplog.text
+
+
+async def test_what_gives_way_to_newer_refused_messages_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voiceplane.runtime.spool.MAX_ASIDE", 2)
+    spool = Spool(tmp_path)
+    assert [spool.set_aside(b"%d" % number) for number in range(4)] == [0, 0, 1, 1]
+    assert _on_disk(tmp_path) == [b"2", b"3"]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, RefusedError),
+        (grpc.StatusCode.INTERNAL, FailedOverError),
+        (grpc.StatusCode.UNKNOWN, FailedOverError),
+        (grpc.StatusCode.UNAVAILABLE, TryLaterError),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, TryLaterError),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, TryLaterError),
+    ],
+)
+def test_a_status_says_whether_the_message_or_the_far_side_is_at_fault(
+    code: grpc.StatusCode, kind: type[Exception]
+) -> None:
+    error = grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), "why")
+    assert type(failure(error)) is kind

@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from math import inf
 
 from voiceplane.call.mouth import Chunk, Source
 from voiceplane.media.session import MediaSession
+from voiceplane.runtime.clock import Clock
 from voiceplane.speech.cache import PhraseCache
 from voiceplane.speech.errors import SpeechTimedOutError, SpeechUnavailableError
 
 RETRY_S = 0.3
-TRIES = 60  # about 20 s: a speech server needs about 8 to come back
+PATIENCE_S = 20.0  # from a first failure to the last new try: a speech server needs about 8 to come back
 
 
 class SessionPlayout:
@@ -56,26 +58,28 @@ class SessionPlayout:
 class PatientSpeaker:
     """A voice that waits for the speech server to come back and goes on after the last word it brought."""
 
-    def __init__(self, voice: PhraseCache) -> None:
-        """Speak with this voice."""
+    def __init__(self, voice: PhraseCache, clock: Clock) -> None:
+        """Speak with this voice; the clock bounds the patience."""
         self._voice = voice
+        self._clock = clock
 
     async def speak(self, text: str, *, constant: bool) -> AsyncGenerator[Chunk, None]:
-        """Yield a phrase; the last error leaves when the server stays away."""
-        words, spoken, failures = text.split(), 0, 0
+        """Yield a phrase; the last error leaves when the server stays away for PATIENCE_S."""
+        words, spoken, give_up_at = text.split(), 0, inf
         while spoken < len(words) or not words:
             rest = " ".join(words[spoken:])
             try:
                 async with aclosing(self._voice.speak(rest)) as chunks:
                     async for chunk in chunks:
-                        spoken += len(chunk.words)
+                        spoken, give_up_at = spoken + len(chunk.words), inf
                         if chunk.cached:
                             yield Chunk(chunk.pcm, chunk.words, Source.CACHED)
                         else:
                             yield Chunk(chunk.pcm, chunk.words, synthesis_ms=chunk.timing.total_ms)
                 return
             except (SpeechUnavailableError, SpeechTimedOutError):
-                failures += 1
-                if failures >= TRIES:
+                now = self._clock.monotonic()
+                give_up_at = min(give_up_at, now + PATIENCE_S)
+                if now >= give_up_at:
                     raise
                 await asyncio.sleep(RETRY_S)

@@ -78,7 +78,7 @@ async def _answered(call: IncomingCall, site: Site, recorder: Recorder, session:
         CALLS_ENDED.labels(outcome.value, end.reason).inc()
         span.set_attributes({"voice.outcome": outcome.value, "sip.reason.text": end.reason})
         try:
-            site.records.append(call_row(recorder, end, outcome, site.clock.wall_ns(), _statistics(session, site)))
+            site.records.append(call_row(recorder, end, outcome, site.clock.wall_ns(), _statistics(session)))
         finally:
             site.hub.remove(live, reason=end.reason)
 
@@ -92,7 +92,7 @@ async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session
     recorder.answered_ns = site.clock.wall_ns()
     session.start(_media(agreed))
     async with asyncio.TaskGroup() as tasks:
-        voice = RehearsedSpeaker(PatientSpeaker(site.voices[session.sample_rate]), tasks, recorder.waste)
+        voice = RehearsedSpeaker(PatientSpeaker(site.voices[session.sample_rate], site.clock), tasks, recorder.waste)
         mouth = Mouth(voice, SessionPlayout(session))
         listening = Listening(site, session, mouth, live.ending, tasks)
         replies = Replies(site, recorder, tasks, voice)
@@ -234,6 +234,6 @@ def _outcome(end: End, recorder: Recorder) -> Outcome:
     return Outcome.COMPLETED if recorder.understood() else Outcome.ABANDONED
 
 
-def _statistics(session: MediaSession, site: Site) -> tuple[MediaStatistics, float] | None:
+def _statistics(session: MediaSession) -> tuple[MediaStatistics, float] | None:
     """Return the line's quality; None for a call that never had media."""
-    return (session.statistics(), site.media.lateness().quantile_ms(0.99)) if session.started else None
+    return (session.statistics(), session.lateness().quantile_ms(0.99)) if session.started else None

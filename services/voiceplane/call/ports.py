@@ -1,7 +1,6 @@
 """What the call wants from the planner and the tools. The clients in planner/ and tools/ fit these."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from typing import Protocol
 
 from voiceplane.contract.dialogue import ReplyEvent, ReplyRequest, ToolReply, ToolRequest
@@ -21,10 +20,3 @@ class ToolsPort(Protocol):
     async def invoke(self, request: ToolRequest) -> ToolReply:
         """Run a tool; refusals and failures are outcomes. ToolsUnavailableError when no gateway answers."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """How long the call waits for other processes, in seconds."""
-
-    give_up_s: float = 40.0

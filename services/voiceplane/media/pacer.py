@@ -46,6 +46,13 @@ class Lateness:
     counts: tuple[int, ...]
     worst_ms: float
 
+    def __sub__(self, earlier: "Lateness") -> "Lateness":
+        """Return what came after `earlier`; its worst is bounded by the last bucket used and by the worst of all."""
+        counts = tuple(now - then for now, then in zip(self.counts, earlier.counts, strict=True))
+        edges = (*BUCKETS_MS, self.worst_ms)
+        last = max((edge for count, edge in zip(counts, edges, strict=True) if count), default=0.0)
+        return Lateness(counts, min(last, self.worst_ms))
+
     @property
     def packets(self) -> int:
         """Count the packets measured."""
@@ -61,6 +68,25 @@ class Lateness:
         return self.worst_ms
 
 
+class Meter:
+    """Counts lateness; written by the pacer's thread alone, read by anyone."""
+
+    def __init__(self) -> None:
+        """Start with nothing measured."""
+        self._counts = [0] * (len(BUCKETS_MS) + 1)
+        self._worst_ms = 0.0
+
+    def add(self, late_ms: float) -> None:
+        """Count a packet."""
+        if late_ms > self._worst_ms:
+            self._worst_ms = late_ms
+        self._counts[bisect_left(BUCKETS_MS, late_ms)] += 1
+
+    def read(self) -> Lateness:
+        """Return the measurements so far; take the difference of two for a time."""
+        return Lateness(tuple(self._counts), self._worst_ms)
+
+
 class Pacer:
     """Start it once per process; calls join and leave."""
 
@@ -68,10 +94,9 @@ class Pacer:
         """Prepare; nothing runs yet."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._streams: tuple[Stream, ...] = ()
+        self._streams: tuple[tuple[Stream, Meter], ...] = ()
         self._stop = threading.Event()
-        self._counts = [0] * (len(BUCKETS_MS) + 1)
-        self._worst_ms = 0.0
+        self._all = Meter()
         self._thread = threading.Thread(target=self._run, name="pacer", daemon=True)
 
     def start(self) -> None:
@@ -83,19 +108,21 @@ class Pacer:
         self._stop.set()
         self._thread.join(timeout=1.0)
 
-    def join(self, stream: Stream) -> None:
-        """Send for this call from the next tick on."""
+    def join(self, stream: Stream) -> Meter:
+        """Send for this call from the next tick on; return what measures its packets."""
+        meter = Meter()
         with self._lock:
-            self._streams = (*self._streams, stream)
+            self._streams = (*self._streams, (stream, meter))
+        return meter
 
     def leave(self, stream: Stream) -> None:
         """Send no more for this call."""
         with self._lock:
-            self._streams = tuple(other for other in self._streams if other is not stream)
+            self._streams = tuple(joined for joined in self._streams if joined[0] is not stream)
 
     def lateness(self) -> Lateness:
-        """Return the measurements so far."""
-        return Lateness(tuple(self._counts), self._worst_ms)
+        """Return the lateness of all calls' packets so far."""
+        return self._all.read()
 
     def _run(self) -> None:
         _raise_priority()
@@ -106,12 +133,14 @@ class Pacer:
                 due = self._clock.monotonic()
             self._sleep_until(due - LEAD_S)
             streams = self._streams
-            for stream in streams:
+            for stream, _ in streams:
                 self._prepare(stream)
             self._sleep_until(due)
-            for stream in streams:
+            for stream, meter in streams:
                 if self._send(stream):
-                    self._measure((self._clock.monotonic() - due) * 1000)
+                    late_ms = (self._clock.monotonic() - due) * 1000
+                    meter.add(late_ms)
+                    self._all.add(late_ms)
 
     def _sleep_until(self, when: float) -> None:
         wait = when - self._clock.monotonic()
@@ -132,11 +161,6 @@ class Pacer:
             log.exception("a stream failed and is paced no more")
             self.leave(stream)
             return False
-
-    def _measure(self, late_ms: float) -> None:
-        if late_ms > self._worst_ms:
-            self._worst_ms = late_ms
-        self._counts[bisect_left(BUCKETS_MS, late_ms)] += 1
 
 
 def _raise_priority() -> None:

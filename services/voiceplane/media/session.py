@@ -16,7 +16,7 @@ from voiceplane.media.codecs import CODECS, CodecSpec, decoder
 from voiceplane.media.dtmf import DigitReceiver, Key
 from voiceplane.media.inbox import Inbox
 from voiceplane.media.latch import Address, SourceLatch, destination
-from voiceplane.media.pacer import Pacer
+from voiceplane.media.pacer import Lateness, Pacer
 from voiceplane.media.playout import Playout
 from voiceplane.media.ports import (
     Digits,
@@ -97,7 +97,7 @@ class MediaSession:
         self._report_at = now + _report_interval_s()
         self._loop.add_reader(self._pair.rtp, self._read_rtp)
         self._loop.add_reader(self._pair.rtcp, self._read_rtcp)
-        self._pacer.join(self._sender)
+        self._lateness = self._pacer.join(self._sender)
         self.started = True
 
     def update(self, agreement: MediaAgreement) -> None:
@@ -201,6 +201,10 @@ class MediaSession:
         if self._dtmf_type is None:
             raise ValueError("the far side did not offer telephone-event")
         self._sender.queue_keys(digits, self._dtmf_type)
+
+    def lateness(self) -> Lateness:
+        """Return how late this call's packets left. Only after start()."""
+        return self._lateness.read()
 
     def statistics(self) -> MediaStatistics:
         """Return the quality so far."""

@@ -14,11 +14,9 @@ from voiceplane.records.rows import AuditRow, CallRow, SpanRow
 from voiceplane.rpc.v1 import records_pb2 as pb
 from voiceplane.rpc.v1 import records_pb2_grpc
 from voiceplane.runtime import grpc_server, telemetry
-from voiceplane.runtime.outbox import Metadata, Outbox, OutboxLimits, RefusedError, TryLaterError
+from voiceplane.runtime.outbox import Metadata, Outbox, OutboxLimits, RefusedError, failure
 
 READ_S = 5.0
-# Sent again, these would fail again, and everything behind them would wait for ever.
-_REFUSED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
 
 
 class RecordsClient:
@@ -62,9 +60,7 @@ async def open_client(target: str, spool: Path, *, limits: OutboxLimits | None =
             try:
                 await stub.Append(request, timeout=READ_S, metadata=metadata)
             except grpc.aio.AioRpcError as error:
-                if error.code() in _REFUSED:
-                    raise RefusedError(error.details()) from error
-                raise TryLaterError(error.code().name) from error
+                raise failure(error) from error
 
         async with Outbox(send, spool, limits=limits).running() as outbox:
             yield RecordsClient(outbox)

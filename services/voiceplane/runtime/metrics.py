@@ -1,6 +1,6 @@
 """Prometheus metrics of a process. Labels are bounded: never a number, a call id or free text."""
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram
 
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 5.0, 10.0)
 
@@ -22,9 +22,3 @@ OPERATION = Histogram(
     "gen_ai_client_operation_duration_seconds", "Requests to models", ["gen_ai_operation_name"], buckets=SECONDS
 )
 EXECUTE_TOOL = Histogram("gen_ai_execute_tool_duration_seconds", "Tool invocations", ["outcome"], buckets=SECONDS)
-
-
-def serve(port: int, host: str = "127.0.0.1") -> int:
-    """Serve /metrics from a thread of its own; return the port that was bound."""
-    server, _ = start_http_server(port, addr=host)
-    return int(server.server_port)

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 from prometheus_client import Counter, Gauge
 
 from voiceplane.runtime import telemetry
@@ -29,8 +30,24 @@ class TryLaterError(Exception):
     """The far side is away or overloaded: the message is kept and sent again."""
 
 
+class FailedOverError(Exception):
+    """The far side failed over this message, perhaps because of it: sent again a few times, then set aside."""
+
+
 class RefusedError(Exception):
     """The far side will never take this message: it is set aside on disk and counted."""
+
+
+# A killed process shows as one of these now and then; a message that always meets one would hold up all behind it.
+_FAILED_OVER = (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
+
+
+def failure(error: grpc.aio.AioRpcError) -> Exception:
+    """Return what a gRPC status means for the message that was sent."""
+    if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+        return RefusedError(error.details())
+    kind = FailedOverError if error.code() in _FAILED_OVER else TryLaterError
+    return kind(error.code().name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +58,7 @@ class OutboxLimits:
     send_s: float = 2.0
     first_retry_s: float = 0.2
     last_retry_s: float = 5.0
+    failures_over_one: int = 6  # then a message is set aside: after 6 s and more, in which a far side restarts
     drain_s: float = 3.0  # at exit; what is left then goes to disk
 
 
@@ -55,6 +73,7 @@ class Outbox:
         self._queue: deque[tuple[bytes, Metadata]] = deque()
         self._wake = asyncio.Event()
         self._closing = False
+        self._failures = 0  # over the message that is next
 
     def put(self, message: bytes) -> None:
         """Take a message and the current trace; when memory is full the message is lost, counted and logged."""
@@ -140,14 +159,36 @@ class Outbox:
         except (TimeoutError, TryLaterError):
             return False
         except RefusedError as error:
-            LOST.labels("refused").inc()
-            log.error("message refused by the far side, set aside", extra={"reason": str(error)})
-            with contextlib.suppress(OSError):
-                await asyncio.to_thread(self._spool.set_aside, message)
-        except Exception:  # the edge of this task: a fault in `send` must not end the delivery of all others
-            log.exception("sending failed in an unforeseen way, the message waits")
-            return False
+            await self._set_aside(message, "refused", str(error))
+        except FailedOverError as error:
+            return await self._failed_over(message, str(error))
+        except Exception as error:  # the edge of this task: a fault in `send` must not end the delivery of all others
+            log.exception("sending failed in an unforeseen way")
+            return await self._failed_over(message, type(error).__name__)
+        self._failures = 0
         return True
+
+    async def _failed_over(self, message: bytes, reason: str) -> bool:
+        """Count a failure over this message; True when it was set aside, because others wait behind it."""
+        self._failures += 1
+        if self._failures < self._limits.failures_over_one:
+            return False
+        await self._set_aside(message, "failed-over", reason)
+        self._failures = 0
+        return True
+
+    async def _set_aside(self, message: bytes, label: str, reason: str) -> None:
+        LOST.labels(label).inc()
+        log.error("message not taken by the far side, set aside", extra={"reason": reason})
+        try:
+            dropped = await asyncio.to_thread(self._spool.set_aside, message)
+        except OSError as error:
+            LOST.labels("disk").inc()
+            log.error("message can be neither sent nor kept", extra={"error.type": type(error).__name__})
+            return
+        if dropped:
+            LOST.labels("aside-full").inc(dropped)
+            log.error("the oldest messages that were set aside are lost", extra={"messages": dropped})
 
     def _keep(self, message: bytes) -> None:
         try:

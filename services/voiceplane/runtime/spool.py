@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 MAX_MESSAGES = 10_000
+MAX_ASIDE = 1000  # refused messages: enough for a person to see what is wrong, and never a full disk
 MAX_BYTES = 256 * 1024 * 1024  # hours of call records at full load; a full disk would stop the whole machine
 
 
@@ -62,14 +63,16 @@ class Spool:
                 del self._sizes[name]
         return None, None
 
-    def set_aside(self, message: bytes) -> None:
-        """Keep a message that the far side refused for a person to look at; only the newest 100 are kept."""
+    def set_aside(self, message: bytes) -> int:
+        """Keep a message that the far side refused for a person to look at; return how many old ones gave way."""
         kept = sorted(self._folder.glob("*.refused"))
-        for path in kept[: len(kept) - 99]:
+        old = kept[: max(0, len(kept) + 1 - MAX_ASIDE)]
+        for path in old:
             path.unlink()
         with self._lock:
             self._write(f"{self._next:012d}.refused", message)
             self._next += 1
+        return len(old)
 
     def remove(self, name: str) -> None:
         """Forget a delivered message."""

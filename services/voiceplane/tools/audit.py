@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from voiceplane.rpc.v1 import records_pb2, records_pb2_grpc
 from voiceplane.runtime import grpc_server
-from voiceplane.runtime.outbox import Metadata, Outbox, RefusedError, TryLaterError
+from voiceplane.runtime.outbox import Metadata, Outbox, RefusedError, failure
 from voiceplane.tools.errors import AuditAwayError
 from voiceplane.tools.journal import Journal
 from voiceplane.tools.ports import Audit
@@ -87,13 +88,14 @@ async def open_sink(target: str, spool: Path) -> AsyncIterator[DiskSink]:
         stub: Any = records_pb2_grpc.RecordsStub(channel)
 
         async def send(message: bytes, metadata: Metadata) -> None:
-            record = records_pb2.AuditRecord.FromString(message)
+            try:
+                record = records_pb2.AuditRecord.FromString(message)
+            except DecodeError as error:
+                raise RefusedError("not an AuditRecord") from error
             try:
                 await stub.Append(records_pb2.AppendRequest(audit=record), timeout=SEND_S, metadata=metadata)
             except grpc.aio.AioRpcError as error:
-                if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
-                    raise RefusedError(error.details()) from error
-                raise TryLaterError(error.code().name) from error
+                raise failure(error) from error
 
         outbox = Outbox(send, spool)
         sink = DiskSink(outbox, Journal(spool / "attempts"))

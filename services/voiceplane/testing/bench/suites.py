@@ -1,6 +1,6 @@
 """Every suite by its name, in the order in which they run."""
 
-from voiceplane.testing.bench import answer, backchannels, barge_in, cutoffs, echo, ledger, load, turns
+from voiceplane.testing.bench import answer, backchannels, barge_in, cutoffs, echo, ledger, load, pacer, turns
 from voiceplane.testing.bench.place import Suite
 
 SUITES: dict[str, Suite] = {
@@ -11,5 +11,6 @@ SUITES: dict[str, Suite] = {
     "echo": echo.run,
     "cutoffs": cutoffs.run,
     "ledger": ledger.run,
+    "pacer": pacer.run,
     "load": load.run,  # last: it breaks something
 }
