@@ -34,5 +34,5 @@ async def run_sipp(target: str, scenario: str, folder: Path, *options: str, serv
         if process.returncode is None:
             process.kill()
             await process.wait()
-    said = errors.read_text(errors="replace")[-4000:] if errors.exists() else ""
+    said = errors.read_text(errors="replace")[:4000] if errors.exists() else ""
     assert process.returncode == 0, f"{scenario}: sipp left with {process.returncode}\n{said}\n{stderr.decode()}"
