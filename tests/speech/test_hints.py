@@ -1,0 +1,57 @@
+"""Hints of a VoiceAgent against names and products in several voices over a telephone's band, on the real Triton."""
+
+import asyncio
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.speech.test_recognizing import over_the_phone
+
+from voiceplane.contract.audio import SPEECH_RATE, Pcm
+from voiceplane.speech.client import TritonSpeech
+from voiceplane.testing.phone.audio import read_wav, resample
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+HINTS = "Northwind, Kowalczyk, Vantrice, Terravox, Quillon, Moxaline, Cardova, parcel"
+NAMED = (
+    ("Northwind sent me the wrong box.", "northwind"),
+    ("My name is Kowalczyk.", "kowalczyk"),
+    ("I ordered a Vantrice lamp.", "vantrice"),
+    ("The Terravox will not turn on.", "terravox"),
+    ("I want to return my Quillon jacket.", "quillon"),
+    ("I need a refill of Moxaline.", "moxaline"),
+    ("Do you deliver to Cardova?", "cardova"),
+)
+PLAIN = (
+    "I want to talk to a person, please.",
+    "It is four five six seven two one.",
+    "On Friday, please.",
+    "Yes, please.",
+)
+
+
+async def heard(speech: TritonSpeech, folder: Path, voice: str, said: str, hints: str) -> list[str]:
+    file = folder / f"{voice}-{re.sub('[^a-z]', '', said.lower())}.wav"
+    if not file.exists():
+        command = ["flite", "-voice", voice, "-t", said, "-o", str(file)]
+        await asyncio.to_thread(subprocess.run, command, check=True, timeout=20)
+    audio: Pcm = over_the_phone(resample(read_wav(file), SPEECH_RATE))
+    text = (await speech.recognize(audio.data, hints=hints)).text
+    return re.sub(r"[^a-z0-9 ]", "", text.lower()).split()
+
+
+async def test_hints_raise_the_recognition_of_the_words_they_name(speech: TritonSpeech, tmp_path: Path) -> None:
+    right = {"": 0, HINTS: 0}
+    for voice in ("rms", "slt", "awb"):
+        for said, name in NAMED:
+            for hints in right:
+                right[hints] += name in await heard(speech, tmp_path, voice, said, hints)
+    assert right[HINTS] >= right[""] + len(NAMED), right  # of 21: a third more at the least
+
+
+async def test_hints_are_not_heard_where_nobody_said_them(speech: TritonSpeech, tmp_path: Path) -> None:
+    names = {name for _, name in NAMED}
+    for voice in ("rms", "slt"):
+        for said in PLAIN:
+            assert not names & set(await heard(speech, tmp_path, voice, said, HINTS)), said
