@@ -19,11 +19,21 @@ ACTIVE = re.compile(r"^voiceplane_calls_active(?:\{[^}]*\})? ([0-9.e+]+)$", re.M
 async def count(
     fleet: Fleet, counts: dict[tuple[str, str], int], changed: Callable[[str, str], None], *, every_s: float
 ) -> None:
-    """Count again and again until cancelled; `changed` takes region and agent of a new number."""
-    while True:
-        await asyncio.sleep(every_s)
-        up = [one for one in fleet.regions.values() if one.contact is Contact.UP]
-        await asyncio.gather(*(_count_region(region, counts, changed) for region in up))
+    """Count again and again until cancelled; `changed` takes region and agent of a new number.
+
+    A region is counted on its own: one that is still at it is left out, and waited for by nobody.
+    """
+    counting: dict[str, asyncio.Task[None]] = {}
+    async with asyncio.TaskGroup() as group:
+        while True:
+            await asyncio.sleep(every_s)
+            for region in fleet.regions.values():
+                before = counting.get(region.name)
+                if region.contact is Contact.UP and (before is None or before.done()):
+                    work = _count_region(region, counts, changed)
+                    counting[region.name] = group.create_task(work, name=f"calls of {region.name}")
+            for gone in counting.keys() - fleet.regions.keys():
+                del counting[gone]
 
 
 async def _count_region(
@@ -61,8 +71,9 @@ async def _count_agent(region: Region, view: AgentView) -> int | None:
         path = f"/api/v1/namespaces/{region.spec.namespace}/pods/{pod.name}:{port}/proxy/metrics"
         try:
             found = ACTIVE.search(await region.cluster.text(path))
-        except errors.ClusterError as error:
+            counted = int(float(found[1])) if found else 0
+        except (errors.ClusterError, ValueError, OverflowError) as error:  # of a number that is none
             log.debug("a gateway's calls are not known", extra={"pod": pod.name, "reason": str(error)})
             continue
-        total = (total or 0) + (int(float(found[1])) if found else 0)
+        total = (total or 0) + counted
     return total

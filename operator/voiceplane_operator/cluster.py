@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import os
-import ssl
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -17,13 +16,14 @@ import aiohttp
 from kubernetes.aio import client, config
 from prometheus_client import Counter
 
-from voiceplane_operator import errors, names
+from voiceplane_operator import answers, errors, names
 from voiceplane_operator.kinds import KINDS, Api
 
 Object = dict[str, Any]
 REQUEST_S = 10.0
 CONCURRENT = 32  # requests to one API server at once; its own fairness queues begin to fill beyond
 PAGE = 500
+MOST_TEXT = 4 * 1024 * 1024  # of a page of metrics: a gateway's is a hundredth of that
 WATCH_S = 240  # the server ends a watch then; a longer silence than that of settings is a frozen connection
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -41,23 +41,36 @@ class Cluster:
         """Use these credentials."""
         self._api = api
         self._turns = asyncio.Semaphore(CONCURRENT)
+        self._probes = asyncio.Semaphore(2)  # never behind requests that a slow API server does not answer
+        self._closed = False
 
     async def close(self) -> None:
-        """Close its connections."""
+        """Close its connections; who still uses it is told that it is away."""
+        self._closed = True
         await self._api.close()  # type: ignore[no-untyped-call]
 
     async def version(self, *, within_s: float = 5.0) -> str:
-        """Return the API server's version; the probe of a region."""
-        answer = await self._request("GET", "/version", within_s=within_s)
+        """Return the API server's version."""
+        async with self._probes:
+            answer = answers.parsed("/version", await self._raw("GET", "/version", within_s=within_s))
         return str(answer.get("gitVersion", ""))
+
+    async def probe(self, api: Api, namespace: str, *, within_s: float = 5.0) -> None:
+        """Ask for as little as shows that the API server answers and lets us in; ClusterError when not."""
+        path = f"{api.path(namespace)}?limit=1"
+        async with self._probes:
+            answers.parsed(path, await self._raw("GET", path, within_s=within_s))
 
     async def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
         """Read one object; NotThereError."""
         return await self._request("GET", KINDS[kind].path(namespace, name))
 
-    async def text(self, path: str, *, within_s: float = 2.0) -> str:
-        """Read a path as text, such as a pod's metrics through the API server."""
-        return await self._text("GET", path, within_s=within_s)
+    async def text(self, path: str, *, within_s: float = 2.0, most: int = MOST_TEXT) -> str:
+        """Read a path as text, such as a pod's metrics through the API server; no more of it than `most` bytes."""
+        async with self._turns:
+            with answers.named(path):
+                async with await self._send("GET", path, limits=aiohttp.ClientTimeout(total=within_s)) as response:
+                    return answers.told(response, await answers.first(response, most), path)
 
     async def list(
         self, api: Api, namespace: str | None, *, labels: str = "", whole: bool = True
@@ -73,10 +86,13 @@ class Cluster:
                 accept="application/json" if whole else METADATA_ONLY.format("List"),
                 within_s=30.0,
             )
+            meta = page.get("metadata") or {}
+            if "resourceVersion" not in meta:
+                raise errors.ClusterAwayError(f"{api.path(namespace)}: an answer that is no list")
             found.extend(page.get("items") or ())
-            more = page["metadata"].get("continue", "")
+            more = meta.get("continue", "")
             if not more:
-                return found, page["metadata"]["resourceVersion"]
+                return found, meta["resourceVersion"]
 
     async def watch(
         self, api: Api, namespace: str | None, since: str, *, labels: str = "", whole: bool = True
@@ -85,18 +101,19 @@ class Cluster:
         query = {"watch": "1", "allowWatchBookmarks": "1", "resourceVersion": since, "timeoutSeconds": str(WATCH_S)}
         path = f"{api.path(namespace)}?{urlencode(query | ({'labelSelector': labels} if labels else {}))}"
         accept = "application/json" if whole else METADATA_ONLY.format("")
-        with _named(path):
-            response = await self._send(
-                "GET", path, limits=aiohttp.ClientTimeout(total=None, sock_read=self.silence_s), accept=accept
-            )
+        with answers.named(path):
+            limits = aiohttp.ClientTimeout(total=None, connect=REQUEST_S, sock_read=self.silence_s)
+            response = await self._send("GET", path, limits=limits, accept=accept)
             try:
                 if response.status != 200:
-                    raise _failure(response.status, await response.read(), path, response.headers)
+                    raise answers.failure(response.status, await response.read(), path, response.headers)
                 async for line in response.content:
                     event = json.loads(line)
+                    if not isinstance(event, dict) or not {"type", "object"} <= event.keys():
+                        raise ValueError("no event")
                     if event["type"] == "ERROR":
                         code = int(event["object"].get("code", 500))
-                        raise _failure(code, json.dumps(event["object"]).encode(), path, {})
+                        raise answers.failure(code, json.dumps(event["object"]).encode(), path, {})
                     yield event["type"], event["object"]
             finally:
                 response.close()
@@ -148,12 +165,11 @@ class Cluster:
         accept: str = "application/json",
         within_s: float = REQUEST_S,
     ) -> Object:
-        answer: Object = json.loads(
-            await self._text(method, path, body=body, content=content, accept=accept, within_s=within_s)
-        )
-        return answer
+        async with self._turns:
+            text = await self._raw(method, path, body=body, content=content, accept=accept, within_s=within_s)
+        return answers.parsed(path, text)
 
-    async def _text(
+    async def _raw(
         self,
         method: str,
         path: str,
@@ -163,21 +179,11 @@ class Cluster:
         accept: str = "application/json",
         within_s: float = REQUEST_S,
     ) -> str:
-        async with self._turns:
-            with _named(path):
-                response = await self._send(
-                    method,
-                    path,
-                    limits=aiohttp.ClientTimeout(total=within_s),
-                    accept=accept,
-                    body=body,
-                    content=content,
-                )
-                async with response:
-                    raw = await response.read()
-            if response.status >= 300:
-                raise _failure(response.status, raw, path, response.headers)
-            return raw.decode()
+        limits = aiohttp.ClientTimeout(total=within_s)
+        with answers.named(path):
+            response = await self._send(method, path, limits=limits, accept=accept, body=body, content=content)
+            async with response:
+                return answers.told(response, await response.read(), path)
 
     async def _send(
         self,
@@ -189,6 +195,8 @@ class Cluster:
         body: Object | None = None,
         content: str = "application/json",
     ) -> aiohttp.ClientResponse:
+        if self._closed:
+            raise errors.ClusterAwayError(f"{path.partition('?')[0]}: this connection was closed")
         REQUESTS.labels(method).inc()
         headers = {"Accept": accept, "Content-Type": content, "User-Agent": names.MANAGER}
         await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
@@ -197,41 +205,6 @@ class Cluster:
         )
         response: aiohttp.ClientResponse = answer.response
         return response
-
-
-@contextlib.contextmanager
-def _named(path: str) -> Any:
-    """Give what the network does a name that tells the path without its query."""
-    where = path.partition("?")[0]
-    try:
-        yield
-    except TimeoutError as error:
-        raise errors.ClusterAwayError(f"{where}: no answer in time") from error
-    except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
-        raise errors.ClusterAwayError(f"{where}: {type(error).__name__}: {error}") from error
-    except ValueError as error:  # a body that is not JSON: a proxy's, not an API server's
-        raise errors.ClusterAwayError(f"{where}: an answer that is not an API server's") from error
-
-
-def _failure(status: int, raw: bytes, path: str, headers: Any) -> errors.ClusterError:
-    try:
-        said = json.loads(raw).get("message", "")
-    except (ValueError, AttributeError):
-        said = raw[:200].decode(errors="replace")
-    told = f"{path.partition('?')[0]}: {status}: {str(said)[:1000]}"
-    if status == 429:
-        after = str(headers.get("Retry-After", "1"))
-        return errors.BusyError(told, after_s=float(after) if after.isdecimal() else 1.0)
-    named: dict[int, type[errors.ClusterError]] = {
-        401: errors.AccessDeniedError,
-        403: errors.AccessDeniedError,
-        404: errors.NotThereError,
-        409: errors.ConflictError,
-        410: errors.GoneError,
-    }
-    if status in named:
-        return named[status](told)
-    return errors.ClusterAwayError(told) if status >= 500 else errors.RejectedError(told)
 
 
 async def from_kubeconfig(content: Object) -> Cluster:

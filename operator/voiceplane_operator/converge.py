@@ -2,10 +2,11 @@
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from voiceplane_operator import errors, plan
 from voiceplane_operator.bundles import revision_of_text
-from voiceplane_operator.facts import AgentView
+from voiceplane_operator.facts import AgentView, holding
 from voiceplane_operator.manifests import Manifest
 from voiceplane_operator.manifests.bundle import FILE, POLICY_DIGEST
 from voiceplane_operator.names import bundle_name, gateway_name
@@ -28,23 +29,30 @@ class Texts:
 
     known: dict[tuple[str, str], Revision] = field(default_factory=dict)
 
-    async def older(self, region: Region, target: Target, names: tuple[str, ...]) -> tuple[Revision, ...]:
-        """Return the bundles of older revisions; one that is nowhere any more is left out."""
+    async def older(self, region: Region, prefix: str, names: tuple[str, ...]) -> tuple[Revision, ...]:
+        """Return the bundles of the older revisions that have calls there; others are forgotten."""
+        if not names:
+            self.forget(prefix)
+        return await self.read(region, prefix, names)
+
+    def forget(self, prefix: str) -> None:
+        """Forget what is known of an agent."""
+        for key in [key for key in self.known if key[0] == prefix]:
+            del self.known[key]
+
+    async def read(self, region: Region, prefix: str, names: tuple[str, ...]) -> tuple[Revision, ...]:
+        """Return the bundles of some revisions; one that is nowhere any more is left out."""
         found = []
         for name in names:
-            key = (target.prefix, name)
+            key = (prefix, name)
             if key not in self.known:
-                assert region.cluster is not None
                 try:
-                    raw = await region.cluster.get("ConfigMap", bundle_name(target.prefix, name), target.namespace)
+                    raw = await region.client.get("ConfigMap", bundle_name(prefix, name), region.spec.namespace)
                 except errors.NotThereError:
                     continue
                 digest = (raw["metadata"].get("annotations") or {}).get(POLICY_DIGEST, "")
                 self.known[key] = revision_of_text(name, raw["data"][FILE], digest)
             found.append(self.known[key])
-        if not names:
-            for key in [key for key in self.known if key[0] == target.prefix]:
-                del self.known[key]
         return tuple(found)
 
 
@@ -54,7 +62,7 @@ async def converge(region: Region, target: Target, texts: Texts, *, held: bool =
     `held`: the region keeps the revision that it serves until its step of the rollout begins.
     """
     if region.contact is not Contact.UP or region.cluster is None or region.watch is None:
-        return _unreachable(region)
+        return unreachable(region)
     try:
         async with asyncio.timeout(DEADLINE_S):
             return await (_hold if held else _converge)(region, target, texts)
@@ -64,19 +72,34 @@ async def converge(region: Region, target: Target, texts: Texts, *, held: bool =
         return _failed(region, error)
 
 
-async def remove(region: Region, prefix: str) -> plan.Plan:
-    """Remove an agent from a region a step further; ClusterError."""
-    assert region.watch is not None
-    planned = plan.remove(region.watch.view(prefix))
-    await _delete(region, planned)
-    return planned
+async def remove(region: Region, prefix: str, *, late: bool = False) -> Outcome:
+    """Remove an agent from a region a step further; never raises for what the region does. TRUE: nothing is left.
+
+    `late`: its calls had their time, and all of it goes.
+    """
+    if region.contact is not Contact.UP or region.cluster is None or region.watch is None:
+        return unreachable(region)
+    planned = plan.remove(holding(region.watch.view(prefix), now()), late=late)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await _delete(region, planned)
+    except TimeoutError:
+        return Outcome(region.name, UNKNOWN, "Slow", f"no pass was finished in {DEADLINE_S:g} s; it is tried again")
+    except errors.ClusterError as error:
+        return _failed(region, error)
+    return Outcome(region.name, TRUE if planned.done else FALSE, planned.reason or "Gone", planned.message)
+
+
+def now() -> float:
+    """Return this moment as facts tell it: in seconds since 1970, which API servers stamp."""
+    return datetime.now(UTC).timestamp()
 
 
 async def _hold(region: Region, target: Target, texts: Texts) -> Outcome:
     """Keep the revision that takes calls here as it is, repaired and sized; the newest waits."""
     assert region.watch is not None
     serving = plan.serving(region.watch.view(target.prefix), target.revision.name)
-    kept = await texts.older(region, target, (serving,) if serving else ())
+    kept = await texts.read(region, target.prefix, (serving,) if serving else ())
     if not kept or serving == target.revision.name:  # nothing to lose here
         return await _converge(region, target, texts)
     known = target.credential if kept[0].credential == target.revision.credential else ""
@@ -87,9 +110,9 @@ async def _hold(region: Region, target: Target, texts: Texts) -> Outcome:
 
 async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
     assert region.watch is not None
-    view = region.watch.view(target.prefix)
+    view = holding(region.watch.view(target.prefix), now())
     current = target.revision.name
-    older = await texts.older(region, target, plan.live_revisions(view, current))
+    older = await texts.older(region, target.prefix, plan.live_revisions(view, current))
     target = replace(target, others=older, block=_block(region, target, view))
     if target.spec.network.exposure == "host" and target.block is None:
         return Outcome(region.name, FALSE, "NoPortBlock", MESSAGES["NoPortBlock"], denied=True)
@@ -119,8 +142,8 @@ def _block(region: Region, target: Target, view: AgentView):  # type: ignore[no-
 async def _apply(region: Region, manifests: list[Manifest]) -> None:
     if not manifests:
         return
-    assert region.cluster is not None and region.watch is not None
-    answers = await asyncio.gather(*map(region.cluster.apply, manifests), return_exceptions=True)
+    assert region.watch is not None
+    answers = await asyncio.gather(*map(region.client.apply, manifests), return_exceptions=True)
     for answer in answers:
         if not isinstance(answer, BaseException):
             region.watch.applied(answer)
@@ -130,12 +153,15 @@ async def _apply(region: Region, manifests: list[Manifest]) -> None:
 
 
 async def _delete(region: Region, planned: plan.Plan) -> None:
-    assert region.cluster is not None
-    for kind, name in planned.delete:
-        await region.cluster.delete(kind, name, region.spec.namespace)
+    client, namespace = region.client, region.spec.namespace
+    deletes = (client.delete(kind, name, namespace) for kind, name in planned.delete)
+    for answer in await asyncio.gather(*deletes, return_exceptions=True):  # what is refused holds up nothing else
+        if isinstance(answer, BaseException):
+            raise answer
 
 
-def _unreachable(region: Region) -> Outcome:
+def unreachable(region: Region) -> Outcome:
+    """Tell of a region without contact."""
     since = f" since {region.lost_since}" if region.lost_since else ""
     if region.contact is Contact.OPENING:
         return Outcome(region.name, UNKNOWN, "Connecting", "the region is being connected")

@@ -1,12 +1,14 @@
 """What the operator remembers of objects in a region: a few words each, so that a hundred thousand fit in memory."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from voiceplane_operator import names
 from voiceplane_operator.kinds import KINDS
 
 Object = dict[str, Any]
+GRACE_MARGIN_S = 60.0  # a kubelet that lives has killed a pod by then
 WAITING_TROUBLES = frozenset(
     {
         "ErrImagePull",
@@ -56,6 +58,7 @@ class Pod:
     ready: bool
     ending: bool
     problem: str = ""  # in words; empty while nothing is wrong
+    ends: float = 0.0  # of a pod that is told to end: when its grace is over, in seconds since 1970
 
 
 @dataclass(slots=True)
@@ -69,6 +72,14 @@ class AgentView:
     def empty(self) -> bool:
         """Say whether nothing is left."""
         return not self.children and not self.pods
+
+
+def holding(view: AgentView, now: float) -> AgentView:
+    """Return the view without pods whose grace has long been over: no call goes on there, their node is dead."""
+    late = {name for name, one in view.pods.items() if one.ends and now > one.ends + GRACE_MARGIN_S}
+    if not late:
+        return view
+    return AgentView(view.children, view.rollouts, {name: one for name, one in view.pods.items() if name not in late})
 
 
 def child(raw: Object, kind: str, *, before: Child | None) -> Child:
@@ -160,7 +171,13 @@ def pod(raw: Object) -> Pod:
         ready,
         "deletionTimestamp" in meta,
         _pod_problem(status, conditions),
+        seconds(meta.get("deletionTimestamp") or ""),
     )
+
+
+def seconds(time: str) -> float:
+    """Return a time that Kubernetes writes in seconds since 1970; 0 for none."""
+    return datetime.fromisoformat(time).timestamp() if time else 0.0
 
 
 def _pod_problem(status: Object, conditions: dict[str, Object]) -> str:

@@ -9,16 +9,19 @@ from typing import Any
 
 from voiceplane_operator import calls, crds, errors, health
 from voiceplane_operator.hub import Hub
+from voiceplane_operator.kinds import KINDS
 from voiceplane_operator.others import PlainReconciler, RegionReconciler
 from voiceplane_operator.queue import Key, Urgency
 from voiceplane_operator.reconcile import AgentReconciler
 from voiceplane_operator.regions import Contact
 from voiceplane_operator.settings import Settings
-from voiceplane_operator.store import read
+from voiceplane_operator.store import Stored, read
 
 log = logging.getLogger(__name__)
 PASS_S = 120.0  # the deadline of one pass over everything of one object
 SCHEMA_EVERY_S = 60.0
+COMPARE_EVERY_S = 60.0  # names only
+RETRY_S = 1.0
 Object = dict[str, Any]
 
 
@@ -29,15 +32,16 @@ class Operation:
     hub: Hub
     settings: Settings
     agents: AgentReconciler = field(init=False)
+    regions: RegionReconciler = field(init=False)
     passes: dict[str, Callable[[str], Awaitable[float | None]]] = field(init=False)
 
     def __post_init__(self) -> None:
         """Build the reconcilers."""
         plain = PlainReconciler(self.hub)
-        self.agents = AgentReconciler(self.hub)
+        self.agents, self.regions = AgentReconciler(self.hub), RegionReconciler(self.hub)
         self.passes = {
             "VoiceAgent": self.agents.reconcile,
-            "VoiceRegion": RegionReconciler(self.hub).reconcile,
+            "VoiceRegion": self.regions.reconcile,
             "VoicePolicy": plain.policy,
             "SIPTrunk": plain.trunk,
         }
@@ -46,14 +50,26 @@ class Operation:
         """Take an event of the watch shell: remember the object, name what it concerns."""
         stored = read(raw)
         if kind == "DELETED":
-            self.hub.store.drop(stored.kind, stored.full_name)
-            self._add(stored.kind, stored.full_name, Urgency.DELETED)
-        else:
-            before = self.hub.store.put(stored)
-            if stored.same_wish(before):
-                return  # our own status, or somebody's label
-            urgency = Urgency.DELETED if stored.deleted_at else Urgency.CHANGED
-            self._add(stored.kind, stored.full_name, urgency if kind != "LISTED" else Urgency.RESYNC)
+            self.forget(stored)
+            return
+        before = self.hub.store.get(stored.kind, stored.full_name)
+        if before is not None and before.newer_than(stored):
+            return  # heard already, from a list or our own write
+        self.hub.store.put(stored)
+        if stored.same_wish(before):
+            return  # our own status, or somebody's label
+        urgency = Urgency.DELETED if stored.deleted_at else Urgency.CHANGED
+        self._add(stored.kind, stored.full_name, urgency if kind != "LISTED" else Urgency.RESYNC)
+        self._wake_others(stored)
+
+    def forget(self, stored: Stored) -> None:
+        """Take the end of an object."""
+        self.hub.store.drop(stored.kind, stored.full_name)
+        self._add(stored.kind, stored.full_name, Urgency.DELETED)
+        self._wake_others(stored)
+
+    def _wake_others(self, stored: Stored) -> None:
+        """Look again at what depends on an object."""
         if stored.kind == "VoicePolicy":
             for agent in self.hub.store.agents_of_policy(stored.full_name):
                 self._add("VoiceAgent", agent, Urgency.CHANGED)
@@ -84,16 +100,48 @@ class Operation:
 
     async def run(self) -> None:
         """Work until cancelled."""
+        await self._remember_all()
         async with asyncio.TaskGroup() as group:
             for number in range(self.settings.workers):
                 group.create_task(self._work(), name=f"worker {number}")
             group.create_task(self._resync(), name="resync")
             group.create_task(self._watch_schema(), name="schema")
+            group.create_task(self._compare(), name="comparison")
             if self.settings.calls_every_s > 0:
                 counting = calls.count(
                     self.hub.fleet, self.hub.calls, self.counted, every_s=self.settings.calls_every_s
                 )
                 group.create_task(counting, name="calls")
+
+    async def _remember_all(self) -> None:
+        """Learn of every object before any is judged: a policy, a region or a trunk not yet heard of is not absent."""
+        for kind in self.passes:
+            while True:
+                try:
+                    found, _ = await self.hub.cluster.list(KINDS[kind], None)
+                    break
+                except errors.ClusterError as error:
+                    log.warning("objects cannot be listed", extra={"kind": kind, "reason": str(error)})
+                    await asyncio.sleep(RETRY_S)
+            for raw in found:
+                self.tell("LISTED", {**raw, "kind": kind})
+        for stored in self.hub.store.all("VoiceRegion"):
+            self.regions.take_up(stored)
+
+    async def _compare(self) -> None:
+        """Forget what was deleted while nobody watched: a watch that begins anew does not tell of it."""
+        while True:
+            await asyncio.sleep(COMPARE_EVERY_S)
+            for kind in self.passes:
+                try:
+                    found, since = await self.hub.cluster.list(KINDS[kind], None, whole=False)
+                except errors.ClusterError as error:
+                    log.info("objects cannot be listed", extra={"kind": kind, "reason": str(error)})
+                    continue
+                there = {(one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in found}
+                for stored in self.hub.store.older(kind, since):
+                    if (stored.namespace, stored.name) not in there:
+                        self.forget(stored)
 
     def refresh_metrics(self) -> None:
         """Bring the gauges up to date."""

@@ -1,18 +1,19 @@
 """Reconcile the kinds beside the agents: regions with their connection and collector, policies, trunks."""
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
 from voiceplane.contract.base import FROM_YAML
 from voiceplane.contract.policy import digest
-from voiceplane.contract.region import VoiceRegion
-from voiceplane_operator import bundles, errors, names, plan, status
+from voiceplane.contract.region import VoiceRegion, VoiceRegionSpec
+from voiceplane_operator import bundles, converge, errors, names, plan, status
 from voiceplane_operator.cluster import Cluster
 from voiceplane_operator.hub import Hub
+from voiceplane_operator.leaving import Time, time_of
 from voiceplane_operator.manifests import collector
 from voiceplane_operator.queue import Key, Urgency
 from voiceplane_operator.regions import Contact, Region, now_text
@@ -37,14 +38,18 @@ class RegionReconciler:
             self.hub.fleet.drop(name)
             self._wake_agents()
             return None
+        if stored.deleted_at and (stored.released or names.FINALIZER not in stored.finalizers):
+            await self._let_go(stored)  # before anything is asked of an object, or a region, that may be broken
+            return None
         try:
             spec = parse_region(stored).spec
         except errors.InvalidObjectError as error:
+            if stored.deleted_at and name in self.hub.fleet.regions:
+                return await self._remove(stored, self.hub.fleet.regions[name])
             await self._write(stored, status.invalid(error.reason, str(error)), None)
             return None
         before = self.hub.fleet.regions.get(name)
-        self.hub.fleet.put(name, spec, generation=stored.generation, lost_since=stored.status.get("lostSince") or "")
-        region = self.hub.fleet.regions[name]
+        region = self._put(stored, spec)
         if before is not region:
             self._wake_agents()
         if stored.deleted_at:
@@ -56,25 +61,48 @@ class RegionReconciler:
         await self._write(stored, [problem or _contact(region)], region)
         return SOON_S if problem else None
 
+    def take_up(self, stored: Stored) -> None:
+        """Begin to connect a region before its first pass; one that cannot be parsed says so in that."""
+        with contextlib.suppress(errors.InvalidObjectError):
+            self._put(stored, parse_region(stored).spec)
+
+    def _put(self, stored: Stored, spec: VoiceRegionSpec) -> Region:
+        lost_since = stored.status.get("lostSince") or ""
+        self.hub.fleet.put(stored.name, spec, generation=stored.generation, lost_since=lost_since)
+        return self.hub.fleet.regions[stored.name]
+
     async def _remove(self, stored: Stored, region: Region) -> float | None:
-        """Let a deleted region go when its last call has ended, or when it has been waited for long enough."""
-        if names.FINALIZER not in stored.finalizers:
-            return None
-        left = [one for one in region.watch.views if one != names.REGION_MARK] if region.watch is not None else []
+        """Let a deleted region go when its last call has ended; when its time is over, delete what is still there."""
         self._wake_agents()
-        deleted = datetime.fromisoformat(stored.deleted_at.replace("Z", "+00:00"))
-        late = datetime.now(UTC) > deleted + timedelta(seconds=region.spec.drain_timeout + MARGIN_S)
-        empty = region.contact is Contact.UP and not left
-        if empty and region.cluster is not None:
-            await region.cluster.delete("ConfigMap", collector.NAME, region.spec.namespace)
-        if empty or late or stored.released:
-            await self.hub.set_finalizers(stored, [one for one in stored.finalizers if one != names.FINALIZER])
+        time = time_of(stored.deleted_at, region.spec.drain_timeout, converge.now(), margin_s=MARGIN_S)
+        told = await self._left(region, time)
+        if not told or time is Time.OVER or (time is Time.LATE and region.contact is not Contact.UP):
+            await self._let_go(stored)
             return None
-        told = (
-            f"{len(left)} agents finish their calls" if region.contact is Contact.UP else "the region does not answer"
-        )
         await self._write(stored, [Judged("Ready", status.FALSE, "Draining", told)], region)
         return SOON_S
+
+    async def _left(self, region: Region, time: Time) -> str:
+        """Remove what may be removed now; say what is left, empty when nothing is."""
+        if region.contact is not Contact.UP or region.watch is None or region.cluster is None:
+            return "the region does not answer"
+        agents = [one for one in region.watch.views if one != names.REGION_MARK]
+        if time is not Time.DRAINING:
+            outcomes = await asyncio.gather(*(converge.remove(region, one, late=True) for one in agents))
+            left = [one for one in outcomes if one.ready != status.TRUE]
+            if left:
+                return f"{len(left)} agents are being removed: {left[0].message or left[0].reason}"
+        elif agents:
+            return f"{len(agents)} agents finish their calls"
+        try:
+            await region.cluster.delete("ConfigMap", collector.NAME, region.spec.namespace)
+        except errors.ClusterError as error:
+            return str(error)
+        return ""
+
+    async def _let_go(self, stored: Stored) -> None:
+        if names.FINALIZER in stored.finalizers:
+            await self.hub.set_finalizers(stored, [one for one in stored.finalizers if one != names.FINALIZER])
 
     async def _collector(self, region: Region) -> Judged | None:
         """Apply what a region has once; return what stands against it."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from voiceplane_operator import names
 from voiceplane_operator.facts import AgentView, Child, Rollout
-from voiceplane_operator.manifests import Manifest, render_gateway, render_inner
+from voiceplane_operator.manifests import Manifest, bundle, render_gateway, render_inner
 from voiceplane_operator.target import PortBlock, Target
 
 INNER_WORKLOADS = ("speech", "planner", "tools")
@@ -94,7 +94,8 @@ def converge(target: Target, view: AgentView) -> Plan:
     takes = serving(view, current)
     full = len(older) + 1 >= MAX_REVISIONS and not any(one.revision == current for one in _gateways(view))
     target = replace(target, serving=takes, floor=floor(view, current))
-    wanted = [*render_inner(target), *render_gateway(target, begin=not full)]
+    bundles = (one for older_one in target.others for one in bundle.manifests(replace(target, revision=older_one)))
+    wanted = [*bundles, *render_inner(target), *render_gateway(target, begin=not full)]
     apply = tuple(manifest for manifest in map(marked, wanted) if not _unchanged(view, manifest))
     keep = {(one["kind"], one["metadata"]["name"]) for one in wanted}
     keep |= {("ConfigMap", names.bundle_name(target.prefix, revision)) for revision in older}
@@ -110,8 +111,15 @@ def converge(target: Target, view: AgentView) -> Plan:
     return Plan(apply, delete, takes, older, ready, reason, message, done=ready and not delete and not older)
 
 
-def remove(view: AgentView) -> Plan:
-    """Plan the removal of an agent from a region: gateways first, the rest when their last call has ended."""
+def remove(view: AgentView, *, late: bool = False) -> Plan:
+    """Plan the removal of an agent from a region: gateways first, the rest when their last call has ended.
+
+    `late`: the time that calls have to end is over, and nothing is waited for any more.
+    """
+    if late:
+        left = [one for one in view.children.values() if not one.deleting]
+        told = "the time to finish calls is over"
+        return Plan(delete=_refs(left), reason="Removing", message=told, done=not view.children)
     gateways = [one for one in _gateways(view) if not one.deleting]
     pods = [one for one in view.pods.values() if one.component == "gateway"]
     draining = tuple(sorted({one.revision for one in pods}))

@@ -6,36 +6,26 @@ Whatever woke the key, the pass is the same; run it again and nothing changes.
 import asyncio
 import logging
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from voiceplane.contract.agent import VoiceAgent
 from voiceplane.contract.region import VoiceRegionSpec
-from voiceplane_operator import bundles, converge, errors, names, plan, status, steps
+from voiceplane_operator import converge, errors, names, plan, status, steps
 from voiceplane_operator.hub import Hub
-from voiceplane_operator.manifests.credential import KEY
+from voiceplane_operator.leaving import Leaving, judged
 from voiceplane_operator.placement import Candidate, Choice, choose
 from voiceplane_operator.queue import Key, Urgency
 from voiceplane_operator.regions import Contact, now_text
 from voiceplane_operator.status import Outcome
 from voiceplane_operator.store import Stored
-from voiceplane_operator.target import Revision, Target
+from voiceplane_operator.target import Target
+from voiceplane_operator.wishes import Wish, Wishes
 
 log = logging.getLogger(__name__)
 SOON_S = 5.0  # while something is under way; watches usually speak first
 OPENING_S = 1.0
 CREDENTIAL_S = 60.0
 COUNT_S = 2.0  # by then the region's watch has seen the change
-MARGIN = timedelta(seconds=60)  # after the drain timeout, before a lost region is no longer waited for
 Object = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """A parsed agent."""
-
-    agent: VoiceAgent
-    revision: Revision
 
 
 @dataclass(slots=True)
@@ -44,6 +34,11 @@ class AgentReconciler:
 
     hub: Hub
     texts: converge.Texts = field(default_factory=converge.Texts)
+    wishes: Wishes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read wishes from the hub's memory."""
+        self.wishes = Wishes(self.hub)
 
     async def reconcile(self, name: str) -> float | None:
         """Do one pass; return after how many seconds to look again, if not only when something changes."""
@@ -51,13 +46,13 @@ class AgentReconciler:
         if stored is None:
             self.hub.shares.put(name, {})
             return await self._collect_orphans(name)
-        if stored.deleted_at or stored.released:
+        if stored.deleted_at:
             return await self._remove(stored)
         try:
-            wish = self._parse(stored)
+            wish = self.wishes.parse(stored)
+            credential = await self.wishes.credential(stored, wish.revision)
         except errors.InvalidObjectError as error:
-            await self._write(stored, status.invalid(error.reason, str(error)), None, ())
-            return None
+            return await self._invalid(stored, error)
         if names.FINALIZER not in stored.finalizers:
             await self.hub.set_finalizers(stored, [*stored.finalizers, names.FINALIZER])
             stored = self.hub.store.get("VoiceAgent", name) or stored
@@ -65,16 +60,33 @@ class AgentReconciler:
         self.hub.shares.put(stored.full_name, dict(choice.shares))
         if not choice.shares and any(one.contact is Contact.OPENING for one in self.hub.fleet.regions.values()):
             return OPENING_S  # too early to say that nothing fits
-        try:
-            credential = await self._credential(stored, wish.revision)
-        except errors.InvalidObjectError as error:
-            await self._write(stored, status.invalid(error.reason, str(error)), None, ())
-            return CREDENTIAL_S
+        return await self._step(stored, wish, choice, credential=credential)
+
+    async def _invalid(self, stored: Stored, error: errors.InvalidObjectError) -> float | None:
+        """Say what is wrong; what has run until now is kept, repaired, and taken out of regions that go."""
+        again_s = CREDENTIAL_S if error.reason in ("CredentialNotFound", "CredentialDenied") else None
+        wish = await self.wishes.last_good(stored, self.texts)
+        if wish is not None:
+            choice = choose(wish.agent.spec.placement, self._candidates(stored))
+            self.hub.shares.put(stored.full_name, dict(choice.shares))
+            after_s = await self._step(stored, wish, choice, stalled=error)
+            return min(after_s, again_s) if after_s and again_s else after_s or again_s
+        await self._write(stored, status.invalid(error.reason, str(error)), None, ())
+        return SOON_S if await self._leaving(stored.full_name).leave(self._staying()) else again_s
+
+    async def _step(
+        self, stored: Stored, wish: Wish, choice: Choice, *, credential: str = "",
+        stalled: errors.InvalidObjectError | None = None,
+    ) -> float | None:  # fmt: skip
+        """Converge the chosen regions, leave the others, and write how it stands."""
         outcomes = await self._converge(stored, wish, choice, credential=credential)
         if self._opening(choice) and stored.status.get("observedGeneration") == stored.generation:
             return OPENING_S  # this process has just begun: what the status says holds until more is known
-        await self._write(stored, status.agent_conditions(choice, outcomes, wish.revision.name), wish, outcomes)
-        leaving = await self._leave(name, {region for region, _ in choice.shares})
+        told = status.agent_conditions(choice, outcomes, wish.revision.name)
+        if stalled is not None:
+            told = status.stalled(told, stalled.reason, str(stalled))
+        await self._write(stored, told, wish, outcomes)
+        leaving = await self._leaving(stored.full_name).leave({region for region, _ in choice.shares})
         self._wake_regions(stored.status, outcomes)
         settled = not leaving and all(one.ready != status.FALSE and not one.draining for one in outcomes)
         return (CREDENTIAL_S if credential else None) if settled else SOON_S
@@ -82,47 +94,6 @@ class AgentReconciler:
     def _opening(self, choice: Choice) -> bool:
         regions = (self.hub.fleet.regions[name] for name, _ in choice.shares)
         return any(one.contact is Contact.OPENING and not one.lost_since for one in regions)
-
-    async def _credential(self, stored: Stored, revision: Revision) -> str:
-        """Read the Secret that the agent names, from its own namespace only; InvalidObjectError says what is missing.
-
-        Read at each pass, and each minute: a rotated one reaches the planners, which read their file anew, in two.
-        """
-        if not revision.credential:
-            return ""
-        where = f"spec.planner.model.credentialRef: Secret {stored.namespace}/{revision.credential}"
-        try:
-            secret = await self.hub.cluster.get("Secret", revision.credential, stored.namespace)
-        except errors.NotThereError as error:
-            raise errors.InvalidObjectError(f"{where} does not exist", reason="CredentialNotFound") from error
-        except errors.AccessDeniedError as error:
-            told = f"{where} may not be read: set credentials.enabled in chart voiceplane"
-            raise errors.InvalidObjectError(told, reason="CredentialDenied") from error
-        value = (secret.get("data") or {}).get(KEY)
-        if not value:
-            raise errors.InvalidObjectError(f"{where} has no key {KEY}", reason="CredentialNotFound")
-        return str(value)
-
-    def _parse(self, stored: Stored) -> _Wish:
-        policy_name = bundles.policy_name(stored.raw())
-        policy = self.hub.store.get("VoicePolicy", f"{stored.namespace}/{policy_name}") if policy_name else None
-        if policy_name and (policy is None or policy.deleted_at):
-            raise errors.InvalidObjectError(
-                f"spec.policyRef: no VoicePolicy {policy_name} in namespace {stored.namespace}", reason="PolicyNotFound"
-            )
-        key = (
-            stored.uid,
-            str(stored.generation),
-            policy.uid if policy else "",
-            str(policy.generation if policy else 0),
-        )
-        known: _Wish | None = self.hub.recall(key)
-        if known is not None:
-            return known
-        agent = bundles.parse_agent(stored.raw())
-        parsed = bundles.parse_policy(policy.raw()) if policy is not None else None
-        wish: _Wish = self.hub.remember(key, _Wish(agent, bundles.revision(agent, parsed)))
-        return wish
 
     def _wake_regions(self, before: Object, outcomes: tuple[Outcome, ...]) -> None:
         """Let regions that this agent has joined or left count their agents anew."""
@@ -144,7 +115,7 @@ class AgentReconciler:
             found.append(Candidate(region.name, region.spec, answers, leaving, holds, taken=taken, own=own))
         return tuple(found)
 
-    async def _converge(self, stored: Stored, wish: _Wish, choice: Choice, *, credential: str) -> tuple[Outcome, ...]:
+    async def _converge(self, stored: Stored, wish: Wish, choice: Choice, *, credential: str) -> tuple[Outcome, ...]:
         trunks = self.hub.store.trunks_of_agent(stored.full_name)
         sources = sorted({source for trunk in trunks for source in trunk.raw()["spec"].get("sources", ())})
         voice = wish.agent.spec.voice
@@ -175,54 +146,35 @@ class AgentReconciler:
         counted = ((one, self.hub.calls.get((one.region, prefix))) for one in outcomes)
         return tuple(_with_calls(one, calls) for one, calls in counted)
 
-    async def _leave(self, name: str, chosen: set[str]) -> bool:
-        """Remove the agent from regions that answer and are not chosen; say whether anything is left there."""
-        prefix, left = names.prefix(name), False
-        for region in list(self.hub.fleet.regions.values()):
-            if (
-                region.name in chosen
-                or region.contact is not Contact.UP
-                or region.watch is None
-                or region.cluster is None
-            ):
-                continue
-            if prefix in region.watch.views:
-                left = True
-                try:
-                    await converge.remove(region, prefix)
-                except errors.ClusterAwayError:
-                    region.problem = "suspected"
-                    region.again.set()
-        return left
-
     async def _remove(self, stored: Stored) -> float | None:
         """Drain and remove a deleted agent everywhere, then let it go; at once when the glass is broken."""
-        if not stored.deleted_at:  # the annotation alone: the object may stay, but holds nothing up
-            return None
         if names.FINALIZER not in stored.finalizers:
             return None
-        left = await self._leave(stored.full_name, set())
-        lost = [one for one in self._lost(stored) if not self._waited_enough(stored, one)]
-        if stored.released or (not left and not lost):
-            await self.hub.set_finalizers(stored, [one for one in stored.finalizers if one != names.FINALIZER])
-            self._wake_regions(stored.status, ())
-            return None
-        return SOON_S
+        if not stored.released:
+            leaving = self._leaving(stored.full_name)
+            there = [str(one.get("name")) for one in stored.status.get("regionStates") or ()]
+            left = await leaving.leave((), deleted_at=stored.deleted_at)
+            held = leaving.waited_for((*left, *leaving.away(there)), stored.deleted_at)
+            if held:
+                await self._write(stored, judged(held), None, ())
+                return SOON_S
+        await self.hub.set_finalizers(stored, [one for one in stored.finalizers if one != names.FINALIZER])
+        self._wake_regions(stored.status, ())
+        return None
 
-    def _lost(self, stored: Stored) -> list[str]:
-        there = {one.get("name") for one in stored.status.get("regionStates") or ()}
-        regions = self.hub.fleet.regions
-        return [name for name in there if name in regions and regions[name].contact is not Contact.UP]
+    def _leaving(self, name: str) -> Leaving:
+        return Leaving(self.hub.fleet, name)
 
-    def _waited_enough(self, stored: Stored, region: str) -> bool:
-        spec = self.hub.fleet.regions[region].spec
-        deleted = datetime.fromisoformat(stored.deleted_at.replace("Z", "+00:00"))
-        return datetime.now(UTC) > deleted + timedelta(seconds=spec.drain_timeout) + MARGIN
+    def _staying(self) -> set[str]:
+        """Return the regions that nobody has deleted."""
+        known = ((name, self.hub.store.get("VoiceRegion", name)) for name in self.hub.fleet.regions)
+        return {name for name, stored in known if stored is not None and not stored.deleted_at}
 
     async def _collect_orphans(self, name: str) -> float | None:
         """Remove what is left in regions of an agent that is gone; the hub itself says that it is gone."""
-        prefix = names.prefix(name)
-        if not any(one.watch is not None and prefix in one.watch.views for one in self.hub.fleet.regions.values()):
+        leaving = self._leaving(name)
+        if not any(leaving.holds(one) for one in self.hub.fleet.regions.values()):
+            self.texts.forget(names.prefix(name))
             return None
         namespace, _, short = name.partition("/")
         try:
@@ -230,10 +182,10 @@ class AgentReconciler:
             return SOON_S  # it is there: our memory will learn of it
         except errors.NotThereError:
             pass
-        return SOON_S if await self._leave(name, set()) else None
+        return SOON_S if await leaving.leave(()) else None
 
     async def _write(
-        self, stored: Stored, judged: list[status.Judged], wish: _Wish | None, outcomes: tuple[Outcome, ...]
+        self, stored: Stored, judged: list[status.Judged], wish: Wish | None, outcomes: tuple[Outcome, ...]
     ) -> None:
         now, generation, before = now_text(), stored.generation, stored.status
         if self.hub.schema_problem:

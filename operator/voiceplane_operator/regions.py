@@ -7,14 +7,16 @@ trouble takes none of another's time: each has its own client, deadline and circ
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
+from typing import Any
 
 from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane_operator import errors
 from voiceplane_operator.cluster import Cluster
+from voiceplane_operator.kinds import CHILDREN
 from voiceplane_operator.plan import parse_block
 from voiceplane_operator.ports import free_block
 from voiceplane_operator.target import PortBlock
@@ -53,6 +55,13 @@ class Region:
     watch: RegionWatch | None = None
     reserved: dict[str, PortBlock] = field(default_factory=dict)
     again: asyncio.Event = field(default_factory=asyncio.Event)  # credentials changed, or a request failed
+
+    @property
+    def client(self) -> Cluster:
+        """Return its API server; ClusterAwayError when it was lost since it was looked at."""
+        if self.cluster is None:
+            raise errors.ClusterAwayError(f"{self.name}: there is no contact any more")
+        return self.cluster
 
     def block(self, gateway: str, known: str) -> PortBlock | None:
         """Return the ports of a gateway on its nodes, the same each time; None when the range is full.
@@ -148,10 +157,10 @@ class Fleet:
         try:
             version = await cluster.version(within_s=PROBE_S)
             following = asyncio.create_task(watch.run(), name=f"watches of {region.name}")
-            await self._listed(watch, cluster, region)
+            await self._while_watched(following, self._listed(watch, cluster, region))
             region.cluster, region.watch, region.version = cluster, watch, version
             self._up(region)
-            await self._probe(region, cluster)
+            await self._while_watched(following, self._probe(region, cluster))
         finally:
             region.cluster = None
             if following is not None:
@@ -159,13 +168,23 @@ class Fleet:
                 await asyncio.gather(following, return_exceptions=True)
             await cluster.close()
 
+    async def _while_watched(self, following: "asyncio.Task[None]", waited: Coroutine[Any, Any, None]) -> None:
+        """Wait for something as long as the watches go on: without them, what is known of a region grows old."""
+        work = asyncio.create_task(waited)
+        try:
+            await asyncio.wait({work, following}, return_when=asyncio.FIRST_COMPLETED)
+            if following.done() and not work.done():
+                following.result()
+                raise errors.ClusterAwayError("its watches have ended")
+            work.result()
+        finally:
+            work.cancel()
+
     async def _listed(self, watch: RegionWatch, cluster: Cluster, region: Region) -> None:
         try:
             async with asyncio.timeout(LIST_S):
                 await watch.ready.wait()
         except TimeoutError as error:  # say why: the watches only log it
-            from voiceplane_operator.kinds import CHILDREN
-
             await cluster.list(CHILDREN[0], region.spec.namespace)
             raise errors.ClusterAwayError(f"{region.name}: its objects could not be listed in {LIST_S:g} s") from error
 
@@ -181,7 +200,7 @@ class Fleet:
             region.again.clear()
             region.problem = ""
             try:
-                await cluster.version(within_s=PROBE_S)
+                await cluster.probe(CHILDREN[0], region.spec.namespace, within_s=PROBE_S)
                 missed = 0
             except errors.AccessDeniedError:
                 raise

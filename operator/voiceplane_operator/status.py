@@ -87,6 +87,12 @@ def invalid(reason: str, message: str) -> list[Judged]:
     ]
 
 
+def stalled(judged: list[Judged], reason: str, message: str) -> list[Judged]:
+    """Judge an object whose newest content cannot run, from how what ran before stands: that goes on."""
+    told = f"{message}. What ran before goes on"
+    return [Judged("Stalled", TRUE, reason, told) if one.type == "Stalled" else one for one in judged]
+
+
 def _ready(choice: Choice, outcomes: tuple[Outcome, ...], revision: str) -> Judged:
     if not choice.shares:
         return Judged("Ready", FALSE, choice.reason, choice.message)

@@ -38,6 +38,10 @@ class Stored:
             "spec": json.loads(self.spec),
         }
 
+    def newer_than(self, other: "Stored") -> bool:
+        """Say whether this is a later state of the same object."""
+        return self.uid == other.uid and _number(self.version) > _number(other.version)
+
     def same_wish(self, other: "Stored | None") -> bool:
         """Say whether nothing that the operator acts on differs."""
         return other is not None and (self.uid, self.generation, self.deleted_at, self.finalizers, self.released) == (
@@ -47,6 +51,11 @@ class Stored:
             other.finalizers,
             other.released,
         )
+
+
+def _number(version: str) -> int:
+    """Return a resourceVersion as a number: within one API server, the higher one is the later."""
+    return int(version) if version.isdecimal() else 0
 
 
 def read(raw: Object) -> Stored:
@@ -83,6 +92,10 @@ class Store:
     def all(self, kind: str) -> tuple[Stored, ...]:
         """Return every object of a kind."""
         return tuple(self._objects[kind].values())
+
+    def older(self, kind: str, version: str) -> tuple[Stored, ...]:
+        """Return the objects of a kind that were last heard of before a place in history."""
+        return tuple(one for one in self._objects[kind].values() if _number(one.version) < _number(version))
 
     def names(self, kind: str) -> tuple[str, ...]:
         """Return the full names of a kind."""

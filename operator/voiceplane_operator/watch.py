@@ -165,6 +165,7 @@ class RegionWatch:
         self._tell(prefix)
         if view.empty():
             del self.views[prefix]
+            self.owners.pop(prefix, None)
 
     def _tell(self, prefix: str) -> None:
         owner = self.owners.get(prefix)

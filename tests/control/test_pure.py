@@ -14,6 +14,7 @@ from voiceplane_operator.commands import as_yaml, target_of
 from voiceplane_operator.errors import InvalidObjectError
 from voiceplane_operator.facts import AgentView, Child, Pod, Rollout
 from voiceplane_operator.kinds import KINDS
+from voiceplane_operator.leaving import Time, time_of
 from voiceplane_operator.placement import Candidate, choose
 from voiceplane_operator.ports import free_block
 from voiceplane_operator.queue import Key, KeyedQueue, Urgency
@@ -187,11 +188,14 @@ def test_new_calls_stay_with_the_old_revision_until_all_of_the_new_one_is_up(beh
     view = view_of(replace(new, serving=old.revision.name), without=behind)
     before = view_of(old)
     key = ("Deployment", names.gateway_name(old.prefix, old.revision.name))
+    bundle = ("ConfigMap", names.bundle_name(old.prefix, old.revision.name))
     view.children[key], view.rollouts[key] = before.children[key], before.rollouts[key]
     planned = plan.converge(new, view)
     assert planned.serving == old.revision.name and key not in planned.delete
     up = view_of(replace(new, serving=new.revision.name))
     up.children[key], up.rollouts[key] = before.children[key], before.rollouts[key]
+    assert [one["metadata"]["name"] for one in plan.converge(new, up).apply] == [bundle[1]], "what old calls read"
+    up.children[bundle] = before.children[bundle]
     assert plan.converge(new, up).delete == (key,), "only the old gateways go; what their calls need stays"
 
 
@@ -218,6 +222,23 @@ def test_removal_takes_gateways_first_and_the_rest_when_the_last_call_has_ended(
     assert plan.remove(view).delete == ()
     view.pods.clear()
     assert len(plan.remove(view).delete) == len(view.children)
+
+
+def test_at_the_end_of_its_time_everything_goes_and_a_pod_on_a_dead_node_holds_nothing_up() -> None:
+    view = view_of(target())
+    view.pods["p"] = Pod("p", "gateway", "r", ready=False, ending=True, ends=1000.0)
+    assert len(plan.remove(view, late=True).delete) == len(view.children)
+    assert facts.holding(view, 1050.0).pods and not facts.holding(view, 1061.0).pods
+    view.children.clear()
+    assert plan.remove(view, late=True).done and not plan.remove(view).done
+    assert plan.remove(facts.holding(view, 1061.0)).done
+
+
+def test_time_to_leave_is_bounded() -> None:
+    begun = facts.seconds("2026-01-01T00:00:00Z")
+    times = [time_of("2026-01-01T00:00:00Z", 100.0, begun + after) for after in (0, 159, 161, 219, 221)]
+    assert times == [Time.DRAINING, Time.DRAINING, Time.LATE, Time.LATE, Time.OVER]
+    assert time_of("", 1.0, begun) is Time.DRAINING
 
 
 def test_somebody_elses_write_is_seen_after_a_restart() -> None:
