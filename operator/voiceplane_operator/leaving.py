@@ -4,12 +4,13 @@ Read by reconcile and others. What holds an object up is told, and held up only 
 a margin for pods that are killed then, and another in which everything is deleted whatever it still does.
 """
 
-import asyncio
+import functools
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from voiceplane_operator import converge, names
+from voiceplane_operator.behind import Behind, Step
 from voiceplane_operator.facts import holding, seconds
 from voiceplane_operator.regions import Contact, Fleet, Region
 from voiceplane_operator.status import FALSE, TRUE, Judged, Outcome
@@ -39,6 +40,7 @@ class Leaving:
 
     fleet: Fleet
     owner: str
+    behind: Behind
 
     def holds(self, region: Region) -> bool:
         """Say whether anything of the agent was last seen there that can hold a call."""
@@ -50,14 +52,13 @@ class Leaving:
     async def leave(self, chosen: Collection[str], *, deleted_at: str = "") -> tuple[Outcome, ...]:
         """Go a step further in every region that answers and is not chosen; tell of those where something is left."""
 
-        def step(region: Region) -> "asyncio.Task[Outcome]":
-            time = time_of(deleted_at, region.spec.drain_timeout, converge.now())
-            removal = converge.remove(region, names.prefix(self.owner), late=time is not Time.DRAINING)
-            return asyncio.create_task(removal, name=f"remove from {region.name}")
+        def step(region: Region) -> Step:
+            late = time_of(deleted_at, region.spec.drain_timeout, converge.now()) is not Time.DRAINING
+            begin = functools.partial(converge.remove, region, names.prefix(self.owner), late=late)
+            return Step(region, ("remove", late), begin)
 
         answering = [one for one in self.fleet.regions.values() if one.name not in chosen and _answers(one)]
-        steps = [step(one) for one in answering if self.holds(one)]
-        outcomes = await asyncio.gather(*steps)
+        outcomes = await self.behind.take(self.owner, [step(one) for one in answering if self.holds(one)])
         return tuple(one for one in outcomes if one.ready != TRUE)
 
     def away(self, there: Iterable[str]) -> tuple[Outcome, ...]:

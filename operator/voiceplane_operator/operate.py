@@ -100,6 +100,12 @@ class Operation:
 
     async def run(self) -> None:
         """Work until cancelled."""
+        try:
+            await self._run()
+        finally:
+            await self.agents.behind.close()
+
+    async def _run(self) -> None:
         await self._remember_all()
         async with asyncio.TaskGroup() as group:
             for number in range(self.settings.workers):

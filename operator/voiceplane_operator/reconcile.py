@@ -3,13 +3,14 @@
 Whatever woke the key, the pass is the same; run it again and nothing changes.
 """
 
-import asyncio
+import functools
 import logging
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane_operator import converge, errors, names, plan, status, steps
+from voiceplane_operator.behind import Behind, Step
 from voiceplane_operator.hub import Hub
 from voiceplane_operator.leaving import Leaving, judged
 from voiceplane_operator.placement import Candidate, Choice, choose
@@ -35,10 +36,12 @@ class AgentReconciler:
     hub: Hub
     texts: converge.Texts = field(default_factory=converge.Texts)
     wishes: Wishes = field(init=False)
+    behind: Behind = field(init=False)
 
     def __post_init__(self) -> None:
         """Read wishes from the hub's memory."""
         self.wishes = Wishes(self.hub)
+        self.behind = Behind(lambda owner: self.hub.queue.add(Key("VoiceAgent", owner), Urgency.OBSERVED))
 
     async def reconcile(self, name: str) -> float | None:
         """Do one pass; return after how many seconds to look again, if not only when something changes."""
@@ -58,7 +61,7 @@ class AgentReconciler:
             stored = self.hub.store.get("VoiceAgent", name) or stored
         choice = choose(wish.agent.spec.placement, self._candidates(stored))
         self.hub.shares.put(stored.full_name, dict(choice.shares))
-        if not choice.shares and any(one.contact is Contact.OPENING for one in self.hub.fleet.regions.values()):
+        if not choice.shares and self._any_opening():
             return OPENING_S  # too early to say that nothing fits
         return await self._step(stored, wish, choice, credential=credential)
 
@@ -71,6 +74,8 @@ class AgentReconciler:
             self.hub.shares.put(stored.full_name, dict(choice.shares))
             after_s = await self._step(stored, wish, choice, stalled=error)
             return min(after_s, again_s) if after_s and again_s else after_s or again_s
+        if stored.status.get("revision") and self._any_opening():
+            return OPENING_S  # too early to say that nothing runs
         await self._write(stored, status.invalid(error.reason, str(error)), None, ())
         return SOON_S if await self._leaving(stored.full_name).leave(self._staying()) else again_s
 
@@ -90,6 +95,9 @@ class AgentReconciler:
         self._wake_regions(stored.status, outcomes)
         settled = not leaving and all(one.ready != status.FALSE and not one.draining for one in outcomes)
         return (CREDENTIAL_S if credential else None) if settled else SOON_S
+
+    def _any_opening(self) -> bool:
+        return any(one.contact is Contact.OPENING for one in self.hub.fleet.regions.values())
 
     def _opening(self, choice: Choice) -> bool:
         regions = (self.hub.fleet.regions[name] for name, _ in choice.shares)
@@ -139,9 +147,13 @@ class AgentReconciler:
             done={name for name, view in views.items() if plan.serving(view, revision) in ("", revision)},
             away=targets.keys() - views.keys(),
         )  # fmt: skip
-        outcomes = await asyncio.gather(
-            *(converge.converge(regions[name], one, self.texts, held=name not in free) for name, one in targets.items())
-        )
+
+        def step(name: str, one: Target) -> Step:
+            held = name not in free
+            begin = functools.partial(converge.converge, regions[name], one, self.texts, held=held)
+            return Step(regions[name], (one, held), begin)
+
+        outcomes = await self.behind.take(stored.full_name, [step(*one) for one in targets.items()])
         prefix = names.prefix(stored.full_name)
         counted = ((one, self.hub.calls.get((one.region, prefix))) for one in outcomes)
         return tuple(_with_calls(one, calls) for one, calls in counted)
@@ -163,7 +175,7 @@ class AgentReconciler:
         return None
 
     def _leaving(self, name: str) -> Leaving:
-        return Leaving(self.hub.fleet, name)
+        return Leaving(self.hub.fleet, name, self.behind)
 
     def _staying(self) -> set[str]:
         """Return the regions that nobody has deleted."""
@@ -175,6 +187,7 @@ class AgentReconciler:
         leaving = self._leaving(name)
         if not any(leaving.holds(one) for one in self.hub.fleet.regions.values()):
             self.texts.forget(names.prefix(name))
+            self.behind.forget(name)
             return None
         namespace, _, short = name.partition("/")
         try:

@@ -200,14 +200,20 @@ class Fleet:
             region.again.clear()
             region.problem = ""
             try:
-                await cluster.probe(CHILDREN[0], region.spec.namespace, within_s=PROBE_S)
+                await cluster.version(within_s=PROBE_S)
                 missed = 0
+                await self._let_in(region, cluster)
             except errors.AccessDeniedError:
                 raise
             except errors.ClusterError:
                 missed += 1
                 if missed >= LOST_AFTER:
                     raise
+
+    async def _let_in(self, region: Region, cluster: Cluster) -> None:
+        """Look whether the role is still there; AccessDeniedError. What else goes wrong says nothing of that."""
+        with contextlib.suppress(errors.ClusterAwayError, errors.BusyError, errors.ConflictError, errors.NotThereError):
+            await cluster.probe(CHILDREN[0], region.spec.namespace, within_s=PROBE_S)
 
     def _up(self, region: Region) -> None:
         region.contact, region.reason, region.problem, region.lost_since = Contact.UP, "Answers", "", ""

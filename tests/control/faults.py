@@ -22,6 +22,7 @@ class Way:
     port: int = 0
     answer: Callable[[web.Request], int] = lambda _: 0  # a status instead of the server's; 0: the server's own
     wrote: Callable[[web.Request], None] = lambda _: None  # after a write was done and before it is answered
+    delay_s: Callable[[web.Request], float] = lambda _: 0.0  # before it is passed on
     parted: bool = False  # nothing comes through, and nothing is answered
     frozen: bool = False  # watches give no more events; all else works
     deletes: list[str] = field(default_factory=list)  # paths
@@ -78,6 +79,7 @@ async def _pass(way: Way, server: str, session: aiohttp.ClientSession, request: 
     try:
         if way.parted:
             await asyncio.Event().wait()
+        await asyncio.sleep(way.delay_s(request))
         status = way.answer(request)
         if status:
             headers = {"Retry-After": "1"} if status == 429 else {}
