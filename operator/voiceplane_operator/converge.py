@@ -16,6 +16,7 @@ from voiceplane_operator.target import Revision, Target
 
 DEADLINE_S = 30.0  # of one pass over one region; a slow one delays its own agents only
 OPTIONAL = {"RayService": "KubeRayMissing", "ScaledObject": "KedaMissing"}
+NO_CONTACT = ("Connecting", "RegionLost")
 MESSAGES = {
     "KedaMissing": "this cluster has no ScaledObject (keda.sh/v1alpha1): install KEDA, or set autoscaling.engine: hpa",
     "KubeRayMissing": "this cluster has no RayService (ray.io/v1): install KubeRay, or set spec.planner.engine: ray",

@@ -116,8 +116,7 @@ class RegionReconciler:
             region.watch.applied(await region.cluster.apply(manifest))
             await _restart_collector(region.cluster, region.spec.namespace, plan.digest(manifest))
         except errors.ClusterError as error:
-            told = f"{error}. Install chart voiceplane-region there: namespace and role"
-            return Judged("Ready", status.FALSE, "NotInstalled", told)
+            return _refused(error)
         return None
 
     async def _write(self, stored: Stored, judged: list[Judged], region: Region | None) -> None:
@@ -154,6 +153,19 @@ async def _restart_collector(cluster: Cluster, namespace: str, digest: str) -> N
     template = {"metadata": {"annotations": {names.APPLIED: digest}}}
     with contextlib.suppress(errors.NotThereError):
         await cluster.patch("Deployment", collector.NAME, namespace, {"spec": {"template": template}})
+
+
+def _refused(error: errors.ClusterError) -> Judged:
+    """Say why a region does not take what it has once: what the administrator can do differs."""
+    if isinstance(error, errors.NotThereError):
+        told = f"{error}. Install chart voiceplane-region there, which makes the namespace"
+        return Judged("Ready", status.FALSE, "NotInstalled", told)
+    if isinstance(error, errors.AccessDeniedError):
+        told = f"{error}. Give the operator's identity the role of chart voiceplane-region"
+        return Judged("Ready", status.FALSE, "AccessDenied", told)
+    if isinstance(error, errors.RejectedError):
+        return Judged("Ready", status.FALSE, "Rejected", str(error))
+    return Judged("Ready", status.UNKNOWN, "TriedAgain", str(error))
 
 
 def _contact(region: Region) -> Judged:

@@ -93,7 +93,7 @@ class AgentReconciler:
         await self._write(stored, told, wish, outcomes)
         leaving = await self._leaving(stored.full_name).leave({region for region, _ in choice.shares})
         self._wake_regions(stored.status, outcomes)
-        settled = not leaving and all(one.ready != status.FALSE and not one.draining for one in outcomes)
+        settled = not leaving and all(_settled(one) for one in outcomes)
         return (CREDENTIAL_S if credential else None) if settled else SOON_S
 
     def _any_opening(self) -> bool:
@@ -222,6 +222,11 @@ class AgentReconciler:
         else:  # what runs goes on as it was
             written |= {key: value for key, value in before.items() if key not in written}
         await self.hub.write_status(stored, written)
+
+
+def _settled(outcome: Outcome) -> bool:
+    """Say whether only an event changes this: it serves, or its region has no contact and tells when it has again."""
+    return not outcome.draining and (outcome.ready == status.TRUE or outcome.reason in converge.NO_CONTACT)
 
 
 def _with_calls(outcome: Outcome, calls: int | None) -> Outcome:
