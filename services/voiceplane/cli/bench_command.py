@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+import traceback
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -103,15 +104,24 @@ async def _work(options: argparse.Namespace) -> int:
     tell = reporter(SystemClock())
     effort = Effort(quick=options.quick, runs=options.runs)
     measured: dict[str, list[Line]] = {}
+    failed: list[str] = []
     async with open_place(options.output.resolve(), tell) as (place, endpoints):
         if options.what == "turns":
             return await _sweep(place, endpoints, effort, options=options)
         for name in SUITES:
             if not options.suite or name in options.suite:
                 tell(f"{name}: begins")
-                measured[name] = await SUITES[name](place, effort)
+                try:
+                    measured[name] = await SUITES[name](place, effort)
+                except Exception:  # the suites that follow are worth having, and those before are written
+                    traceback.print_exc()
+                    failed.append(name)
+                    continue
                 print(f"\n{name}\n\n{tables.table(measured[name])}", flush=True)
                 _write(options, measured)
+    if failed:
+        print(f"not measured: {', '.join(failed)}", file=sys.stderr)
+        return 1
     return 0 if all(line.measured for found in measured.values() for line in found if line.goal.text) else 1
 
 

@@ -28,7 +28,7 @@ async def run(place: Place, effort: Effort) -> list[Line]:
     """Interrupt long replies; each call ends with an interruption that asks for nothing."""
     dice = random.Random(41)
     calls: list[Held] = []
-    total = effort.pick(6, 1)
+    total = effort.pick(5, 1)
     for number in range(total):
         voice = VOICES[number % len(VOICES)]
         acts = (await script(place, voice, dice, latest_s=6.0))[: QUICK if effort.quick else None]

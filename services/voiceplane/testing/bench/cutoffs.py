@@ -34,7 +34,7 @@ SENTENCES = (
     ("I need", "to speak to someone about the insurance."),
     ("How do I", "pack a box with glass in it?"),
 )
-AT_ONCE = 3
+AT_ONCE = 4
 A_CALL = 3  # of each kind
 
 

@@ -24,7 +24,7 @@ async def run(place: Place, effort: Effort) -> list[Line]:
     """Hold calls with an echo, the same on a clean line, then interrupt over the echo."""
     acts = [[Act("question", words, await voiced(place, words, voice)) for words in WORDS] for voice in VOICES[:2]]
     before = await Counts.read(place.metrics)
-    scripts = [acts[number % 2] for number in range(effort.pick(12, 2))]
+    scripts = [acts[number % 2] for number in range(effort.pick(8, 2))]
     calls = await hold_all(place, scripts, AT_ONCE, name="echo", echo=LINE)
     change = (await Counts.read(place.metrics)).since(before)
     clean = await hold_all(place, acts, AT_ONCE, name="the same without echo")

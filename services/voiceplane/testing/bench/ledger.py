@@ -60,11 +60,26 @@ class Compared:
 
 async def run(place: Place, effort: Effort) -> list[Line]:
     """Interrupt until enough were judged, some calls at once; recognition waits until the calls are over."""
-    dice = random.Random(23)
-    wanted, most = effort.pick(WANTED, 4), effort.pick(MOST_CALLS, 2)
+    wanted = effort.pick(WANTED, 4)
+    async with asyncio.TaskGroup() as group:
+        beside = group.create_task(_hold_uncut(place, effort), name="uncut replies")
+        calls, found = await _interrupt(place, effort, wanted)
+    whole = beside.result().read()
+    compared = await _compared(place, found)
+    for each in compared:
+        if each.off > 1 or each.inside.longest > ALLOWED_RUN:
+            said, wire = " ".join(each.ledger[-12:]), " ".join(each.wire[-12:])
+            place.tell(f"ledger: {each.off} off, {each.inside} inside: record '...{said}', wire '...{wire}'")
+    tried = sum(deed.act.after is After.AGENT_START for call in calls for deed in call.deeds)
+    over = sum(len(interruptions(call)) for call in calls)
+    return lines(compared, await uncut(place, whole), (tried, over), wanted=wanted)
+
+
+async def _interrupt(place: Place, effort: Effort, wanted: int) -> tuple[list[Held], list[Heard]]:
+    """Hold calls until so many interruptions can be judged, or too many calls were held."""
+    dice, most = random.Random(23), effort.pick(MOST_CALLS, 2)
     calls: list[Held] = []
     found: list[Heard] = []
-    whole = await _hold_uncut(place, effort)
     while len(found) < wanted and len(calls) < most:
         missing = math.ceil((wanted - len(found)) * SPARE / A_CALL)
         scripts = [
@@ -74,14 +89,7 @@ async def run(place: Place, effort: Effort) -> list[Line]:
         held = await hold_all(place, scripts, AT_ONCE, name="ledger", hear_out=False)
         calls += held
         found += [heard for call in held for heard in interrupted(call)]
-    compared = await _compared(place, found)
-    for each in compared:
-        if each.off > 1 or each.inside.longest > ALLOWED_RUN:
-            said, wire = " ".join(each.ledger[-12:]), " ".join(each.wire[-12:])
-            place.tell(f"ledger: {each.off} off, {each.inside} inside: record '...{said}', wire '...{wire}'")
-    tried = sum(deed.act.after is After.AGENT_START for call in calls for deed in call.deeds)
-    over = sum(len(interruptions(call)) for call in calls)
-    return lines(compared, await uncut(place, whole.read()), (tried, over), wanted=wanted)
+    return calls, found
 
 
 def compared_words(text: str) -> list[str]:

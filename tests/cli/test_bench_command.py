@@ -1,0 +1,39 @@
+"""The command around the suites: what one suite's failure leaves of the rest."""
+
+import argparse
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from voiceplane.cli import bench_command
+from voiceplane.testing.bench.lines import Line
+
+
+async def broken(*_: object) -> list[Line]:
+    raise TimeoutError("the metrics page did not answer")
+
+
+async def fine(*_: object) -> list[Line]:
+    return [Line("waits", "ms", (1.0,))]
+
+
+@contextlib.asynccontextmanager
+async def place(*_: object) -> AsyncIterator[tuple[Any, Any]]:
+    yield None, None
+
+
+def test_a_suite_that_fails_leaves_the_others_and_ends_with_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench_command, "SUITES", {"first": fine, "second": broken, "third": fine})
+    monkeypatch.setattr(bench_command, "open_place", place)
+    parser = argparse.ArgumentParser()
+    bench_command.add(parser.add_subparsers())
+    options = parser.parse_args(["bench", "--json", str(tmp_path / "out.json"), "--output", str(tmp_path)])
+    assert bench_command.run(options) == 1
+    assert list(json.loads((tmp_path / "out.json").read_text())["suites"]) == ["first", "third"]
+    assert "not measured: second" in capsys.readouterr().err
