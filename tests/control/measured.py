@@ -18,7 +18,7 @@ LIMIT_S = 5400.0  # for one size: three API servers on two cores take their time
 ROWS: tuple[tuple[str, str, str], ...] = (
     ("all created", "created_s", "s"),
     ("all Ready, from the first create", "to_ready_s", "s"),
-    ("agents to Ready a second, three API servers on the same cores", "agents_per_s", ""),
+    ("agents to Ready a second, the API servers on the same cores", "agents_per_s", ""),
     ("agents a second of the operator's own processor time", "operator_agents_per_cpu_s", ""),
     ("create to Ready, median", "wait_p50_s", "s"),
     ("create to Ready, p99", "wait_p99_s", "s"),
