@@ -174,7 +174,7 @@ def lines(step: Step, number: int) -> list[Line]:
             Goal(share=LATE_SHARE),
             note=f"p99 {p99:.1f} ms, the phone's own delays are in it",
         ),
-        Line(f"{name}: gateway's own lateness, p99 of its pacer", "ms", own),
+        Line(f"{name}: gateway's own lateness, p99 of each call", "ms", own),
         Line(f"{name}: phones' own sending, worst of a call", "ms", tuple(call.worst_own_ms for call in step.calls)),
         Line(
             f"{name}: cores used, all parts",
