@@ -58,6 +58,7 @@ class Pod:
     ready: bool
     ending: bool
     problem: str = ""  # in words; empty while nothing is wrong
+    block: str = ""  # the ports of its node that it has until it is gone, also when its Deployment is
     ends: float = 0.0  # of a pod that is told to end: when its grace is over, in seconds since 1970
 
 
@@ -171,7 +172,8 @@ def pod(raw: Object) -> Pod:
         ready,
         "deletionTimestamp" in meta,
         _pod_problem(status, conditions),
-        seconds(meta.get("deletionTimestamp") or ""),
+        block=(meta.get("annotations") or {}).get(names.BLOCK, ""),
+        ends=seconds(meta.get("deletionTimestamp") or ""),
     )
 
 

@@ -44,13 +44,11 @@ class RegionWatch:
         return self.views.get(prefix) or AgentView()
 
     def blocks(self) -> frozenset[str]:
-        """Return the port blocks that gateways of this region have."""
-        return frozenset(
-            one.block
-            for view in self.views.values()
-            for one in view.children.values()
-            if one.kind == "Deployment" and one.block
-        )
+        """Return the port blocks that gateways of this region have: a pod keeps its own longer than its Deployment."""
+        views = self.views.values()
+        blocks = [one.block for view in views for one in view.children.values() if one.kind == "Deployment"]
+        blocks += [one.block for view in views for one in view.pods.values()]
+        return frozenset(blocks) - {""}
 
     def applied(self, raw: Object) -> None:
         """Take the answer to an own apply: known at once, and no reason to look again.

@@ -1,6 +1,5 @@
 """The pure parts: queue, placement, plan, manifests against golden files, modes, bundles, port blocks, definitions."""
 
-import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +15,8 @@ from voiceplane_operator.facts import AgentView, Child, Pod, Rollout
 from voiceplane_operator.kinds import KINDS
 from voiceplane_operator.leaving import Time, time_of
 from voiceplane_operator.placement import Candidate, choose
-from voiceplane_operator.ports import free_block
 from voiceplane_operator.queue import Key, KeyedQueue, Urgency
-from voiceplane_operator.target import PortBlock, Target
+from voiceplane_operator.target import Target
 from voiceplane_operator.watch import RegionWatch
 
 ROOT = Path(__file__).parents[2]
@@ -268,18 +266,6 @@ def test_an_answer_that_comes_after_the_watch_takes_nothing_back() -> None:
     assert view.rollouts[key].current, "an older event neither"
     watch._forget(KINDS["Deployment"], told.prefix, key[1], 10)
     assert key in view.children, "it was made again"
-
-
-def test_port_blocks_never_overlap_and_end() -> None:
-    spec = region("region-local").spec
-    taken: list[PortBlock] = []
-    while (block := free_block(spec, taken)) is not None:
-        taken.append(block)
-    ranges = sorted((one.first, one.first + one.size) for one in taken)
-    assert len(taken) > 100 and all(one[1] <= two[0] for one, two in itertools.pairwise(ranges))
-    assert all(one.rtp[0] % 2 == 0 and one.first >= 20000 and one.rtp[1] <= 39999 for one in taken)
-    gone = taken.pop(7)
-    assert free_block(spec, taken) == gone, "a block that is free again is used again"
 
 
 def test_a_key_waits_once_and_comes_back_when_named_during_its_pass() -> None:
