@@ -153,7 +153,10 @@ async def _signals(
 
 
 def _media(agreed: Agreed) -> MediaAgreement:
-    return MediaAgreement(agreed.codec, (agreed.host, agreed.port), agreed.event_payload_type, sends=agreed.sends)
+    remote = (agreed.host, agreed.port)
+    return MediaAgreement(
+        agreed.codec, remote, agreed.event_payload_type, sends=agreed.sends, payload_type=agreed.payload_type
+    )
 
 
 async def _surely(work: Coroutine[Any, Any, None], ending: Ending) -> None:

@@ -32,6 +32,7 @@ class TransferPolicy:
     accept: int = 202
     result: int = 200  # the final status that its last NOTIFY reports
     hang_up: bool = True  # after a reported success, as a phone does that has reached the target
+    after_s: float = 0.0  # between the first NOTIFY and the last: the target rings
 
 
 @dataclass(slots=True)
@@ -267,7 +268,11 @@ class PhoneCall:
 
     async def _report_transfer(self) -> None:
         """Send NOTIFY 100 and the final result (RFC 3515 section 2.4.4), then leave as the policy says."""
-        for status, state in ((100, "active;expires=60"), (self._transfers.result, "terminated;reason=noresource")):
+        for status, state, after_s in (
+            (100, "active;expires=60", 0.0),
+            (self._transfers.result, "terminated;reason=noresource", self._transfers.after_s),
+        ):
+            await asyncio.sleep(after_s)
             headers = (
                 ("Event", "refer"),
                 ("Subscription-State", state),

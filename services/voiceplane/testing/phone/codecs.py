@@ -10,7 +10,7 @@ EVENT_TYPE = 101  # dynamic payload type that the phone gives telephone-event
 
 @dataclass(frozen=True, slots=True)
 class CodecName:
-    """A codec by its SDP encoding name and static payload type (RFC 3551 table 4)."""
+    """A codec by its SDP encoding name and payload type: the static one (RFC 3551 table 4), or what SDP maps to it."""
 
     name: str
     payload_type: int
@@ -18,15 +18,10 @@ class CodecName:
 
     def open(self) -> Codec:
         """Make a fresh encoder and decoder: G.722 keeps state per stream and direction."""
-        return get_codec(self.payload_type)
+        return get_codec(CODECS[self.name].payload_type)
 
 
 CODECS = {
     codec.name: codec
     for codec in (CodecName("PCMU", 0, 8000), CodecName("PCMA", 8, 8000), CodecName("G722", 9, 16_000))
 }
-
-
-def by_payload_type(payload_type: int) -> CodecName | None:
-    """Find one of the phone's codecs by its payload type."""
-    return next((codec for codec in CODECS.values() if codec.payload_type == payload_type), None)

@@ -9,7 +9,7 @@
 import asyncio
 import secrets
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -36,6 +36,7 @@ class PhoneSettings:
     """How the phone calls."""
 
     codecs: tuple[str, ...] = ("PCMU", "PCMA", "G722")
+    payload_type: int | None = None  # dynamic number (96 to 127) of the first codec; None: its static one
     telephone_event: bool = True
     transport: str = "udp"
     ring_timeout_s: float = 30.0
@@ -59,6 +60,8 @@ class Phone:
         if self._settings.transport not in ("udp", "tcp"):
             raise ValueError(f"transport is udp or tcp, not {self._settings.transport!r}")
         codecs = chosen(self._settings.codecs)
+        if self._settings.payload_type is not None:
+            codecs = (replace(codecs[0], payload_type=self._settings.payload_type), *codecs[1:])
         self._codecs = codecs if self._settings.offer else codecs[:1]  # our answer is written before their offer comes
         self._wire: Wire | None = None
         self._leg: Leg | None = None

@@ -1,11 +1,11 @@
 """The phone's SDP: offers, answers and what it reads from the other side's (RFC 4566, RFC 3264). Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from aiosipua.sdp import parse_sdp
 
-from voiceplane.testing.phone.codecs import CLOCK_RATE, CODECS, EVENT_TYPE, CodecName, by_payload_type
+from voiceplane.testing.phone.codecs import CLOCK_RATE, CODECS, EVENT_TYPE, CodecName
 from voiceplane.testing.phone.errors import SignalingError
 
 
@@ -46,7 +46,9 @@ def read(body: str) -> Description:
     if audio is None or address is None or not address[1]:
         raise SignalingError("SDP without an audio stream")
     codecs = tuple(
-        found for number in audio.formats if number.isdigit() and (found := by_payload_type(int(number))) is not None
+        replace(CODECS[codec.encoding_name.upper()], payload_type=codec.payload_type)
+        for codec in audio.codecs
+        if codec.encoding_name.upper() in CODECS
     )
     if not codecs:
         raise SignalingError(f"SDP without a codec of ours: {' '.join(audio.formats)}")
