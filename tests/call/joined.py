@@ -74,7 +74,7 @@ class Speech:
 
     async def synthesize(
         self, text: str, voice: str, *, sample_rate: int, speed: float = 1.0
-    ) -> AsyncIterator[SpeechChunk]:
+    ) -> AsyncGenerator[SpeechChunk, None]:
         """Yield a tone for each word."""
         count = sample_rate * WORD_MS // 1000
         tone = (8000 * np.sin(np.arange(count) * 2 * np.pi * 400 / sample_rate)).astype("<i2").tobytes()
@@ -140,6 +140,7 @@ async def joined(
     planner: Planner | None = None,
     patience: Patience | None = None,
     media_timeout_s: float = 30.0,
+    longest_hold_s: float = 600.0,
 ) -> AsyncIterator[Joined]:
     """Answer calls until the block ends."""
     clock, speech, planner, records = SystemClock(), Speech(), planner or Planner(), Records()
@@ -160,6 +161,7 @@ async def joined(
             records=cast(Any, records),
             hub=CallHub(clock.wall_ns),
             patience=patience or Patience(),
+            longest_hold_s=longest_hold_s,
         )
         async with asyncio.TaskGroup() as tasks:
 

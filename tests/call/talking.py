@@ -20,13 +20,16 @@ from tests.call.virtual import LoopClock
 
 from voiceplane.call.ending import Ending
 from voiceplane.call.floor import FloorActions, FloorKeeper
+from voiceplane.call.holding import CallClock
 from voiceplane.call.hub import CallHub
 from voiceplane.call.listening import Dialogue, KeysPressed
 from voiceplane.call.mouth import Chunk, Mouth
 from voiceplane.call.patience import Patience
 from voiceplane.call.recorder import CallFacts, Recorder
 from voiceplane.call.replies import Replies
+from voiceplane.call.speaking import Speaking
 from voiceplane.call.talk import Talk
+from voiceplane.call.transfers import Order
 from voiceplane.contract.audio import Pcm, WordTime
 from voiceplane.contract.dialogue import ReplyEvent, ReplyRequest, ToolOutcome, ToolReply, ToolRequest, Transfer
 from voiceplane.contract.ids import CallId
@@ -39,6 +42,7 @@ from voiceplane.turn.events import (
     OverlapJudged,
     Retracted,
     Tick,
+    Transferring,
     TurnStands,
     WordsRead,
 )
@@ -180,6 +184,7 @@ class Listening:
         self._mouth = mouth
         self._utterance: list[str] = []
         self._texts: dict[int, str] = {}
+        self.clock = CallClock(LoopClock())
         self.marks: dict[str, float] = {}
         self.keys: asyncio.Queue[KeysPressed] = asyncio.Queue(4)
         self.first_packet = asyncio.Event()
@@ -204,6 +209,12 @@ class Listening:
         while True:
             await asyncio.sleep(TICK_S)
             self.floor.feed(Tick(self._now()))
+
+    def transferring(self) -> None:
+        self.floor.feed(Transferring(self._now()))
+
+    def forget_keys(self) -> None:
+        pass
 
     def agent_started(self) -> None:
         self.started_at = self._now()
@@ -269,7 +280,7 @@ class Talking:
     recorder: Recorder
     ending: Ending
     hub: CallHub
-    transfers: list[Transfer] = field(default_factory=list)
+    transfers: list[Transfer]
     told: list[str] = field(default_factory=list)
 
     @property
@@ -313,12 +324,14 @@ async def talking(bundle: Bundle, brain: Brain, tools: Tools) -> AsyncIterator[T
         mouth = Mouth(Voice(), line)
         listening = line.listening = Listening(mouth)
         replies = Replies(cast(Any, site), recorder, tasks, _Unrehearsed())
-        talk = Talk(cast(Any, site), recorder, mouth, cast(Any, listening), replies=replies, ending=ending)
-        call = Talking(talk, listening, planner, tools, recorder, ending, hub)
+        transfers, heard = Transfers(), cast(Any, listening)
+        speaking = Speaking(cast(Any, site), recorder, mouth, heard)
+        fakes = cast(Any, transfers)
+        talk = Talk(cast(Any, site), speaking, heard, replies=replies, transfers=fakes, ending=ending)
+        call = Talking(talk, listening, planner, tools, recorder, ending, hub, transfers.wanted)
         running = [
             tasks.create_task(line.run(), name="line"),
             tasks.create_task(listening.run(), name="listen"),
-            tasks.create_task(_transfers(call), name="transfers"),
             tasks.create_task(_told(call), name="told"),
             tasks.create_task(talk.run(), name="talk"),
         ]
@@ -353,9 +366,19 @@ class _Site:
     agent: str = "support/parcel-desk"
 
 
-async def _transfers(call: Talking) -> None:
-    while True:
-        call.transfers.append(await call.talk.transfer_wanted.get())
+class Transfers:
+    """Nobody orders one; those that are wanted are carried out at once."""
+
+    def __init__(self) -> None:
+        self.wanted: list[Transfer] = []
+
+    async def ordered(self) -> Order:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def carry_out(self, target: str, *, reason: str, summary: str) -> bool:
+        self.wanted.append(Transfer(reason, summary))
+        return True
 
 
 async def _told(call: Talking) -> None:

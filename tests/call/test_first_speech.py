@@ -53,7 +53,7 @@ async def test_a_phrase_that_was_cached_on_disk_is_cached_in_the_next_process(tm
 
 
 def test_a_turns_timings_count_from_the_last_sound_and_synthesis_from_its_own_beginning() -> None:
-    timings = TurnTimings(10.0, 10.2, {"phrase": 10.25}, synthesis_ms=70.0)
+    timings = TurnTimings(9.0, 10.0, 10.2, {"phrase": 10.25}, synthesis_ms=70.0)
     found = dict(timings.milliseconds(10.3))
     assert found == {"phrase": 250.0, "endpointing": 200.0, "first_audio": 300.0, "synthesis": 70.0}
-    assert "synthesis" not in dict(TurnTimings(10.0, 10.2).milliseconds(10.3))
+    assert "synthesis" not in dict(TurnTimings(9.0, 10.0, 10.2).milliseconds(10.3))

@@ -132,7 +132,7 @@ async def test_hold_inactive_and_resume_reach_the_call(tmp_path: Path) -> None:
 async def test_a_transfer_is_followed_to_its_end(tmp_path: Path) -> None:
     async with answering() as answerer:
         await sipp(answerer, "refer.xml", tmp_path, service=TRANSFER)
-    assert answerer.transfers == [100, 200]
+    assert answerer.transfers == [100, 100, 200]
     assert answerer.ends == {"local": 1}
 
 

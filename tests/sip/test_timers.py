@@ -212,14 +212,14 @@ def test_a_transfer_is_followed_to_its_final_result() -> None:
     for fragment in ("SIP/2.0 100 Trying\r\n", "SIP/2.0 180 Ringing\r\n"):
         assert statuses(caller.send(notify(caller, fragment))) == [200]
     caller.send(notify(caller, "SIP/2.0 200 OK\r\n", "terminated;reason=noresource"))
-    assert progress(caller) == [(100, False), (180, False), (200, True)]
+    assert progress(caller) == [(100, False), (100, False), (180, False), (200, True)]
 
 
 def test_a_notify_may_come_before_the_202() -> None:
     caller, refer = referring()
     assert statuses(caller.send(notify(caller, "SIP/2.0 100 Trying\r\n"))) == [200]
     assert caller.send(answer(refer, "202 Accepted")) == []
-    assert progress(caller) == [(100, False)]
+    assert progress(caller) == [(100, False), (100, False)]
 
 
 def test_a_transfer_that_is_refused_or_fails_says_how() -> None:
@@ -229,7 +229,7 @@ def test_a_transfer_that_is_refused_or_fails_says_how() -> None:
     caller, refer = referring()
     caller.send(answer(refer, "202 Accepted"))
     caller.send(notify(caller, "SIP/2.0 486 Busy Here\r\n", "terminated;reason=noresource"))
-    assert progress(caller) == [(486, True)]
+    assert progress(caller) == [(100, False), (486, True)]
 
 
 def test_a_transfer_nobody_answers_times_out_as_408() -> None:
@@ -240,7 +240,7 @@ def test_a_transfer_nobody_answers_times_out_as_408() -> None:
     caller, refer = referring()
     caller.send(answer(refer, "202 Accepted"))
     caller.wait(61)
-    assert progress(caller) == [(408, True)]
+    assert progress(caller) == [(100, False), (408, True)]
 
 
 def test_a_notify_that_we_did_not_ask_for_is_refused() -> None:

@@ -24,6 +24,7 @@ from voiceplane.turn.events import (
     Retracted,
     SpeechResumed,
     Tick,
+    Transferring,
     TurnStands,
     WordsRead,
 )
@@ -56,12 +57,12 @@ def test_words_and_sound_that_are_complete_end_the_turn_after_the_shortest_silen
     state, actions = run(LISTENING, *SAID, PauseJudged(2.1, 1, 0.95), WordsRead(2.12, 1, Reading.COMPLETE))
     assert (state.floor, actions) == (Floor.PAUSED, [BeginUtterance(1.0), JudgePause(1)])
     state, actions = run(state, Tick(2.0 + SURE))
-    assert (state.floor, actions) == (Floor.THINKING, [EndTurn(2.0 + SURE, 2.0, "judged", 1)])
+    assert (state.floor, actions) == (Floor.THINKING, [EndTurn(2.0 + SURE, 2.0, "judged", 1, 1.0)])
 
 
 def test_a_verdict_that_comes_late_ends_the_turn_at_once() -> None:
     _, actions = run(LISTENING, *SAID, PauseJudged(2.1, 1, 0.95), WordsRead(2.4, 1, Reading.COMPLETE))
-    assert actions[-1] == EndTurn(2.4, 2.0, "judged", 1)
+    assert actions[-1] == EndTurn(2.4, 2.0, "judged", 1, 1.0)
 
 
 def test_a_trailing_and_waits_however_sure_the_sound_is() -> None:
@@ -73,7 +74,7 @@ def test_a_turn_that_nothing_judges_ends_after_the_longest_pause() -> None:
     state, _ = run(LISTENING, *SAID, Tick(2.0 + P.max_pause_s - 0.01))
     assert state.floor is Floor.PAUSED
     _, actions = run(state, Tick(2.0 + P.max_pause_s))
-    assert actions == [EndTurn(2.0 + P.max_pause_s, 2.0, "silence", 1)]
+    assert actions == [EndTurn(2.0 + P.max_pause_s, 2.0, "silence", 1, 1.0)]
 
 
 def test_a_caller_who_goes_on_after_a_pause_keeps_one_utterance() -> None:
@@ -87,7 +88,7 @@ def test_a_caller_who_goes_on_after_a_pause_keeps_one_utterance() -> None:
         PauseJudged(3.2, 2, 0.9),
         WordsRead(3.3, 2, Reading.COMPLETE),
     )
-    assert actions == [BeginUtterance(1.0), JudgePause(1), JudgePause(2), EndTurn(3.3, 3.0, "judged", 2)]
+    assert actions == [BeginUtterance(1.0), JudgePause(1), JudgePause(2), EndTurn(3.3, 3.0, "judged", 2, 1.0)]
 
 
 def test_late_facts_about_an_old_pause_are_ignored() -> None:
@@ -122,7 +123,7 @@ def test_short_words_before_a_reply_that_stands_are_an_utterance_of_their_own() 
     state, actions = run(state, OverlapJudged(5.7, 1, Overlap.INTERRUPT), Tick(5.5 + P.max_pause_s))
     assert (state.floor, actions) == (
         Floor.THINKING,
-        [Interrupt(5.7, 5.1), EndTurn(5.5 + P.max_pause_s, 5.5, "silence", 2)],
+        [Interrupt(5.7, 5.1), EndTurn(5.5 + P.max_pause_s, 5.5, "silence", 2, 5.1)],
     )
 
 
@@ -280,3 +281,13 @@ def test_a_duck_ends_in_one_resume_or_one_interruption_or_with_the_agents_turn(e
         if was_ducked and isinstance(event, AgentFinished):
             ducked = False
         assert ducked == (state.floor is Floor.DUCKED)
+
+
+@pytest.mark.parametrize("floor", list(Floor))
+def test_while_a_person_is_asked_for_no_silence_is_asked_about_and_no_turn_begins_or_ends(floor: Floor) -> None:
+    state, actions = run(TurnState(floor=floor, overlap_since=0.5), Transferring(1.0))
+    ticks = [Tick(1.0 + step) for step in range(60)]
+    state, actions = run(state, *ticks, SpeechStarted(61.0), SpeechPaused(63.0, 62.9), Tick(70.0))
+    assert (state.floor, actions) == (Floor.AWAY, [])
+    state, actions = run(state, AgentStarted(71.0), AgentFinished(73.0), Tick(73.0 + P.ask_after_s))
+    assert actions == [AskAgain(1)]

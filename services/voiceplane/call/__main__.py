@@ -35,6 +35,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     serve.add_argument("--max-calls", type=int, default=100)
     serve.add_argument("--max-cps", type=float, default=50.0, help="new calls per second")
     serve.add_argument("--media-timeout", type=float, default=30.0, metavar="SECONDS")
+    serve.add_argument("--longest-hold", type=float, default=600.0, metavar="SECONDS", help="then the call is ended")
     serve.add_argument("--grpc-port", type=int, default=0)
     serve.add_argument("--metrics-port", type=int, default=0)
     serve.add_argument("--otlp-endpoint", default=None)
@@ -61,6 +62,7 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         spool=options.spool or Path(tempfile.gettempdir()) / f"voiceplane-gateway-{port}",
         grpc_host=options.host,
         grpc_port=options.grpc_port,
+        longest_hold_s=options.longest_hold,
     )
 
 

@@ -53,6 +53,7 @@ class GatewaySettings:
     spool: Path
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 0
+    longest_hold_s: float = 600.0
 
 
 class Gateway:
@@ -150,6 +151,7 @@ async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterat
             tools=await stack.enter_async_context(open_tools(settings.tools)),
             records=await stack.enter_async_context(open_records(settings.records, settings.spool)),
             hub=CallHub(clock.wall_ns),
+            longest_hold_s=settings.longest_hold_s,
         )
         agent = UserAgent(AgentSettings(settings.advertised_host, settings.sip_port), settings.limits)
         server = SipServer(agent, clock, refused=lambda event: CALLS_REFUSED.labels(str(event.status)).inc())

@@ -68,6 +68,12 @@ class CallHub:
             call.state = state
             self.tell(call_id, "state", {"state": state})
 
+    def turned(self, call_id: CallId, turns: int) -> None:
+        """Note how many turns a call has had."""
+        call = self._calls.get(call_id)
+        if call is not None:
+            call.turns = turns
+
     def tell(self, call_id: CallId, kind: str, facts: Mapping[str, str]) -> None:
         """Send an event to all watchers; the oldest of a watcher that lags is dropped."""
         self.publish(CallEvent(call_id, self._wall_ns(), kind, tuple(facts.items())))

@@ -12,6 +12,7 @@ from voiceplane.call.ears import Ears
 from voiceplane.call.ending import MEDIA_TIMEOUT, Ending
 from voiceplane.call.floor import FloorActions, FloorKeeper
 from voiceplane.call.hearing import Hearing, Words
+from voiceplane.call.holding import CallClock
 from voiceplane.call.mouth import Mouth
 from voiceplane.call.overlaps import Overlaps
 from voiceplane.call.site import Site
@@ -27,6 +28,7 @@ from voiceplane.turn.events import (
     PauseJudged,
     Retracted,
     Tick,
+    Transferring,
     TurnStands,
     WordsRead,
 )
@@ -43,10 +45,12 @@ JUDGED_SILENCE = bytes(2 * 16 * 250)  # the turn model is asked "if silence foll
 
 @dataclass(frozen=True, slots=True)
 class KeysPressed:
-    """The caller typed instead of speaking."""
+    """The caller typed instead of speaking, from the first key to the last."""
 
     keys: str
     at: float
+    since: float
+    until: float
 
 
 @dataclass(slots=True)
@@ -64,10 +68,18 @@ class Listening:
     """One call's ears, its floor and its pending recognitions."""
 
     def __init__(
-        self, site: Site, session: MediaSession, mouth: Mouth, ending: Ending, tasks: asyncio.TaskGroup
+        self,
+        site: Site,
+        session: MediaSession,
+        mouth: Mouth,
+        ending: Ending,
+        *,
+        tasks: asyncio.TaskGroup,
+        clock: CallClock,
     ) -> None:
-        """Listen to this session; recognitions run in the call's task group."""
+        """Listen to this session; recognitions run in the call's task group. `clock` is the site's for this call."""
         self._site = site
+        self.clock = clock
         self._session = session
         self._mouth = mouth
         self._ending = ending
@@ -92,27 +104,32 @@ class Listening:
         )
         self.keys: asyncio.Queue[KeysPressed] = asyncio.Queue(4)  # answers typed while the agent thinks
         self._typed = ""
-        self._typed_at = 0.0
+        self._typed_since = self._typed_at = 0.0
         self.marks: dict[str, float] = {}  # when the facts about the last pause came, loop seconds
         self.first_packet: asyncio.Event = asyncio.Event()
-        self.started_at = 0.0
+        self.started_at = 0.0  # of the agent's turn: its first packet left
         self._ducked_at = self._interrupted_at = 0.0
 
     async def run(self) -> None:
-        """Follow the media until the call ends."""
+        """Follow the media until the call ends; what sounds while we are on hold is not for us."""
         async for event in self._session.events():
+            at = self.clock.moment(event.at)
             match event:
-                case Frame(pcm, at):
-                    self._hear(pcm, at)
-                case Digits(digits, at):
-                    self._type(digits, at)
-                case PlayoutStarted(at):
-                    if not self.first_packet.is_set():  # speech that goes on after a pause begins no turn
-                        self.started_at = at
-                    self.first_packet.set()
-                    self.floor.feed(AgentStarted(at))
+                case Frame(pcm):
+                    if at is not None:
+                        self._hear(pcm, at)
+                case Digits(digits):
+                    self._type(digits, self.clock.monotonic() if at is None else at)
+                case PlayoutStarted():
+                    self._agent_started(self.clock.monotonic() if at is None else at)
                 case MediaTimedOut():
                     self._ending.settle(MEDIA_TIMEOUT)
+
+    def _agent_started(self, at: float) -> None:
+        if not self.first_packet.is_set():  # speech that goes on after a pause begins no turn
+            self.started_at = at
+        self.first_packet.set()
+        self.floor.feed(AgentStarted(at))
 
     def _hear(self, pcm: bytes, at: float) -> None:
         for edge in self._ears.hear(pcm, at=at):
@@ -208,7 +225,19 @@ class Listening:
         elif self.started_at:  # before our first word there was no turn: the opening is heard first
             self.floor.feed(TurnStands(at))
 
+    def transferring(self) -> None:
+        """Expect nothing from the caller until the agent speaks again."""
+        self.floor.feed(Transferring(self.clock.monotonic()))
+
+    def forget_keys(self) -> None:
+        """Drop what was typed and not taken."""
+        self._typed = ""
+        while not self.keys.empty():
+            self.keys.get_nowait()
+
     def _type(self, digits: str, at: float) -> None:
+        if not self._typed:
+            self._typed_since = at
         self._typed = (self._typed + digits)[:MAX_KEYS]
         self._typed_at = at
         if digits.endswith("#"):
@@ -219,7 +248,7 @@ class Listening:
             keys, self._typed = self._typed.strip("#"), ""
             if keys:
                 self._mouth.interrupt()
-                self.keys.put_nowait(KeysPressed(keys, at))
+                self.keys.put_nowait(KeysPressed(keys, at, self._typed_since, self._typed_at))
 
     def cut_marks(self) -> dict[str, float]:
         """Return when the agent's turn fell silent for a sound of the caller, and when that took the floor."""

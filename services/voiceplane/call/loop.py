@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from opentelemetry.trace import Span
 
 from voiceplane.call import ending as ends
 from voiceplane.call.ending import End, Ending, Outcome
+from voiceplane.call.holding import CallClock
 from voiceplane.call.hub import LiveCall
 from voiceplane.call.line import PatientSpeaker, SessionPlayout
 from voiceplane.call.listening import Listening
@@ -17,9 +19,10 @@ from voiceplane.call.recorder import CallFacts, Recorder
 from voiceplane.call.rehearsal import RehearsedSpeaker
 from voiceplane.call.replies import Replies
 from voiceplane.call.site import Site
+from voiceplane.call.speaking import Speaking
 from voiceplane.call.summary import call_row
 from voiceplane.call.talk import Talk
-from voiceplane.contract.dialogue import Transfer
+from voiceplane.call.transfers import Transfers
 from voiceplane.media.ports_pool import PortsExhaustedError
 from voiceplane.media.session import MediaAgreement, MediaSession, MediaStatistics
 from voiceplane.runtime import telemetry
@@ -90,20 +93,24 @@ async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session
     if agreed is None:
         return ends.CANCELLED
     recorder.answered_ns = site.clock.wall_ns()
+    clock = CallClock(site.clock)
+    site = replace(site, clock=clock)
     session.start(_media(agreed))
+    clock.follow(held=not agreed.sends)
     async with asyncio.TaskGroup() as tasks:
         voice = RehearsedSpeaker(PatientSpeaker(site.voices[session.sample_rate], site.clock), tasks, recorder.waste)
         mouth = Mouth(voice, SessionPlayout(session))
-        listening = Listening(site, session, mouth, live.ending, tasks)
+        listening = Listening(site, session, mouth, live.ending, tasks=tasks, clock=clock)
         replies = Replies(site, recorder, tasks, voice)
-        talk = Talk(site, recorder, mouth, listening, replies=replies, ending=live.ending)
-        transfers = Transfers(call, live, talk, site)
+        transfers = Transfers(call, live, site, recorder)
+        speaking = Speaking(site, recorder, mouth, listening)
+        talk = Talk(site, speaking, listening, replies=replies, transfers=transfers, ending=live.ending)
         with SPANS.start_as_current_span("media.session") as span:
             running = [
                 tasks.create_task(_surely(listening.run(), live.ending), name="listen"),
                 tasks.create_task(_surely(talk.run(), live.ending), name="talk"),
-                tasks.create_task(_signals(events, session, live.ending, transfers), name="signals"),
-                tasks.create_task(_surely(transfers.run(), live.ending), name="transfers"),
+                tasks.create_task(_signals(events, session, clock, live.ending, transfers=transfers), name="signals"),
+                tasks.create_task(_not_held_for_ever(clock, site.longest_hold_s, live.ending), name="hold"),
             ]
             end = await live.ending.wait()
             statistics = session.statistics()
@@ -140,16 +147,23 @@ async def _accept(
 
 
 async def _signals(
-    events: AsyncIterator[object], session: MediaSession, ending: Ending, transfers: "Transfers"
+    events: AsyncIterator[object], session: MediaSession, clock: CallClock, ending: Ending, *, transfers: Transfers
 ) -> None:
     async for event in events:
         match event:
             case MediaChanged(agreed=agreed):
                 session.update(_media(agreed))
+                clock.follow(held=not agreed.sends)
             case ReferProgress(status=status, final=final):
                 transfers.progress(status, final=final)
             case CallEnded(reason=reason):
                 ending.settle(transfers.end_by(reason) or _BY_SIP[reason])
+
+
+async def _not_held_for_ever(clock: CallClock, longest_s: float, ending: Ending) -> None:
+    """End a call that is kept on hold: media that does not come is no sign of a caller who has gone, then."""
+    await clock.held_for(longest_s)
+    ending.settle(ends.HELD_TOO_LONG)
 
 
 def _media(agreed: Agreed) -> MediaAgreement:
@@ -168,65 +182,6 @@ async def _surely(work: Coroutine[Any, Any, None], ending: Ending) -> None:
     except Exception:  # the outermost edge of a call's task
         log.exception("a part of the call failed")
         ending.settle(ends.TROUBLE)
-
-
-class Transfers:
-    """Carries out transfers: REFER, followed to its final result."""
-
-    def __init__(self, call: IncomingCall, live: LiveCall, talk: Talk, site: Site) -> None:
-        """Transfer this call."""
-        self._call = call
-        self._live = live
-        self._talk = talk
-        self._site = site
-        self._result: asyncio.Queue[int] = asyncio.Queue(8)  # progress of one REFER
-        self._referred = False
-
-    async def run(self) -> None:
-        """Wait for the dialogue's or an operator's wish to transfer."""
-        while True:
-            wanted = asyncio.create_task(self._talk.transfer_wanted.get(), name="wanted")
-            ordered = asyncio.create_task(self._live.transfer.get(), name="ordered")
-            try:
-                await asyncio.wait({wanted, ordered}, return_when=asyncio.FIRST_COMPLETED)
-                transfer = wanted.result() if wanted.done() else Transfer("operator", "")
-                target = self._target(ordered)
-            finally:
-                for task in (wanted, ordered):
-                    task.cancel()
-                await asyncio.gather(wanted, ordered, return_exceptions=True)
-            await self._transfer(target, transfer)
-
-    def _target(self, ordered: "asyncio.Task[str]") -> str:
-        escalation = self._site.bundle.agent.spec.escalation
-        if ordered.done():
-            return ordered.result()
-        assert escalation is not None
-        return escalation.target
-
-    async def _transfer(self, target: str, transfer: Transfer) -> None:
-        self._site.hub.state(self._call.call_id, "transferring")
-        with SPANS.start_as_current_span("sip.refer") as span:
-            span.set_attribute("voice.transfer.reason", transfer.reason)
-            self._referred = True
-            self._call.refer(target, transfer.summary)
-            status = await self._result.get()
-            span.set_attribute("sip.response.status_code", status)
-        self._site.hub.tell(self._call.call_id, "transfer", {"status": str(status)})
-        if 200 <= status < 300:
-            self._live.ending.settle(ends.TRANSFERRED)
-        else:
-            self._referred = False
-            await self._talk.transfer_failed()
-
-    def progress(self, status: int, *, final: bool) -> None:
-        """Take what NOTIFY says."""
-        if final and not self._result.full():
-            self._result.put_nowait(status)
-
-    def end_by(self, reason: str) -> End | None:
-        """A BYE after our REFER is how many PBXes complete it."""
-        return End("transferred", transferred=True, bye=False) if self._referred and reason == "bye" else None
 
 
 def _outcome(end: End, recorder: Recorder) -> Outcome:

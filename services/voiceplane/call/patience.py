@@ -29,25 +29,37 @@ async def bridged(
     patience: Patience,
     say_bridge: Callable[[], Awaitable[None]],
     say_trouble: Callable[[], Awaitable[None]],
+    sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep,
 ) -> T:
-    """Await `work`; say the bridge, then the trouble phrase while it lasts; OutOfPatienceError when it never ends."""
+    """Await `work`; say the bridge, then the trouble phrase while it lasts; OutOfPatienceError when it never ends.
+
+    `sleep` is how long waiting lasts for the caller: less than it seems when the call is on hold.
+    """
     task = asyncio.create_task(work, name="bridged")
     try:
         waited = 0.0
         for until_s, say in ((patience.bridge_s, say_bridge), (patience.trouble_s, say_trouble)):
-            done, _ = await asyncio.wait({task}, timeout=until_s - waited)
-            waited = until_s
-            if done:
+            if await _done_within(task, sleep(until_s - waited)):
                 return task.result()
+            waited = until_s
             await say()
-        done, _ = await asyncio.wait({task}, timeout=patience.give_up_s - waited)
-        if done:
+        if await _done_within(task, sleep(patience.give_up_s - waited)):
             return task.result()
         raise OutOfPatienceError(f"no answer within {patience.give_up_s:g} s")
     finally:
         if not task.done():
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+async def _done_within(task: "asyncio.Task[T]", sleeping: Coroutine[Any, Any, None]) -> bool:
+    over = asyncio.create_task(sleeping, name="patience")
+    try:
+        await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
+        return task.done()
+    finally:
+        over.cancel()
+        await asyncio.gather(over, return_exceptions=True)
 
 
 async def retried(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from voiceplane.call.waste import Waste
+from voiceplane.contract.dialogue import HeardTurn
 from voiceplane.contract.ids import CallId
 from voiceplane.contract.load import Bundle
 
@@ -40,6 +41,7 @@ class Recorder:
     answered_ns: int = 0
     turns: list[Turn] = field(default_factory=list)
     waste: Waste = field(default_factory=Waste)
+    summary: str = ""  # for the person who was asked to take the call; personal data
 
     @property
     def agent(self) -> str:
@@ -50,6 +52,10 @@ class Recorder:
     def add(self, turn: Turn) -> None:
         """Keep a finished turn."""
         self.turns.append(turn)
+
+    def heard(self, last: int) -> tuple[HeardTurn, ...]:
+        """Return the newest turns as planners and people see them."""
+        return tuple(HeardTurn(turn.speaker, turn.text) for turn in self.turns[-last:])
 
     def understood(self) -> bool:
         """Say whether any wish of the caller was understood."""

@@ -23,7 +23,6 @@ from voiceplane.contract.dialogue import (
     CallerSaid,
     DialogueState,
     Done,
-    HeardTurn,
     PlannerUnavailableError,
     ReplyEvent,
     ReplyRequest,
@@ -211,7 +210,7 @@ class Replies:
             state,
             question,
             datetime.datetime.fromtimestamp(self._site.clock.wall_ns() / 1e9).date().isoformat(),
-            tuple(HeardTurn(turn.speaker, turn.text) for turn in self._recorder.turns[-HISTORY:]),
+            self._recorder.heard(HISTORY),
         )
         opened: list[AsyncGenerator[ReplyEvent, None]] = []
         began = self._site.clock.monotonic()

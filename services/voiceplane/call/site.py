@@ -31,6 +31,7 @@ class Site:
     records: RecordsClient
     hub: CallHub
     patience: Patience = field(default_factory=Patience)
+    longest_hold_s: float = 600.0  # a caller who keeps us on hold for longer does not come back
 
     @property
     def agent(self) -> str:

@@ -11,7 +11,8 @@ from voiceplane.call.patience import bridged
 from voiceplane.call.recorder import Recorder, Turn
 from voiceplane.call.site import Site
 from voiceplane.call.timings import TurnTimings
-from voiceplane.contract.dialogue import Say
+from voiceplane.contract.dialogue import HeardTurn, Say
+from voiceplane.contract.ids import CallId
 from voiceplane.planner.phrases import phrases
 from voiceplane.runtime.metrics import TURN_LATENCY
 from voiceplane.turn.events import AgentFinished
@@ -68,9 +69,23 @@ class Speaking:
         return await self.finish()
 
     @property
+    def call_id(self) -> CallId:
+        """Return the call's id."""
+        return self._recorder.facts.call_id
+
+    @property
+    def so_far(self) -> str:
+        """Return what the caller has heard of this turn."""
+        return self._mouth.heard
+
+    @property
     def cut(self) -> bool:
         """Say whether the caller has taken the floor in this turn."""
         return self._mouth.interrupted
+
+    def heard(self, last: int) -> tuple[HeardTurn, ...]:
+        """Return the newest turns of both sides."""
+        return self._recorder.heard(last)
 
     async def unless_cut(self, events: AsyncIterator[T], *, tool: bool) -> T | None:
         """Return the next of a reply's events; None at their end, or when the caller takes the floor."""
@@ -98,6 +113,7 @@ class Speaking:
             patience=patience,
             say_bridge=lambda: self._bridge(words.bridge),
             say_trouble=lambda: self._bridge(words.progress if tool else words.trouble),
+            sleep=self._listening.clock.sleep,
         )
 
     async def _bridge(self, sentence: str) -> None:
@@ -109,7 +125,6 @@ class Speaking:
 
     async def finish(self, timings: TurnTimings | None = None) -> Spoken:
         """Wait until the agent's turn was heard, and keep what was."""
-        started_ns = self._site.clock.wall_ns()
         spoken = await self._mouth.finish()
         now = self._now()
         heard = self._listening.first_packet.is_set()
@@ -119,15 +134,20 @@ class Speaking:
         latency = timings.milliseconds(self._listening.started_at) if timings and heard else ()
         if timings and heard:
             TURN_LATENCY.observe(max(0.0, self._listening.started_at - timings.spoken_until))
-        self._recorder.add(
-            Turn(self.index, "agent", spoken.text, started_ns, self._site.clock.wall_ns(), timings_ms=latency)
-        )
+        ended_ns = self._site.clock.wall_ns()
+        started_ns = self._listening.clock.wall_ns_at(self._listening.started_at) if heard else ended_ns
+        self.keep(Turn(self.index, "agent", spoken.text, started_ns, ended_ns, timings_ms=latency))
         facts = {"pii.text": spoken.text, "interrupted": str(spoken.interrupted).lower()}
         facts |= {f"ms.{name}": str(value) for name, value in latency}
         self._site.hub.tell(self._recorder.facts.call_id, "said", facts)
         if not spoken.interrupted:
             self._listening.floor.feed(AgentFinished(now))
         return spoken
+
+    def keep(self, turn: Turn) -> None:
+        """Put a turn into the record."""
+        self._recorder.add(turn)
+        self._site.hub.turned(self._recorder.facts.call_id, len(self._recorder.turns))
 
     async def nothing(self) -> None:
         """Open the floor without a word; a bridge that was begun is heard out first."""

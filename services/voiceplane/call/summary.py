@@ -45,4 +45,5 @@ def call_row(
         end_reason=end.reason,
         turns=turns,
         quality=quality,
+        summary_pii=recorder.summary if keep else "",
     )

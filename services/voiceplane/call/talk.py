@@ -1,12 +1,12 @@
 """The conversation: opening, then turn by turn: words, reply, voice. One page to follow a call by.
 
 Replies are made by call.replies, often before the turn is over; here they are spoken, and what was heard is kept.
+While a person is asked to take the call (call.transfers) no turn is taken and no silence is asked about.
 """
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from opentelemetry.trace import Span
 
@@ -15,14 +15,16 @@ from voiceplane.call.ending import AGENT_HUNG_UP, CALLER_SILENT, TROUBLE, Ending
 from voiceplane.call.heard import Planned, as_heard, planned
 from voiceplane.call.late import Late, tell
 from voiceplane.call.listening import KeysPressed, Listening, said
-from voiceplane.call.mouth import Mouth, Spoken
+from voiceplane.call.mouth import Spoken
 from voiceplane.call.patience import OutOfPatienceError
-from voiceplane.call.recorder import Recorder, Turn
+from voiceplane.call.recorder import Turn
 from voiceplane.call.replies import Replies
 from voiceplane.call.site import Site
 from voiceplane.call.speaking import Speaking
 from voiceplane.call.steps import Steps, digits_asked
 from voiceplane.call.timings import TurnTimings, turn_attributes, why_ended
+from voiceplane.call.transfers import Order, Transfers
+from voiceplane.call.waiting import Waiting
 from voiceplane.contract.dialogue import (
     CallerSaid,
     DialogueState,
@@ -32,12 +34,15 @@ from voiceplane.contract.dialogue import (
     Say,
     Transfer,
 )
+from voiceplane.planner import render
 from voiceplane.runtime import telemetry
 from voiceplane.speech.errors import SpeechError
 from voiceplane.speech.ports import Transcript
 from voiceplane.turn.events import AskAgain, EndTurn, GiveUp
 
 SPANS = telemetry.tracer("voiceplane.call")
+SUMMARIZED = 12  # heard turns that a summary is made of
+Came = EndTurn | AskAgain | GiveUp | KeysPressed | Order | Attempt
 
 
 class Talk:
@@ -46,28 +51,31 @@ class Talk:
     def __init__(
         self,
         site: Site,
-        recorder: Recorder,
-        mouth: Mouth,
+        speaking: Speaking,
         listening: Listening,
         *,
         replies: Replies,
+        transfers: Transfers,
         ending: Ending,
     ) -> None:
         """Talk with what the call is made of."""
         self._site = site
-        self._spec = site.bundle.agent.spec
-        self._recorder = recorder
-        self._mouth = mouth
+        self._spec, self._name = site.bundle.agent.spec, site.bundle.agent.metadata.name
+        self._call_id = speaking.call_id
+        self._speaking = speaking
         self._listening = listening
         self._ending = ending
         self._replies = replies
-        self._speaking = Speaking(site, recorder, mouth, listening)
+        self._transfers = transfers
         self._state = DialogueState()  # as it was heard, before the reply that is being spoken
         self._attempt: Attempt | None = None  # the reply that is being made and spoken
         self._answering: asyncio.Task[None] | None = None
         self._committed = False  # the turn's end cannot be taken back any more
-        self._late = Late(lambda attempt: site.hub.tell(recorder.facts.call_id, "tool-dropped", {}))
-        self.transfer_wanted: asyncio.Queue[Transfer] = asyncio.Queue(1)  # call.loop carries it out
+        self._late = Late(lambda attempt: site.hub.tell(speaking.call_id, "tool-dropped", {}))
+        self._wanted: Transfer | None = None  # by the dialogue, once its words were heard
+        self._waiting: Waiting[Came] = Waiting(
+            {"turn": listening.floor.turns.get, "keys": listening.keys.get, "order": transfers.ordered}
+        )
         dialogue = listening.dialogue
         dialogue.maybe, dialogue.understood, dialogue.retract = self._maybe, self._replies.understood, self._retract
         dialogue.answers = lambda: self._heard_state.confirming or bool(self._heard_state.confirming_slot)
@@ -77,30 +85,32 @@ class Talk:
         """Return the dialogue's state as it was heard until now, with the tools that run."""
         state = self._state
         if self._attempt is not None:
-            state = as_heard(self._planned(self._attempt), self._mouth.heard, whole=False)
+            state = as_heard(self._planned(self._attempt), self._speaking.so_far, whole=False)
         return replace(state, running=self._late.running)
 
     def _planned(self, attempt: Attempt) -> Planned:
         events = attempt.events.so_far if attempt.events is not None else ()
         return planned(attempt.state, self._late.before(attempt, events))
 
-    @property
-    def _call_id(self) -> str:
-        return self._recorder.facts.call_id
-
     async def run(self) -> None:
         """Speak first, then answer until the call ends."""
-        await self._speaking.turn([Say(self._spec.opening, constant=True)])
-        while not self._ending.settled:
-            await self._next()
+        try:
+            await self._speaking.turn([Say(self._spec.opening, constant=True)])
+            while not self._ending.settled:
+                await self._next()
+                wanted, self._wanted = self._wanted, None
+                if wanted is not None and self._spec.escalation is not None:
+                    await self._hand_over(self._spec.escalation.target, wanted)
+        finally:
+            await self._waiting.close()
 
     async def _next(self) -> None:
-        self._site.hub.state(self._recorder.facts.call_id, "listening")
+        self._site.hub.state(self._call_id, "listening")
         match await self._heard():
             case EndTurn() as turn:
                 await self._answer_retractably(turn)
-            case KeysPressed(keys, at):
-                timings = TurnTimings(at, at)
+            case KeysPressed(keys) as typed:
+                timings = TurnTimings(typed.since, typed.until, typed.at)
                 self._speaking.begin()
                 await self._answer(CallerSaid(keys, keys=True), timings)
             case AskAgain():
@@ -108,27 +118,14 @@ class Talk:
             case GiveUp():
                 await self._speaking.turn([Say(self._spec.silence.goodbye, constant=True)])
                 self._ending.settle(CALLER_SILENT)
+            case Order(target):
+                await self._hand_over(target, self._transfer(render.OPERATOR))
             case Attempt() as late:
                 await self._speak_late(late)
 
-    async def _heard(self) -> EndTurn | AskAgain | GiveUp | KeysPressed | Attempt:
-        """Wait for the caller, or for the answer of a slow tool while nobody speaks."""
-        floor = self._listening.floor
-        waiting: list[asyncio.Task[Any]] = [
-            asyncio.create_task(floor.turns.get(), name="turn"),
-            asyncio.create_task(self._listening.keys.get(), name="keys"),
-        ]
-        if self._late.running:
-            waiting.append(asyncio.create_task(self._until_late_is_ready(), name="late tool"))
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            first = next(task for task in waiting if task.done())
-            found: EndTurn | AskAgain | GiveUp | KeysPressed | Attempt = first.result()
-            return found
-        finally:
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+    async def _heard(self) -> Came:
+        """Wait for the caller, an operator, or the answer of a slow tool while nobody speaks."""
+        return await self._waiting.next(self._until_late_is_ready() if self._late.running else None)
 
     async def _until_late_is_ready(self) -> Attempt:
         late = await self._late.next()
@@ -160,14 +157,14 @@ class Talk:
         if attempt is not None:
             attempt.stop()  # now: its tool must not begin before the answering task has ended
         self._answering.cancel()
-        self._site.hub.tell(self._recorder.facts.call_id, "retracted", {})
+        self._site.hub.tell(self._call_id, "retracted", {})
         return True
 
     async def _answer_words(self, turn: EndTurn) -> None:
-        timings = TurnTimings(turn.spoken_until, turn.at, dict(self._listening.marks))
-        with SPANS.start_as_current_span(f"invoke_agent {self._spec_name}") as span:
-            index, digest = self._speaking.index + 1, self._site.bundle.policy_digest
-            span.set_attributes(turn_attributes(self._spec_name, self._call_id, index, digest))
+        timings = TurnTimings(turn.since, turn.spoken_until, turn.at, dict(self._listening.marks))
+        with SPANS.start_as_current_span(f"invoke_agent {self._name}") as span:
+            digest = self._site.bundle.policy_digest
+            span.set_attributes(turn_attributes(self._name, self._call_id, self._speaking.index + 1, digest))
             span.set_attributes(why_ended(turn, self._listening.floor.state))
             self._speaking.begin()
             try:
@@ -182,9 +179,8 @@ class Talk:
             await self._answer(said(transcript), timings, span)
 
     async def _answer(self, given: CallerSaid, timings: TurnTimings, span: Span | None = None) -> None:
-        hub, facts = self._site.hub, self._recorder.facts
-        hub.state(facts.call_id, "thinking")
-        hub.tell(facts.call_id, "heard", {"pii.text": given.text})
+        self._site.hub.state(self._call_id, "thinking")
+        self._site.hub.tell(self._call_id, "heard", {"pii.text": given.text})
         attempt = self._replies.take(given, self._heard_state, self._speaking.index + 1)
         self._attempt = attempt
         caller_turn = self._caller_turn(given, timings)
@@ -194,6 +190,7 @@ class Talk:
             answered = True
         except (OutOfPatienceError, SpeechError, PlannerUnavailableError):
             self._attempt = None
+            self._speaking.keep(caller_turn)
             await self._give_up()
             return
         finally:
@@ -204,7 +201,7 @@ class Talk:
                 self._attempt = None
         self._committed = True
         self._speaking.index += 1
-        self._recorder.add(replace(caller_turn, intent=steps.intent))
+        self._speaking.keep(replace(caller_turn, intent=steps.intent))
         spoken = await self._speaking.finish(timings)
         self._state, self._attempt = as_heard(self._planned(attempt), spoken.text, whole=not spoken.interrupted), None
         self._listening.expect(digits_asked(self._spec, self._state))
@@ -217,8 +214,7 @@ class Talk:
         if spoken.interrupted:
             return
         if steps.transfer is not None:
-            if self._spec.escalation is not None and not self.transfer_wanted.full():
-                self.transfer_wanted.put_nowait(steps.transfer)
+            self._wanted = steps.transfer
         elif steps.hang_up is not None:
             self._ending.settle(AGENT_HUNG_UP)
 
@@ -247,9 +243,7 @@ class Talk:
             case ToolDone(call, reply):
                 steps.tool = None
                 timings.marks["tool"] = self._now()
-                self._site.hub.tell(
-                    self._recorder.facts.call_id, "tool", {"tool": call.tool, "outcome": reply.outcome.value}
-                )
+                self._site.hub.tell(self._call_id, "tool", {"tool": call.tool, "outcome": reply.outcome.value})
             case Transfer():
                 steps.transfer = event
             case HangUp():
@@ -269,29 +263,37 @@ class Talk:
 
     async def _give_up(self) -> None:
         """Say that it does not work and give the caller to a person, or let go."""
-        await self._speaking.turn([Say(self._spec.phrases.tool_failed, constant=True)])
-        if self._spec.escalation is not None and not self.transfer_wanted.full():
-            self.transfer_wanted.put_nowait(Transfer("trouble", "The assistant had a technical problem."))
+        escalation = self._spec.escalation
+        words = [self._spec.phrases.unable, *([escalation.say] if escalation is not None else [])]
+        await self._speaking.turn([Say(sentence, constant=True) for sentence in words])
+        if escalation is not None:
+            self._wanted = self._transfer(render.TROUBLE)
         else:
             self._ending.settle(TROUBLE)
+
+    def _transfer(self, reason: str) -> Transfer:
+        return Transfer(reason, render.paragraph(self._heard_state, self._speaking.heard(SUMMARIZED), reason))
+
+    async def _hand_over(self, target: str, wanted: Transfer) -> None:
+        """Give the call to a person; when nobody takes it the caller is told, and the conversation goes on."""
+        self._site.hub.state(self._call_id, "transferring")
+        self._replies.cancel()
+        self._listening.transferring()
+        if await self._transfers.carry_out(target, reason=wanted.reason, summary=wanted.summary):
+            return
+        self._waiting.forget("turn", "keys")  # said to nobody
+        self._listening.forget_keys()
+        await self._speaking.turn([Say(self._spec.phrases.unreachable, constant=True)])
 
     def close(self) -> None:
         """Stop the replies that are still being made."""
         self._replies.cancel()
         self._late.close()
 
-    async def transfer_failed(self) -> None:
-        """Tell the caller that nobody could be reached; the conversation goes on."""
-        await self._speaking.turn([Say("I am sorry, nobody could be reached just now.")])
-
     def _caller_turn(self, given: CallerSaid, timings: TurnTimings) -> Turn:
-        wall = self._site.clock.wall_ns()
-        ended = wall - int((self._now() - timings.spoken_until) * 1e9)
-        return Turn(self._speaking.index, "caller", given.text, ended, ended)
-
-    @property
-    def _spec_name(self) -> str:
-        return self._site.bundle.agent.metadata.name
+        clock = self._listening.clock
+        began, ended = clock.wall_ns_at(timings.spoken_since), clock.wall_ns_at(timings.spoken_until)
+        return Turn(self._speaking.index, "caller", given.text, began, ended)
 
     def _now(self) -> float:
         return self._site.clock.monotonic()

@@ -10,6 +10,7 @@ from voiceplane.turn.machine import TurnState
 class TurnTimings:
     """When the stages of a turn were done, loop seconds."""
 
+    spoken_since: float
     spoken_until: float
     ended_at: float
     marks: dict[str, float] = field(default_factory=dict)

@@ -213,6 +213,8 @@ class Phrases(ContractModel):
     tool_refused: Sentence = "I am sorry, I am not able to do that on this call."
     goodbye: Sentence = "Thank you for calling. Goodbye."
     trouble: Sentence = "I am having a technical problem. Please bear with me."
+    unable: Sentence = "I am sorry, I cannot go on because of a technical problem."
+    unreachable: Sentence = "I am sorry, nobody could be reached just now."
 
 
 class Placement(ContractModel):

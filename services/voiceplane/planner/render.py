@@ -9,12 +9,13 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from voiceplane.contract.agent import Intent, VoiceAgentSpec, placeholders
-from voiceplane.contract.dialogue import ReplyRequest
+from voiceplane.contract.agent import Intent, placeholders
+from voiceplane.contract.dialogue import CallerSaid, DialogueState, HeardTurn, ReplyRequest
 from voiceplane.planner import ear, slots
 from voiceplane.planner.phrases import constant_phrases as constant_phrases
 
 MAX_VALUE = 200  # characters of a tool's value that are read aloud
+TROUBLE, OPERATOR = "trouble", "operator"  # reasons for a transfer that the gateway has, not the planner
 MAX_RESULT = 65_536  # characters of a result; the tool gateway's own limit is lower
 
 
@@ -57,14 +58,22 @@ def _said(value: str | int | float, british: bool) -> str:
     return " ".join(ear.written(" ".join(plain.split())[:MAX_VALUE], british=british).split())
 
 
-def summary(spec: VoiceAgentSpec, request: ReplyRequest, reason: str) -> str:
-    """Write one paragraph for the person who takes over. Personal data."""
-    state = request.state
+def summary(request: ReplyRequest, reason: str) -> str:
+    """Write one paragraph for the person who takes over after this request. Personal data."""
+    said = request.input
+    now = (HeardTurn("caller", said.text),) if isinstance(said, CallerSaid) else ()
+    return paragraph(request.state, (*request.history, *now), reason)
+
+
+def paragraph(state: DialogueState, heard: tuple[HeardTurn, ...], reason: str) -> str:
+    """Write what was wanted, what is known and done, and the caller's last words as they were heard."""
     why = {
         "requested": "The caller asked for a person.",
         "unsure": "The assistant did not understand the caller.",
         "tool-failure": "A system that the assistant needed did not answer.",
         "intent": f"The caller wants {state.intent or 'something that a person does'}.",
+        TROUBLE: "The assistant had a technical problem.",
+        OPERATOR: "An operator gave the call to a person.",
     }
     parts = [why.get(reason, "The assistant could not help further.")]
     if state.done_intents:
@@ -74,7 +83,7 @@ def summary(spec: VoiceAgentSpec, request: ReplyRequest, reason: str) -> str:
     known = [f"{name} {value}" for name, value in state.slots if "." not in name]
     if known:
         parts.append(f"Known so far: {', '.join(known)}.")
-    heard = [" ".join(turn.text.split())[:MAX_VALUE] for turn in request.history if turn.speaker == "caller"][-2:]
-    if heard:
-        parts.append(f'Last words: "{" / ".join(heard)}".')
+    words = [" ".join(turn.text.split())[:MAX_VALUE] for turn in heard if turn.speaker == "caller" and turn.text][-2:]
+    if words:
+        parts.append(f'Last words: "{" / ".join(words)}".')
     return " ".join(parts)

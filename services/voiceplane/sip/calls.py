@@ -19,6 +19,7 @@ from voiceplane.sip.transactions import ClientTransaction, ServerTransaction
 
 REFRESH_RETRY_S = 2.0  # after 491, 500, ...; until the session expires
 REFER_TIMEOUT_S = 60.0  # a target may ring for so long
+TRYING = 100  # what an accepted REFER has come to, whether or not the first NOTIFY says it too (RFC 3515 section 2.4.4)
 COMPLETED = 'SIP;cause=200;text="Call completed"'
 MAX_SUMMARY = 900  # characters of a header line that every proxy passes
 
@@ -139,11 +140,17 @@ class Calls:
             return
         if transaction.method == "INVITE":
             self._acknowledge(dialog, transaction, response)
-        if transaction.purpose == "refer" and response.status_code >= 300:
-            dialog.referring = None
-            self._state.put(ReferProgress(dialog.key, response.status_code, final=True))
+        if transaction.purpose == "refer":
+            self._referred(dialog, response.status_code)
         elif transaction.purpose == "refresh":
             self._refreshed(dialog, response.status_code, now, response=response)
+
+    def _referred(self, dialog: Dialog, status: int) -> None:
+        if status >= 300:
+            dialog.referring = None
+            self._state.put(ReferProgress(dialog.key, status, final=True))
+        elif dialog.referring is not None:  # NOTIFY may have told the end before
+            self._state.put(ReferProgress(dialog.key, TRYING, final=False))
 
     def _repeated(self, response: Response) -> None:
         """Repeat the ACK when a final answer to our re-INVITE comes again (RFC 3261 section 13.2.2.4)."""

@@ -63,6 +63,13 @@ class TurnStands:
 
 
 @dataclass(frozen=True, slots=True)
+class Transferring:
+    """A person is being asked to take the call: nobody is expected to speak until the agent does."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time passed; sent with every frame."""
 
@@ -79,6 +86,7 @@ Event = (
     | OverlapJudged
     | Retracted
     | TurnStands
+    | Transferring
     | Tick
 )
 
@@ -105,6 +113,7 @@ class EndTurn:
     spoken_until: float
     reason: str
     pause: int = 0  # whose words are the turn's
+    since: float = 0.0  # the first sound
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from voiceplane.turn.events import (
     Retracted,
     SpeechResumed,
     Tick,
+    Transferring,
     TurnStands,
     WordsRead,
 )
@@ -96,6 +97,16 @@ def _turn_was_not_over(state: TurnState, event: Event, _parameters: TurnParamete
     return replace(state, floor=Floor.CALLER, since=event.at, overlap_since=None, probability=None, reading=None), ()
 
 
+def _nobody_speaks(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
+    assert isinstance(event, Transferring)
+    return replace(state, floor=Floor.AWAY, since=event.at, overlap_since=None, overlap_ended=None, asked=0), ()
+
+
+def _speaks_to_nobody(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
+    assert isinstance(event, SpeechStarted)
+    return replace(state, overlap_since=event.at), ()
+
+
 def _pause_begins(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
     assert isinstance(event, SpeechPaused)
     paused = replace(state, floor=Floor.PAUSED, pause=state.pause + 1, since=event.since)
@@ -128,14 +139,14 @@ def _pause_goes_on(state: TurnState, event: Event, parameters: TurnParameters) -
 
 def _end_turn(state: TurnState, event: Event, reason: str) -> Step:
     ended = replace(state, floor=Floor.THINKING, since=event.at, overlap_since=None)
-    return ended, (EndTurn(event.at, state.since, reason, state.pause),)
+    return ended, (EndTurn(event.at, state.since, reason, state.pause, state.utterance_since),)
 
 
 def _speech_goes_on(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
     if event.at - state.utterance_since < parameters.max_utterance_s:
         return state, ()
     ended = replace(state, floor=Floor.THINKING, since=event.at)
-    return ended, (EndTurn(event.at, event.at, "too-long"),)
+    return ended, (EndTurn(event.at, event.at, "too-long", since=state.utterance_since),)
 
 
 def _waiting(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
@@ -156,6 +167,7 @@ RULES: dict[tuple[Floor, type[Event]], Rule] = {
     (Floor.AGENT, OverlapJudged): _stay,
     (Floor.AGENT, Retracted): _stay,
     (Floor.AGENT, TurnStands): _stay,
+    (Floor.AGENT, Transferring): _nobody_speaks,
     (Floor.AGENT, Tick): ducked.duck_in_time,
     (Floor.DUCKED, AgentStarted): _stay,
     (Floor.DUCKED, AgentFinished): ducked.agent_was_done,
@@ -166,6 +178,7 @@ RULES: dict[tuple[Floor, type[Event]], Rule] = {
     (Floor.DUCKED, OverlapJudged): ducked.judged,
     (Floor.DUCKED, Retracted): _stay,
     (Floor.DUCKED, TurnStands): _stay,
+    (Floor.DUCKED, Transferring): _nobody_speaks,
     (Floor.DUCKED, Tick): ducked.goes_on,
     (Floor.OPEN, AgentStarted): _agent_takes_floor,
     (Floor.OPEN, AgentFinished): _stay,
@@ -176,6 +189,7 @@ RULES: dict[tuple[Floor, type[Event]], Rule] = {
     (Floor.OPEN, OverlapJudged): _stay,
     (Floor.OPEN, Retracted): _stay,
     (Floor.OPEN, TurnStands): _stay,
+    (Floor.OPEN, Transferring): _nobody_speaks,
     (Floor.OPEN, Tick): _waiting,
     (Floor.CALLER, AgentStarted): _agent_starts_over_caller,
     (Floor.CALLER, AgentFinished): _stay,
@@ -186,6 +200,7 @@ RULES: dict[tuple[Floor, type[Event]], Rule] = {
     (Floor.CALLER, OverlapJudged): _stay,
     (Floor.CALLER, Retracted): _stay,
     (Floor.CALLER, TurnStands): _stay,
+    (Floor.CALLER, Transferring): _nobody_speaks,
     (Floor.CALLER, Tick): _speech_goes_on,
     (Floor.PAUSED, AgentStarted): _agent_takes_floor,
     (Floor.PAUSED, AgentFinished): _stay,
@@ -196,6 +211,7 @@ RULES: dict[tuple[Floor, type[Event]], Rule] = {
     (Floor.PAUSED, OverlapJudged): _stay,
     (Floor.PAUSED, Retracted): _stay,
     (Floor.PAUSED, TurnStands): _stay,
+    (Floor.PAUSED, Transferring): _nobody_speaks,
     (Floor.PAUSED, Tick): _pause_goes_on,
     (Floor.THINKING, AgentStarted): _agent_takes_floor,
     (Floor.THINKING, AgentFinished): _floor_opens,
@@ -206,5 +222,17 @@ RULES: dict[tuple[Floor, type[Event]], Rule] = {
     (Floor.THINKING, OverlapJudged): _stay,
     (Floor.THINKING, Retracted): _turn_was_not_over,
     (Floor.THINKING, TurnStands): ducked.duck_in_time,
+    (Floor.THINKING, Transferring): _nobody_speaks,
     (Floor.THINKING, Tick): _stay,
+    (Floor.AWAY, AgentStarted): _agent_takes_floor,
+    (Floor.AWAY, AgentFinished): _floor_opens,
+    (Floor.AWAY, SpeechStarted): _speaks_to_nobody,
+    (Floor.AWAY, SpeechPaused): _overlap_ends,
+    (Floor.AWAY, PauseJudged): _stay,
+    (Floor.AWAY, WordsRead): _stay,
+    (Floor.AWAY, OverlapJudged): _stay,
+    (Floor.AWAY, Retracted): _stay,
+    (Floor.AWAY, TurnStands): _stay,
+    (Floor.AWAY, Transferring): _stay,
+    (Floor.AWAY, Tick): _stay,
 }

@@ -18,6 +18,7 @@ class Floor(Enum):
     CALLER = "caller"  # the caller speaks
     PAUSED = "paused"  # the caller stopped; is the turn over?
     THINKING = "thinking"  # the turn is over; the reply is not on the wire yet
+    AWAY = "away"  # a person is asked to take the call: nobody is expected to speak
 
 
 @dataclass(frozen=True, slots=True)
