@@ -38,6 +38,6 @@ async def test_steps_with_a_goal_run_also_when_the_first_breaks(monkeypatch: pyt
 
     monkeypatch.setattr(load, "_step", one)
     monkeypatch.setattr(load, "lines", lambda step, number: [])
-    place = Place("", "", None, None, None, lambda: IDLE, lambda text: None, 2)  # type: ignore[arg-type]
+    place = Place("", "", None, None, None, None, lambda: IDLE, lambda text: None, 2)  # type: ignore[arg-type]
     await load.run(place, Effort())
     assert ran == [5, 10]

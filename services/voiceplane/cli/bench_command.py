@@ -138,6 +138,7 @@ async def open_place(folder: Path, tell: Callable[[str], None]) -> AsyncIterator
             sip=endpoints.sip,
             records=endpoints.records,
             recognizer=speech,
+            synthesizer=speech,
             speak=_speaker(),
             metrics=_page(f"http://127.0.0.1:{_option(gateway, '--metrics-port')}/metrics"),
             usage=lambda: {part.name: _usage(stack, part.name) for part in parts},

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from voiceplane.contract.audio import Pcm
 from voiceplane.runtime.clock import Clock, SystemClock
-from voiceplane.speech.ports import Recognizer
+from voiceplane.speech.ports import Recognizer, Synthesizer
 from voiceplane.testing.bench.lines import Line
 
 Speak = Callable[[str, str], Awaitable[Pcm]]  # words and the voice's name
@@ -27,6 +27,7 @@ class Place:
     sip: str
     records: str  # HOST:PORT
     recognizer: Recognizer
+    synthesizer: Synthesizer
     speak: Speak
     metrics: Callable[[], Awaitable[str]]  # the gateway's page of metrics
     usage: Callable[[], Mapping[str, Usage]]  # by part

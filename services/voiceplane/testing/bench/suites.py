@@ -1,6 +1,6 @@
 """Every suite by its name, in the order in which they run."""
 
-from voiceplane.testing.bench import answer, backchannels, barge_in, cutoffs, echo, ledger, load, pacer, turns
+from voiceplane.testing.bench import answer, backchannels, barge_in, cancel, cutoffs, echo, ledger, load, pacer, turns
 from voiceplane.testing.bench.place import Suite
 
 SUITES: dict[str, Suite] = {
@@ -12,5 +12,6 @@ SUITES: dict[str, Suite] = {
     "cutoffs": cutoffs.run,
     "ledger": ledger.run,
     "pacer": pacer.run,
+    "cancel": cancel.run,
     "load": load.run,  # last: it breaks something
 }
