@@ -40,16 +40,24 @@ async def test_one_trace_follows_the_call_through_every_process_without_orphans(
     spans: tuple[Any, ...] = ()
     for _ in range(80):  # Triton sends its spans in batches of a few seconds
         spans = await read_trace(running.endpoints.records, outcome.record.call_id)
-        if {"gateway", "planner", "tools"} <= {span.service for span in spans} and any(
-            span.service.startswith("triton") for span in spans
+        known = {span.span_id for span in spans}
+        orphans = [span.name for span in spans if span.parent_span_id and span.parent_span_id not in known]
+        if (
+            {"gateway", "planner", "tools"} <= {span.service for span in spans}
+            and not orphans
+            and any(span.service.startswith("triton") for span in spans)
         ):
             break
         await asyncio.sleep(0.25)
+    assert orphans == []
+    assert [span.name for span in spans if not span.parent_span_id] == ["sip.dialog"]
     assert {span.trace_id for span in spans} == {outcome.record.call_id}
     services = {span.service for span in spans}
     assert {"gateway", "planner", "tools"} <= services and any(s.startswith("triton") for s in services)
     asr = next(span for span in spans if span.name == "speech_to_text")
     assert float(asr.attributes["triton.compute_ms"]) > 0
+    queued = {span.name for span in spans if "triton.queue_start_ns" in span.attributes}
+    assert {"asr", "turn", "tts"} <= queued and any("triton.compute_start_ns" in span.attributes for span in spans)
     assert not any("pii" in key for span in spans for key in span.attributes)
 
 

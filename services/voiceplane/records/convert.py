@@ -31,6 +31,8 @@ _INT64_MAX = 2**63 - 1
 MAX_ATTRIBUTES = 64  # of one span
 MAX_VALUE = 1024  # characters of one attribute value: a trace is not a place for documents
 MAX_NAME = 200
+# Triton's own marks in a request's life come as span events; the tree works out the queue from them.
+_TRITON_MARKS = {"QUEUE_START": "triton.queue_start_ns", "COMPUTE_START": "triton.compute_start_ns"}
 
 
 def _whole(value: int) -> int:
@@ -160,6 +162,8 @@ def _span_row(span: trace_pb2.Span, service: str, *, keep_personal: bool) -> Spa
     for event in span.events:
         if event.name == "exception":  # only its type: its words may quote the caller
             attributes.setdefault("error.type", _attributes(event.attributes).get("exception.type", "unknown"))
+        elif event.name in _TRITON_MARKS:
+            attributes.setdefault(_TRITON_MARKS[event.name], str(event.time_unix_nano))
     return SpanRow(
         trace_id=trace_id,
         span_id=span_id,

@@ -25,7 +25,7 @@ _SHOWN = (
     ("gen_ai.request.model", "model"),
     ("voice.intent", "intent"),
     ("voice.outcome", "outcome"),
-    ("triton.queue_ms", "queue"),
+    ("triton.wait_ms", "wait"),
     ("triton.compute_ms", "compute"),
     ("voice.first_chunk_ms", "first"),
     ("voice.eou.probability", "p(end)"),
@@ -43,6 +43,7 @@ class _Line:
     guide: str
     spans: tuple[SpanRow, ...]  # more than one: like spans drawn as one line
     orphan: bool
+    queues_ms: tuple[float, ...] = ()  # in Triton, by its own marks
 
     @property
     def first(self) -> SpanRow:
@@ -131,7 +132,8 @@ def _branch(
     guide: str = "",
 ) -> Iterator[_Line]:
     drawn.update(span.span_id for span in spans)
-    yield _Line(lead + guide, spans, orphan)
+    queues = (_queue_ms(span, children.get(span.span_id, ())) for span in spans)
+    yield _Line(lead + guide, spans, orphan, tuple(queue for queue in queues if queue is not None))
     if len(lead) > 2 * _MAX_DEPTH:
         return
     if len(spans) > 1:  # of one shape: first child beside first child
@@ -143,6 +145,14 @@ def _branch(
     for number, group in enumerate(groups):
         last = number == len(groups) - 1
         yield from _branch(group, children, drawn=drawn, lead=deeper, guide="└ " if last else "├ ")
+
+
+def _queue_ms(span: SpanRow, below: Sequence[SpanRow]) -> float | None:
+    """Return how long a request waited in its model's queue: from Triton's mark to that of the computation below it."""
+    queued = span.attributes.get("triton.queue_start_ns", "")
+    begun = [child.attributes.get("triton.compute_start_ns", "") for child in below]
+    times = [int(mark) for mark in begun if mark.isdecimal()]
+    return (min(times) - int(queued)) / 1e6 if queued.isdecimal() and times else None
 
 
 def _groups(spans: list[SpanRow], children: dict[str, list[SpanRow]]) -> Iterator[tuple[SpanRow, ...]]:
@@ -220,6 +230,8 @@ def _bar(begin: int, end: int, *, total: int, width: int, bad: bool) -> Text:
 
 def _facts(line: _Line, *, service: bool) -> Text:
     text = Text()
+    if line.queues_ms:
+        text.append(f"queue={_duration(statistics.median(line.queues_ms) * 1e6)} ")
     if len(line.spans) > 1:
         slowest = max(span.end_unix_ns - span.start_unix_ns for span in line.spans)
         text.append(f"median; slowest {_duration(slowest)}", style="dim")

@@ -158,6 +158,7 @@ class TritonSpeech:
                     timing = _timing(result, began, time.time_ns())
                     if wait_s == self._deadlines.first_chunk_s:
                         span.set_attribute("voice.first_chunk_ms", round(timing.total_ms, 1))
+                        _tell(span, timing)
                     wait_s = self._deadlines.next_chunk_s
                     words = json.loads(result.as_numpy("WORDS").reshape(-1)[0])
                     pcm = Pcm(audio.reshape(-1).astype("<i2").tobytes(), sample_rate)
@@ -193,7 +194,7 @@ class TritonSpeech:
                     break
                 continue
             timing = _timing(result, began, time.time_ns())
-            span.set_attributes({"triton.queue_ms": timing.queue_ms, "triton.compute_ms": timing.compute_ms})
+            _tell(span, timing)
             OPERATION.labels(model).observe(timing.total_ms / 1000)
             return result, timing
         span.set_attribute("error.type", type(failure).__name__)
@@ -220,6 +221,11 @@ def _translated(error: Exception, model: str) -> SpeechError:
     if isinstance(error, grpc.aio.AioRpcError) or any(mark in text for mark in _AWAY):
         return SpeechUnavailableError(f"{model} is away: the server is down or starting")
     return SpeechRefusedError(f"{model} refused the request: {text}")
+
+
+def _tell(span: Span, timing: InferenceTiming) -> None:
+    """Split a request's time as the client sees it: the wait is queue and wire; Triton's own spans tell them apart."""
+    span.set_attributes({"triton.wait_ms": timing.queue_ms, "triton.compute_ms": timing.compute_ms})
 
 
 def _timing(result: Any, began: float, now_ns: int) -> InferenceTiming:
