@@ -76,6 +76,8 @@ async def _pass(way: Way, server: str, session: aiohttp.ClientSession, request: 
     task = asyncio.current_task()
     assert task is not None
     way.passing.add(task)
+    if request.method == "DELETE":  # asked for, whether or not it comes through
+        way.deletes.append(request.path)
     try:
         if way.parted:
             await asyncio.Event().wait()
@@ -92,8 +94,6 @@ async def _pass(way: Way, server: str, session: aiohttp.ClientSession, request: 
 async def _forward(way: Way, server: str, session: aiohttp.ClientSession, request: web.Request) -> web.StreamResponse:
     kept = {name: value for name, value in request.headers.items() if name.lower() not in HOP}
     body = await request.read()
-    if request.method == "DELETE":
-        way.deletes.append(request.path)
     url = server + request.path_qs  # no body: no Content-Type either, which API servers refuse on a GET
     async with session.request(
         request.method, url, data=body or None, headers=kept, skip_auto_headers=("Accept-Encoding",)
