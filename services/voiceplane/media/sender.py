@@ -63,6 +63,7 @@ class Sender:
         self._timestamp = random.getrandbits(32)
         self._prepared: _Packet | None = None
         self._speaking = False
+        self._turn = 0  # of the newest frame that left
         self._address: bytes | None = None
         self._closed = False
 
@@ -145,8 +146,9 @@ class Sender:
 
     def _account(self, frame: OutFrame, stamp: int) -> None:
         before, after = self._playout.confirm(frame)
-        started = frame.samples > 0 and not self._speaking
-        self._speaking = frame.samples > 0
+        # A turn that follows at once has no silence before it, and begins all the same.
+        started = frame.samples > 0 and (not self._speaking or frame.turn != self._turn)
+        self._speaking, self._turn = frame.samples > 0, frame.turn
         if started:
             self._events.started(stamp)
         if before != after:
