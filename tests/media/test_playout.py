@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voiceplane.contract.audio import WordTime
-from voiceplane.media.playout import WORD_SLACK_MS, OutFrame, Playout
+from voiceplane.media.ledger import WORD_SLACK_MS
+from voiceplane.media.playout import OutFrame, Playout
 
 RATE, FRAME = 8000, 160
 WAVE = (9000 * np.sin(np.arange(2 * RATE) / 9)).astype("<i2")  # steepest step: 1000
@@ -16,7 +17,7 @@ def sent(playout: Playout, frames: int) -> list[OutFrame]:
     for _ in range(frames):
         frame = playout.next_frame(pause=False)
         assert frame is not None
-        playout.confirm(frame)
+        playout.confirm(frame, sequence=len(out), tick=len(out))
         out.append(frame)
     return out
 
@@ -100,7 +101,7 @@ def test_a_packet_of_the_turn_before_is_not_in_the_new_turns_ledger() -> None:
     frame = playout.next_frame(pause=False)
     playout.begin()
     assert frame is not None
-    playout.confirm(frame)
+    playout.confirm(frame, sequence=0, tick=0)
     assert playout.heard().samples == playout.pending == 0
 
 

@@ -216,10 +216,10 @@ async def test_reports_go_both_ways_and_tell_the_round_trip() -> None:
         await until(two, Frame)
         for _ in range(2):
             for side in (one, two):
-                side._report_at = 0.0
+                side._reports.due_at = 0.0
                 await asyncio.sleep(0.06)
         assert 0 <= one.statistics().round_trip_ms < 1000
-        assert two._reporter._last_sr[0] and one._reporter._last_sr[0]
+        assert two._reports.reporter._last_sr[0] and one._reports.reporter._last_sr[0]
         assert one.statistics().mos > 3.5
 
 

@@ -1,7 +1,7 @@
-"""What has left for the caller, to the sample: the queue before the wire, the fade, and the heard ledger.
+"""What leaves for the caller, to the sample: the sound that waits, the fade, the way back to a word, the shields.
 
 Fed by the call, emptied by the pacer's thread one frame a tick; a lock keeps both views whole. Never mixed: synthesized
-is what was queued, heard is what the kernel took as a packet (`confirm`).
+is what was queued, heard is what the kernel took as a packet (`confirm`) and no report proves lost (ledger.py).
 """
 
 import threading
@@ -12,24 +12,30 @@ import numpy as np
 import numpy.typing as npt
 
 from voiceplane.contract.audio import FRAME_MS, WordTime
+from voiceplane.media.joins import Joins
+from voiceplane.media.ledger import WORD_SLACK_MS, Departure, Ledger, LedgerWord
 from voiceplane.media.ports import Heard
 from voiceplane.media.resample import downsample, upsample
+from voiceplane.media.shields import Shields
+from voiceplane.media.tape import Tape
 
 Samples = npt.NDArray[np.int16]
 
-WORD_SLACK_MS = 40  # a word whose last 40 ms were cut was heard
 REWIND_S = 3.0  # of a turn's newest audio is kept, to go on at a word's beginning
 REFERENCE_S = 2.0  # of what was sent, to recognize our own echo
 EDGE_MS = 4  # audio that begins or runs dry away from zero is led to zero over this, so that it does not click
+RISE_MS = 10  # a word that is said again after an interruption fades in over this
 
 
 @dataclass(frozen=True, slots=True)
 class OutFrame:
-    """20 ms on their way out; `samples` of them are the agent's, from the turn numbered `turn`."""
+    """20 ms on their way out; `samples` of them are the agent's, from the turn numbered `turn`, up to `position`."""
 
     pcm: bytes
     samples: int
     turn: int
+    position: int
+    sample_rate: int
 
 
 class Playout:
@@ -38,24 +44,21 @@ class Playout:
     def __init__(self, sample_rate: int, comfort_noise: float) -> None:
         """Start silent; `comfort_noise` is its standard deviation in steps of 16 bit."""
         self._lock = threading.Lock()
-        self._queue: deque[Samples] = deque()
-        self._queued = 0  # samples in the queue
-        self._in_flight = 0  # samples taken and not confirmed
-        self._appended = 0  # samples of this turn given to us and not dropped
-        self._sent = 0  # samples of this turn that left
         self._turn = 0
-        self._words: list[tuple[str, float]] = []  # word, its last sample in this turn
-        self._cut = False
-        self._tail: deque[Samples] | None = None  # while suspended: what goes on after the interruption, if it was none
-        self._tail_samples = 0
-        self._spoken: deque[Samples] = deque()  # the newest REWIND_S of this turn that were taken
-        self._spoken_samples = 0
+        self._tape = Tape()
+        self._head = 0  # the position of the next sample to take
+        self._ready: Samples = np.zeros(0, dtype=np.int16)  # goes before the tape, as it is: a fade, a frame put back
+        self._in_flight = 0  # samples taken and not confirmed
+        self._suspended = False
+        self._again_at: int | None = None  # where to go on once the fade has left
+        self._fresh: int | None = EDGE_MS  # the next sample begins a sound, which rises over this
+        self._sounding = False  # speech left last
+        self._ledger = Ledger()
+        self._shields = Shields()
+        self._joins = Joins()
         # Frames of the newest REFERENCE_S that were sent, with silence.
         self._wire: deque[Samples] = deque(maxlen=int(REFERENCE_S * 1000) // FRAME_MS)
         self._held = False
-        self._last = 0.0  # the last sample of speech; 0 once it is being led to zero
-        self._lead_out = np.zeros(0)  # what still has to be mixed in for that
-        self._since_quiet = 0  # samples of speech since the last that was none
         self._level = comfort_noise
         self._set_rate(sample_rate)
 
@@ -73,51 +76,43 @@ class Playout:
                 return
             convert = upsample if sample_rate > self.sample_rate else downsample
             ratio = sample_rate / self.sample_rate
-            if self._tail is not None:
-                self._queue.extend(self._tail)
-                self._queued += self._tail_samples
-            self._forget()
             self._wire.clear()
-            waiting = self._take(self._queued)
-            converted = np.frombuffer(convert(waiting.astype("<i2").tobytes()), "<i2").astype(np.int16)
-            self._queue = deque([converted] if len(converted) else [])
-            self._queued = len(converted)
+            if len(self._ready):
+                self._ready = np.frombuffer(convert(self._ready.astype("<i2").tobytes()), "<i2").astype(np.int16)
+            self._tape.convert(convert, ratio)
+            self._head = min(self._tape.end, max(self._tape.start, round(self._head * ratio)))
+            self._again_at = None if self._again_at is None else round(self._again_at * ratio)
             self._in_flight = round(self._in_flight * ratio)
-            self._sent = round(self._sent * ratio)
-            self._appended = self._sent + self._in_flight + self._queued
-            self._words = [(word, end * ratio) for word, end in self._words]
+            self._ledger.scale(ratio)
+            self._shields.scale(ratio)
             self._set_rate(sample_rate)
 
     def begin(self) -> None:
         """Begin a new turn of the agent: the ledger starts anew."""
         with self._lock:
-            self._queue.clear()
-            self._words.clear()
-            self._queued = self._in_flight = self._appended = self._sent = 0
-            self._cut = False
-            self._forget()
+            self._tape = Tape()
+            self._ready = self._ready[:0]
+            self._head = self._in_flight = 0
+            self._suspended, self._again_at, self._fresh = False, None, EDGE_MS
+            self._ledger.begin()
+            self._shields.clear()
             self._turn += 1
 
     def append(self, pcm: bytes, words: tuple[WordTime, ...]) -> None:
         """Queue audio with its words, whose times count from the start of this audio."""
         samples = np.frombuffer(pcm, "<i2").astype(np.int16)
         with self._lock:
-            per_ms = self.sample_rate / 1000
+            per_ms, at = self.sample_rate / 1000, self._tape.end
             for word in words:
-                end = self._appended + max(word.start_ms, word.end_ms - WORD_SLACK_MS) * per_ms
-                self._words.append((word.text, end))
-            if len(samples) and self._tail is not None:
-                self._tail.append(samples)
-                self._tail_samples += len(samples)
-            elif len(samples):
-                self._queue.append(samples)
-                self._queued += len(samples)
-            self._appended += len(samples)
+                heard_ms = max(word.start_ms, word.end_ms - WORD_SLACK_MS)
+                start, end = at + word.start_ms * per_ms, at + word.end_ms * per_ms
+                self._ledger.words.append(LedgerWord(word.text, start, end, at + heard_ms * per_ms))
+            self._tape.append(samples, keep_from=self._head - int(REWIND_S * self.sample_rate))
 
     @property
     def pending(self) -> int:
         """Count the samples that have not left."""
-        return self._queued + self._in_flight + self._tail_samples
+        return self._tape.end - self._head + self._in_flight
 
     @property
     def queued_s(self) -> float:
@@ -134,57 +129,66 @@ class Playout:
         with self._lock:
             self._held = held
 
+    def shield(self, first_ms: float | None, *, of_turn: bool) -> None:
+        """Shield what is appended until unshield(): all (None), or its, or its turn's, first milliseconds."""
+        with self._lock:
+            at, length = self._tape.end, None if first_ms is None else round(first_ms * self.sample_rate / 1000)
+            self._shields.open(at, length if length is None or not of_turn else max(0, length - at))
+
+    def unshield(self) -> None:
+        """End what shield() began: what is appended from here on may be interrupted."""
+        with self._lock:
+            self._shields.close(self._tape.end)
+
+    def shielded_s(self) -> float:
+        """Return for how long, in seconds, what is on the wire now may not be interrupted; 0: it may."""
+        with self._lock:
+            return self._shields.left(self._ledger.at) / self.sample_rate
+
     def clear(self, fade_ms: int) -> None:
         """Fade out over the next `fade_ms` (raised cosine, no click) and drop the rest, also from the ledger."""
         with self._lock:
-            self._cut = self._cut or self.pending > 0
-            self._forget()
-            head = self._take(min(self.sample_rate * fade_ms // 1000, self._queued))
-            self._queue.clear()
-            self._queued = len(head)
-            if len(head):
-                curve = 0.5 + 0.5 * np.cos(np.linspace(0.0, np.pi, len(head)))
-                self._queue.append(np.rint(head * curve).astype(np.int16))
-            self._appended = self._sent + self._in_flight + self._queued
-            kept = [(word, end) for word, end in self._words if end <= self._appended]
-            self._cut = self._cut or len(kept) < len(self._words)
-            self._words = kept
+            ledger = self._ledger
+            ledger.cut = ledger.cut or self.pending > 0
+            if not self._suspended:
+                self._fade(fade_ms)
+            end = self._head + len(self._ready)
+            self._tape.truncate(end)
+            ahead = max(
+                0, ledger.sent - end
+            )  # while a word was said again: what comes next stands behind all that left
+            self._tape.shift(ahead)
+            self._head += ahead
+            ledger.truncate(end + ahead)
+            self._shields.clear()
+            self._suspended, self._again_at = False, end + ahead
+            self._jump(EDGE_MS)
 
     def suspend(self, fade_ms: int) -> None:
         """Fade out over the next `fade_ms` and keep the rest in hand."""
         with self._lock:
-            if self._tail is not None:
-                return
-            head = self._take(min(self.sample_rate * fade_ms // 1000, self._queued))
-            self._remember(head)
-            self._tail, self._tail_samples = self._queue, self._queued
-            self._queue, self._queued = deque(), len(head)
-            if len(head):
-                curve = 0.5 + 0.5 * np.cos(np.linspace(0.0, np.pi, len(head)))
-                self._queue.append(np.rint(head * curve).astype(np.int16))
+            if not self._suspended:
+                self._fade(fade_ms)
+                self._suspended, self._again_at = True, None
 
     def resume(self) -> None:
-        """Go on at the beginning of the word that was cut."""
+        """Go on at the beginning of the word that was cut, once the fade has left."""
         with self._lock:
-            if self._tail is None:
+            if not self._suspended:
                 return
-            taken = self._sent + self._in_flight + self._queued
-            ends = [end for _, end in self._words if end <= self._sent]
-            again = min(taken - int(max(ends, default=0.0)), self._spoken_samples)
-            spoken = np.concatenate(self._spoken) if self._spoken else np.zeros(0, dtype=np.int16)
-            self._queue, self._queued = self._tail, self._tail_samples
-            if again > 0:
-                self._queue.appendleft(spoken[-again:])
-                self._queued += again
-            self._sent = taken - max(0, again)
-            self._in_flight = 0
-            self._turn += 1  # frames on their way are not counted twice
-            self._forget()
+            self._suspended = False
+            cut = self._head + len(self._ready)
+            word = self._ledger.cut_word(cut)
+            start = self._tape.end if word is None else int(word.start)
+            if start >= cut:  # between two words, or in the last sounds of one that was heard
+                start = min(start, max(cut, int(self._ledger.last_end(cut))))
+            self._again_at = min(self._tape.end, max(self._tape.start, start))
+            self._jump(RISE_MS)
 
     @property
     def is_suspended(self) -> bool:
         """Say whether the rest of the turn is kept in hand."""
-        return self._tail is not None
+        return self._suspended
 
     def reference(self, seconds: float) -> tuple[bytes, int]:
         """Return so much of the newest sound that was sent, s16le, and its rate: what an echo would be made of.
@@ -196,95 +200,99 @@ class Playout:
             wire = np.concatenate([np.zeros(count, dtype=np.int16), *self._wire])
             return wire[len(wire) - count :].astype("<i2").tobytes(), self.sample_rate
 
-    def _forget(self) -> None:
-        self._tail, self._tail_samples = None, 0
-        self._spoken.clear()
-        self._spoken_samples = 0
-
-    def _remember(self, samples: Samples) -> None:
-        self._spoken.append(samples)
-        self._spoken_samples += len(samples)
-        while self._spoken_samples - len(self._spoken[0]) > REWIND_S * self.sample_rate:
-            self._spoken_samples -= len(self._spoken.popleft())
-
     def next_frame(self, *, pause: bool) -> OutFrame | None:
         """Give the pacer's thread the next frame; comfort noise when nothing waits or in a `pause`, None on hold."""
         with self._lock:
             if self._held:
                 return None
-            samples = self._take(0 if pause else min(self._frame_samples, self._queued))
-            count = len(samples)
+            parts, position = ([], self._head) if pause else self._taken()
+            count = sum(map(len, parts))
             self._in_flight += count
-            if count:
-                if self._tail is None:
-                    self._remember(samples)
-                samples = self._led_in(samples)
-                self._last = float(samples[-1])
             if count < self._frame_samples:
-                samples = np.concatenate([samples, self._quiet(self._frame_samples - count)])
-            self._since_quiet = self._since_quiet + count if count == self._frame_samples else 0
+                noise = self._quiet(self._frame_samples - count)
+                parts.append(self._joined(noise, rise_ms=0 if self._sounding else None))
+                self._fresh, self._sounding = EDGE_MS, False
+            samples = np.concatenate(parts)
             self._wire.append(samples)
-            return OutFrame(samples.astype("<i2").tobytes(), count, self._turn)
+            pcm = samples.astype("<i2").tobytes()
+            return OutFrame(pcm, count, self._turn, position, self.sample_rate)
 
-    def confirm(self, frame: OutFrame) -> tuple[int, int]:
-        """Enter a frame that has left into the ledger; return the samples pending before and after."""
+    def confirm(self, frame: OutFrame, *, sequence: int, tick: int) -> tuple[int, int]:
+        """Enter a frame that has left in a packet into the ledger; return the samples pending before and after."""
         with self._lock:
             before = self.pending
-            if frame.turn == self._turn:
-                count = min(frame.samples, self._in_flight)
-                self._in_flight -= count
-                self._sent += count
+            ratio, position = self.sample_rate / frame.sample_rate, None
+            if frame.turn == self._turn and frame.samples:
+                self._in_flight = 0  # one frame at most is on its way
+                position = round(frame.position * ratio)
+            end, length = frame.position * ratio, frame.samples * ratio
+            self._ledger.left(Departure(sequence, tick, frame.turn, end - length, end), position)
             return before, self.pending
 
     def put_back(self, frame: OutFrame) -> None:
         """Return a frame that will not leave to the head of the queue."""
         with self._lock:
             if frame.turn == self._turn and frame.samples:
-                self._queue.appendleft(np.frombuffer(frame.pcm, "<i2")[: frame.samples].astype(np.int16))
-                self._queued += frame.samples
-                self._in_flight -= frame.samples
+                samples = np.frombuffer(frame.pcm, "<i2")[: frame.samples].astype(np.int16)
+                self._ready = np.concatenate([samples, self._ready])
+                if self._again_at is None and self._head != frame.position:
+                    self._again_at = self._head
+                self._head = frame.position - frame.samples
+                self._in_flight = 0
+                self._fresh = None  # these were led in before
+
+    def reported(self, highest: int, due: int) -> None:
+        """Take a receiver report (see Ledger.reported)."""
+        with self._lock:
+            self._ledger.reported(highest, due)
 
     def heard(self) -> Heard:
-        """Return the words of this turn whose sound has left."""
+        """Return the words of this turn whose sound has left and is not known to be lost."""
         with self._lock:
-            words = [word for word, end in self._words if end <= self._sent]
-            whole = not self._cut and len(words) == len(self._words)
-            return Heard(" ".join(words), self._sent, whole)
+            return self._ledger.heard(self._turn, self.sample_rate)
 
-    def _take(self, count: int) -> Samples:
+    def _fade(self, fade_ms: int) -> None:
+        """Fade out what comes next, unless a fade is on its way; where less waits the joins lead the rest to zero."""
+        if self._again_at is not None:
+            return
+        length = self.sample_rate * fade_ms // 1000
+        coming = self._tape.read(self._head + len(self._ready), length - len(self._ready))
+        head = np.concatenate([self._ready, coming])
+        curve = 0.5 + 0.5 * np.cos(np.linspace(0.0, np.pi, max(length, len(head))))
+        self._ready = np.rint(head * curve[: len(head)]).astype(np.int16)
+
+    def _jump(self, rise_ms: int) -> None:
+        """Go on where the sound is to go on, once nothing stands before it."""
+        if self._again_at is not None and not len(self._ready):
+            self._head, self._again_at, self._fresh = self._again_at, None, rise_ms
+
+    def _taken(self) -> tuple[list[Samples], int]:
+        """Take a frame's samples, fewer where fewer wait; and say at which position they end."""
         parts: list[Samples] = []
-        while count > 0:
-            first = self._queue.popleft()
-            if len(first) > count:
-                self._queue.appendleft(first[count:])
-                first = first[:count]
-            parts.append(first)
-            self._queued -= len(first)
-            count -= len(first)
-        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int16)
+        count = min(self._frame_samples, len(self._ready))
+        if count:
+            ready, self._ready = self._ready[:count], self._ready[count:]
+            self._head += count
+            parts.append(self._joined(ready, rise_ms=self._fresh))
+        position = self._head
+        self._jump(RISE_MS)
+        if not len(self._ready) and not self._suspended and count < self._frame_samples:
+            samples = self._tape.read(self._head, self._frame_samples - count)
+            if len(samples):
+                position = self._head = self._head + len(samples)
+                parts.append(self._joined(samples, rise_ms=self._fresh))
+        return parts, position
 
-    def _led_in(self, samples: Samples) -> Samples:
-        edge = self.sample_rate * EDGE_MS // 1000
-        if self._since_quiet >= edge:
+    def _joined(self, samples: Samples, *, rise_ms: int | None) -> Samples:
+        if not len(samples):
             return samples
-        count = min(len(samples), edge - self._since_quiet)
-        out = samples.copy()
-        out[:count] = np.rint(samples[:count] * (self._since_quiet + np.arange(count)) / edge)
-        return self._led_out(out)
+        self._fresh, self._sounding = None, True
+        per_ms = self.sample_rate // 1000
+        return self._joins.push(samples, fresh=rise_ms is not None, edge=EDGE_MS * per_ms, ramp=(rise_ms or 0) * per_ms)
 
     def _quiet(self, count: int) -> Samples:
         if self._noise_at + count > len(self._noise):
             self._noise_at = 0
         start = self._noise_at
         self._noise_at += count
-        if self._last:
-            self._lead_out = np.linspace(self._last, 0.0, self.sample_rate * EDGE_MS // 1000)
-            self._last = 0.0
-        return self._led_out(self._noise[start : start + count].copy())
-
-    def _led_out(self, out: Samples) -> Samples:
-        count = min(len(out), len(self._lead_out))
-        if count:
-            out[:count] = np.clip(out[:count] + self._lead_out[:count], -32768, 32767)
-            self._lead_out = self._lead_out[count:]
-        return out
+        return self._noise[start : start + count]

@@ -60,6 +60,24 @@ class Downsampler:
         return _pcm(out)
 
 
+class Fitter:
+    """Brings speech of 8 or 16 kHz to the rate of a line, chunk by chunk."""
+
+    def __init__(self, sample_rate: int) -> None:
+        """Fit to a line of this rate."""
+        self._line_rate = sample_rate
+        self._rate = sample_rate  # of the last chunk
+        self._resampler: Upsampler | Downsampler | None = None
+
+    def push(self, pcm: bytes, sample_rate: int) -> bytes:
+        """Return a chunk (s16le) at the line's rate."""
+        if sample_rate != self._rate:
+            up = sample_rate < self._line_rate
+            self._resampler = None if sample_rate == self._line_rate else Upsampler() if up else Downsampler()
+            self._rate = sample_rate
+        return pcm if self._resampler is None else self._resampler.push(pcm)
+
+
 def downsample(pcm: bytes) -> bytes:
     """Halve the rate of a whole stretch of audio (s16le), without delay."""
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)

@@ -22,6 +22,7 @@ from voiceplane.media.rtp import MAX_PACKET_BYTES, MalformedPacketError
 
 NTP_EPOCH_S = 2_208_988_800  # 1970 in NTP's era (RFC 3550 section 4)
 MAX_ROUND_TRIP_S = 10.0  # more is a lie or a clock that was set
+LATE_S = 0.2  # a packet that takes so much longer than the last way there is lost to any jitter buffer
 SDES_CNAME = 1
 Bits32 = 2**32
 
@@ -36,6 +37,15 @@ class ReceptionReport:
     jitter_s: float
     last_sr: int
     delay_since_sr_s: float
+    highest_sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What of our stream had reached the far side: packets up to `highest`, of those sent at least `age_s` ago."""
+
+    highest: int
+    age_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,15 @@ def parse_rtcp(data: bytes) -> tuple[list[ReceptionReport], tuple[int, int] | No
             sender = (packet.ssrc, packet.sender_info.ntp_timestamp >> 16 & 0xFFFFFFFF)
         if isinstance(packet, RtcpSrPacket | RtcpRrPacket):
             reports += [
-                ReceptionReport(r.ssrc, r.fraction_lost / 256, r.packets_lost, r.jitter / 8000, r.lsr, r.dlsr / 65536)
+                ReceptionReport(
+                    r.ssrc,
+                    r.fraction_lost / 256,
+                    r.packets_lost,
+                    r.jitter / 8000,
+                    r.lsr,
+                    r.dlsr / 65536,
+                    r.highest_sequence,
+                )
                 for r in packet.reports
             ]
     return reports, sender
@@ -94,8 +112,12 @@ class Reporter:
     _stream: int = 0
     _packets: int = 0  # sent at the last report
 
-    def receive(self, data: bytes, stream_ssrc: int, *, now: float, wall_ns: int) -> None:
-        """Take a compound packet; MalformedPacketError for anything else."""
+    def receive(self, data: bytes, stream_ssrc: int, *, now: float, wall_ns: int) -> Reached | None:
+        """Take a compound packet, say what of ours arrived; MalformedPacketError for anything else.
+
+        A report without the time of one of our own (LSR) may be of any age: it says nothing about what arrived.
+        """
+        reached: Reached | None = None
         reports, sender = parse_rtcp(data)
         if sender is not None and sender[0] == stream_ssrc:
             self._last_sr = (sender[1], now)
@@ -108,6 +130,8 @@ class Reporter:
                 round_trip_s = elapsed_s - report.delay_since_sr_s
                 if 0 <= round_trip_s < MAX_ROUND_TRIP_S:
                     self.round_trip_s = round_trip_s
+                    reached = Reached(report.highest_sequence, round_trip_s + LATE_S)
+        return reached
 
     def report(self, sender: SenderFacts, received: ReceiveStatistics, *, now: float, wall_ns: int) -> bytes:
         """Write SR (or RR if nothing was sent since the last) and SDES (RFC 3550 section 6.1)."""

@@ -4,6 +4,7 @@ Sequence, timestamp and SSRC go on through codec changes, hold and refused packe
 and offered again, so that the ledger holds only what left.
 """
 
+import math
 import random
 import socket
 import struct
@@ -12,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from voiceplane.contract.audio import FRAME_MS
 from voiceplane.media.codecs import CLOCK_PER_FRAME, CodecSpec, frame_encoder
 from voiceplane.media.dtmf import GAP_STEPS, event_payloads
 from voiceplane.media.latch import Address, destination
@@ -59,7 +61,8 @@ class Sender:
         self._events = events
         self._lock = threading.Lock()  # guards what both threads use: the codec, the address, the keys, the socket
         self._keys: deque[_Key | None] = deque()  # None: 20 ms between two keys
-        self._sequence = random.getrandbits(16)
+        self._sequence = random.getrandbits(16)  # goes on beyond 16 bits, as a receiver counts it
+        self._ticks = 0  # of the pacer: a clock of 20 ms
         self._timestamp = random.getrandbits(32)
         self._prepared: _Packet | None = None
         self._speaking = False
@@ -119,24 +122,26 @@ class Sender:
         """Send what was prepared; the RTP clock goes on in any case."""
         with self._lock:
             now = self._timestamp
+            self._ticks += 1
             self._timestamp = (now + CLOCK_PER_FRAME) % 2**32
             packet = self._prepared
             if packet is None or self._closed or self._address is None:
                 return False
             first = 0x80 | packet.payload_type if packet.marker else packet.payload_type
             stamp = (now - packet.ticks) % 2**32
-            header = struct.pack("!BBHII", 0x80, first, self._sequence, stamp, self.ssrc)
+            header = struct.pack("!BBHII", 0x80, first, self._sequence % 65536, stamp, self.ssrc)
             try:
                 send_datagram(self._socket.fileno(), header + packet.payload, self._address)
             except OSError:  # a full buffer, or a network that is gone for now
                 self.unsent += 1
                 return False
             self._prepared = None
-            self._sequence = (self._sequence + 1) % 65536
+            sequence, tick = self._sequence, self._ticks
+            self._sequence += 1
             self.packets += 1
             self.octets += len(packet.payload)
         if packet.frame is not None:
-            self._account(packet.frame, stamp)
+            self._account(packet.frame, stamp, sequence=sequence, tick=tick)
         return True
 
     def close(self) -> None:
@@ -144,8 +149,14 @@ class Sender:
         with self._lock:
             self._closed = True
 
-    def _account(self, frame: OutFrame, stamp: int) -> None:
-        before, after = self._playout.confirm(frame)
+    def reported(self, highest: int, age_s: float) -> None:
+        """Take a receiver report: the `highest` that arrived, of packets of which those `age_s` old could have."""
+        with self._lock:
+            due = self._ticks - math.ceil(age_s * 1000 / FRAME_MS)
+        self._playout.reported(highest, due)
+
+    def _account(self, frame: OutFrame, stamp: int, *, sequence: int, tick: int) -> None:
+        before, after = self._playout.confirm(frame, sequence=sequence, tick=tick)
         # A turn that follows at once has no silence before it, and begins all the same.
         started = frame.samples > 0 and (not self._speaking or frame.turn != self._turn)
         self._speaking, self._turn = frame.samples > 0, frame.turn

@@ -5,8 +5,6 @@ on the pacer's thread. The server ticks every session each 20 ms.
 """
 
 import asyncio
-import random
-import secrets
 from collections.abc import AsyncIterator
 
 import numpy as np
@@ -30,10 +28,11 @@ from voiceplane.media.ports import (
     PlayoutStarted,
 )
 from voiceplane.media.ports_pool import PortPair
-from voiceplane.media.quality import mean_opinion_score
+from voiceplane.media.quality import summarized
 from voiceplane.media.receive import Frames, Receiver
-from voiceplane.media.resample import Downsampler, Upsampler
-from voiceplane.media.rtcp import Reporter, is_rtcp
+from voiceplane.media.reports import MAX_DATAGRAM, Reports
+from voiceplane.media.resample import Fitter, Upsampler
+from voiceplane.media.rtcp import is_rtcp
 from voiceplane.media.rtp import MalformedPacketError, parse_rtp
 from voiceplane.media.sender import Sender, SenderEvents
 from voiceplane.runtime.clock import Clock
@@ -48,14 +47,11 @@ __all__ = [  # what the call layer imports from here
     "MediaStatistics",
     "MediaTimedOut",
     "PlayoutStarted",
-    "mean_opinion_score",
 ]
 
 MAX_QUEUED_S = 12.0  # of synthesized audio per call: a long sentence; more waits in the synthesizer
 PACKETS_A_READ = 32  # per wake-up, so that one flooded socket does not starve the others
-MAX_DATAGRAM = 2048  # a byte more than any packet we take would do: larger ones are refused whole
 MAX_PAYLOAD = 800  # bytes: 100 ms
-RTCP_EVERY_S = 5.0
 FADE_MS = 30
 COMFORT_NOISE_TYPE = 13  # RFC 3389
 
@@ -77,15 +73,13 @@ class MediaSession:
         self._closed = False
         self.playout = Playout(SPEECH_RATE, settings.comfort_noise)
         self._sender = Sender(pair.rtp, self.playout, SenderEvents(self._tell_started, self._tell_progress))
-        self._reporter = Reporter(self._sender.ssrc, secrets.token_hex(8))
+        self._reports = Reports(pair.rtcp, self._sender, clock)
         self._digits = DigitReceiver()
         self._receiver: Receiver | None = None
         self._spec = CODECS["PCMU"]  # until start()
         self._frames = 0
         self._last_packet = 0.0
         self._timeout_told = False
-        self._report_at = 0.0
-        self._rtcp_source: Address | None = None
 
     def start(self, agreement: MediaAgreement) -> None:
         """Begin to receive and send."""
@@ -94,7 +88,7 @@ class MediaSession:
         self._use_codec(agreement)
         self._sender.send_to(self._latch.signalled)
         self._last_packet = now
-        self._report_at = now + _report_interval_s()
+        self._reports.start(now)
         self._loop.add_reader(self._pair.rtp, self._read_rtp)
         self._loop.add_reader(self._pair.rtcp, self._read_rtcp)
         self._lateness = self._pacer.join(self._sender)
@@ -125,7 +119,7 @@ class MediaSession:
             if old is not None:
                 self._receiver.take_over(old)
             self._upsampler = Upsampler() if spec.sample_rate != SPEECH_RATE else None
-            self._fit: tuple[int, Upsampler | Downsampler | None] = (spec.sample_rate, None)
+            self._fitter = Fitter(spec.sample_rate)
         self._spec = spec
         self._sender.use_codec(spec, self._payload_type)
 
@@ -146,17 +140,7 @@ class MediaSession:
         while self.playout.queued_s > MAX_QUEUED_S and not self._closed:
             self._progress.clear()
             await self._progress.wait()
-        self.playout.append(self._fitted(pcm), words)
-
-    def _fitted(self, pcm: Pcm) -> bytes:
-        rate, resampler = self._fit
-        if pcm.sample_rate == self.sample_rate:
-            self._fit = (pcm.sample_rate, None)
-            return pcm.data
-        if rate != pcm.sample_rate or resampler is None:
-            resampler = Upsampler() if pcm.sample_rate < self.sample_rate else Downsampler()
-            self._fit = (pcm.sample_rate, resampler)
-        return resampler.push(pcm.data)
+        self.playout.append(self._fitter.push(pcm.data, pcm.sample_rate), words)
 
     async def drained(self) -> None:
         """Wait until all queued speech has left."""
@@ -184,6 +168,10 @@ class MediaSession:
         self.playout.resume()
         self._progress.set()
 
+    def shielded_s(self) -> float:
+        """Return for how long what is on the wire now may not be interrupted; 0: it may."""
+        return self.playout.shielded_s()
+
     def sent(self, seconds: float) -> bytes:
         """Return the newest sound that left, 16 kHz s16le: what an echo would be made of.
 
@@ -209,23 +197,8 @@ class MediaSession:
     def statistics(self) -> MediaStatistics:
         """Return the quality so far."""
         assert self._receiver is not None
-        received, round_trip_s = self._receiver.statistics, self._reporter.round_trip_s
-        loss = received.lost / max(1, received.received - received.late + received.lost)
-        jitter_ms = received.jitter_s * 1000
-        return MediaStatistics(
-            self._spec.name,
-            self._sender.packets,
-            received.received,
-            received.lost,
-            received.late,
-            round(jitter_ms, 2),
-            round(round_trip_s * 1000, 1),
-            round(mean_opinion_score(loss, jitter_ms + round_trip_s * 500), 2),
-            received.duplicate,
-            received.concealed,
-            self._sender.unsent,
-            self._reporter.remote_lost,
-        )
+        received, sender = self._receiver.statistics, self._sender
+        return summarized(self._spec.name, received, self._reports.reporter, sent=sender.packets, unsent=sender.unsent)
 
     async def close(self) -> None:
         """Say goodbye and stop; the server gives the ports to quarantine."""
@@ -237,7 +210,7 @@ class MediaSession:
         self._pacer.leave(self._sender)
         self._loop.remove_reader(self._pair.rtp)
         self._loop.remove_reader(self._pair.rtcp)
-        self._send_rtcp(self._reporter.goodbye())
+        self._reports.goodbye(self._latch)
 
     # From the pacer's thread
 
@@ -266,10 +239,7 @@ class MediaSession:
         if silent and not self._timeout_told:
             self._inbox.put(MediaTimedOut(now))
         self._timeout_told = silent
-        if now >= self._report_at:
-            self._report_at = now + _report_interval_s()
-            statistics, wall_ns = self._receiver.statistics, self._clock.wall_ns()
-            self._send_rtcp(self._reporter.report(self._sender.facts, statistics, now=now, wall_ns=wall_ns))
+        self._reports.tick(now, self._receiver.statistics, self._latch)
 
     def _read_rtp(self) -> None:
         for _ in range(PACKETS_A_READ):
@@ -282,7 +252,8 @@ class MediaSession:
     def take_datagram(self, data: bytes, source: Address) -> None:
         """Take what came to the RTP port, whatever it is."""
         if is_rtcp(data):
-            self._take_rtcp(data)
+            ssrc = self._receiver.statistics.ssrc if self._receiver is not None else 0
+            self._reports.take(data, source, ssrc, latch=self._latch)
             return
         try:
             packet = parse_rtp(data)
@@ -316,32 +287,5 @@ class MediaSession:
             self._inbox.put(Digits(key.key, now, key.duration_ms))
 
     def _read_rtcp(self) -> None:
-        try:
-            data, source = self._pair.rtcp.recvfrom(MAX_DATAGRAM)
-        except OSError:
-            return
-        if self._take_rtcp(data) and source[0] == (self._latch.source or source)[0]:
-            self._rtcp_source = source
-
-    def _take_rtcp(self, data: bytes) -> bool:
         assert self._receiver is not None
-        now, wall_ns = self._clock.monotonic(), self._clock.wall_ns()
-        try:
-            self._reporter.receive(data, self._receiver.statistics.ssrc, now=now, wall_ns=wall_ns)
-        except MalformedPacketError:
-            return False
-        return True
-
-    def _send_rtcp(self, data: bytes) -> None:
-        rtp = self._latch.source or self._latch.signalled
-        address = self._rtcp_source or (destination((rtp[0], rtp[1] + 1)) if rtp else None)
-        if address is None:
-            return
-        try:
-            self._pair.rtcp.sendto(data, address)
-        except OSError:  # nobody reads our reports: no harm to the call
-            return
-
-
-def _report_interval_s() -> float:
-    return RTCP_EVERY_S * random.uniform(0.5, 1.5)  # RFC 3550 section 6.2: not in step
+        self._reports.read(self._receiver.statistics.ssrc, self._latch)
