@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from voiceplane.call.mouth import Chunk, Mouth, Source
+from voiceplane.call.shields import Shield
 from voiceplane.contract.audio import Pcm, WordTime
 
 
@@ -21,6 +22,7 @@ class Line:
         self.sent: list[str] = []
         self.changed = asyncio.Event()
         self.suspended = False
+        self.shields: list[tuple[Shield | None, int]] = []
 
     def begin(self) -> None:
         self.sent.clear()
@@ -43,8 +45,11 @@ class Line:
     def resume(self) -> None:
         self.suspended = False
 
-    def remaining_s(self) -> float:
-        return 0.1 * len(self.queued)
+    def shield(self, shield: Shield) -> None:
+        self.shields.append((shield, len(self.sent) + len(self.queued)))
+
+    def unshield(self) -> None:
+        self.shields.append((None, len(self.sent) + len(self.queued)))
 
     def heard(self) -> str:
         return " ".join(self.sent)
@@ -167,3 +172,13 @@ async def test_an_interruption_does_not_wait_for_the_next_chunk_and_ends_the_syn
     async with asyncio.timeout(10):
         await speaking
     assert speaker.closed
+
+
+async def test_a_shield_lies_on_its_phrase_alone() -> None:
+    line = Line()
+    mouth = Mouth(WordBySpeaker(), line)
+    mouth.begin()
+    await mouth.phrase("one two")
+    await mouth.phrase("three four five", shield=Shield())
+    await mouth.phrase("six")
+    assert line.shields == [(Shield(), 2), (None, 5)]

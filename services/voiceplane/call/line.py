@@ -6,6 +6,7 @@ from contextlib import aclosing
 from math import inf
 
 from voiceplane.call.mouth import Chunk, Source
+from voiceplane.call.shields import Shield
 from voiceplane.media.session import MediaSession
 from voiceplane.runtime.clock import Clock
 from voiceplane.speech.cache import PhraseCache
@@ -46,9 +47,13 @@ class SessionPlayout:
         """Start a turn in the ledger."""
         self._session.begin()
 
-    def remaining_s(self) -> float:
-        """Return the seconds that have not left."""
-        return self._session.playout.queued_s
+    def shield(self, shield: Shield) -> None:
+        """Shield what is queued from here on."""
+        self._session.playout.shield(shield.first_ms, of_turn=shield.of_turn)
+
+    def unshield(self) -> None:
+        """End the shield."""
+        self._session.playout.unshield()
 
     def heard(self) -> str:
         """Return what was heard of the turn."""

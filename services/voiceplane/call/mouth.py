@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
+from voiceplane.call.shields import Shield
 from voiceplane.contract.audio import Pcm, WordTime
 
 T = TypeVar("T")
@@ -69,8 +70,12 @@ class Playout(Protocol):
         """Return the words of this turn that were sent whole."""
         ...
 
-    def remaining_s(self) -> float:
-        """Return the seconds of speech that have not left."""
+    def shield(self, shield: Shield) -> None:
+        """Let nothing interrupt what is appended until unshield(), or its beginning."""
+        ...
+
+    def unshield(self) -> None:
+        """End the shield where the appended speech ends."""
         ...
 
 
@@ -123,10 +128,12 @@ class Mouth:
         """Go on: the sound was nothing for us."""
         self._playout.resume()
 
-    async def phrase(self, text: str, *, constant: bool = False) -> None:
-        """Synthesize a phrase and queue it; returns early when the turn is interrupted."""
-        if not text.strip():
+    async def phrase(self, text: str, *, constant: bool = False, shield: Shield | None = None) -> None:
+        """Synthesize a phrase and queue it, shielded from interruption; returns early when the turn is interrupted."""
+        if not text.strip() or self._interrupted.is_set():
             return
+        if shield is not None:
+            self._playout.shield(shield)  # from here on: a caller must not slip in before its first sound
         try:
             async with aclosing(self._speaker.speak(text, constant=constant)) as chunks:
                 while not self._interrupted.is_set():
@@ -141,15 +148,13 @@ class Mouth:
                     self._mid_phrase = True
         finally:
             self._mid_phrase = False
+            if shield is not None:
+                self._playout.unshield()
 
     @property
     def heard(self) -> str:
         """Return the words of this turn that the caller has heard until now."""
         return self._playout.heard()
-
-    def remaining_s(self) -> float:
-        """Return how long the agent will speak with what is queued, in seconds."""
-        return self._playout.remaining_s()
 
     async def interject(self, text: str) -> None:
         """Say a constant sentence while a phrase is waited for; a turn that is being heard is left alone."""

@@ -9,6 +9,7 @@ from voiceplane.call.listening import Listening
 from voiceplane.call.mouth import Chunk, Mouth, Spoken
 from voiceplane.call.patience import bridged
 from voiceplane.call.recorder import Recorder, Turn
+from voiceplane.call.shields import PhraseShields
 from voiceplane.call.site import Site
 from voiceplane.call.timings import TurnTimings
 from voiceplane.contract.dialogue import HeardTurn, Say
@@ -18,7 +19,6 @@ from voiceplane.runtime.metrics import TURN_LATENCY
 from voiceplane.turn.events import AgentFinished
 
 T = TypeVar("T")
-NEVER = float("inf")
 
 
 class Speaking:
@@ -31,6 +31,7 @@ class Speaking:
         self._recorder = recorder
         self._mouth = mouth
         self._listening = listening
+        self._shields = PhraseShields(self._spec)
         self.index = 0  # of the turn, for the record
         self.begun = False  # something of this turn was given to the mouth
         self._marks: dict[str, float] = {}  # of this turn's first phrase: given to the voice, first speech from it
@@ -43,22 +44,13 @@ class Speaking:
         self._marks, self._synthesis_ms = {}, 0.0
         self._mouth.begin()
         self._listening.first_packet.clear()
-        self._listening.floor.shield(0.0)
 
     async def say(self, say: Say) -> None:
-        """Speak a phrase, shielded from interruption as the agent wants it."""
+        """Speak a phrase, sentence by sentence shielded from interruption as the agent wants it."""
         self.begun = True
-        barge_in, floor = self._spec.barge_in, self._listening.floor
-        shielded = barge_in.mode == "never" or say.text in barge_in.never
-        if shielded:
-            floor.shield(NEVER)
-        elif barge_in.mode == "after" and not self._listening.first_packet.is_set():
-            floor.shield(self._now() + barge_in.after)
         self._mark("phrase")
         for phrase in phrases(say.text):  # as they were cut for the phrase cache
-            await self._mouth.phrase(phrase, constant=say.constant)
-        if shielded:
-            floor.shield(self._now() + self._mouth.remaining_s())
+            await self._mouth.phrase(phrase, constant=say.constant, shield=self._shields.of(phrase))
 
     async def turn(self, sentences: list[Say]) -> Spoken:
         """Speak sentences as a turn of their own."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from voiceplane.contract.barge_in import BargeIn
 from voiceplane.contract.base import (
     ContractModel,
     DnsLabel,
@@ -184,14 +185,6 @@ class Escalation(ContractModel):
     say: Sentence = "I will connect you with a colleague. One moment, please."
 
 
-class BargeIn(ContractModel):
-    """When the caller may interrupt the agent. `never` names sentences that are heard to their end, such as notices."""
-
-    mode: Literal["always", "after", "never"] = "always"
-    after: Duration = 1.0  # of each of the agent's turns, with mode after
-    never: Annotated[tuple[Sentence, ...], Field(max_length=20)] = ()
-
-
 class Silence(ContractModel):
     """What happens when the caller says nothing."""
 
@@ -268,6 +261,15 @@ class VoiceAgentSpec(ContractModel):
     placement: Placement = Placement()
     objectives: Objectives = Objectives()
     rollout: Rollout = Rollout()
+
+    def texts(self) -> tuple[str, ...]:
+        """Return all that a designer lets the agent say, as written: templates with their braces."""
+        intents = self.intents
+        asks = [slot.ask for intent in intents for slot in intent.slots]
+        replies = [text for intent in intents for text in (intent.reply, intent.confirm) if text]
+        escalation = [self.escalation.say] if self.escalation is not None else []
+        silence = [self.silence.ask, self.silence.goodbye]
+        return (self.opening, *self.phrases.model_dump().values(), *silence, *asks, *escalation, *replies)
 
     def intent(self, name: str) -> Intent:
         """Return an intent by its name; KeyError when there is none."""

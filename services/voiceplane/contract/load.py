@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import yaml
 from pydantic import ValidationError
 
-from voiceplane.contract.agent import API_VERSION, Placement, Rollout, VoiceAgent, placeholders
+from voiceplane.contract.agent import API_VERSION, Placement, Rollout, VoiceAgent, VoiceAgentSpec, placeholders
 from voiceplane.contract.base import FROM_YAML
 from voiceplane.contract.documents import InvalidAgentError, Mistake, Path, dotted, line_of, read_documents
 from voiceplane.contract.policy import VoicePolicy, VoicePolicySpec, digest
+from voiceplane.contract.sentences import phrases
 
 __all__ = ["Bundle", "InvalidAgentError", "Mistake", "load_bundle", "mistakes_of"]
 
@@ -117,11 +118,24 @@ def cross_checks(agent: VoiceAgent, policies: dict[str, VoicePolicy]) -> Iterato
     for index, tool in enumerate(spec.tools):
         if tool.name not in used:
             yield ("spec", "tools", index, "name"), f"no intent uses the tool {tool.name!r}: no call could run it"
+    yield from _unspoken(spec)
     if spec.policy_ref is not None and spec.policy_ref.name not in policies:
         yield (
             ("spec", "policyRef", "name"),
             f"no VoicePolicy {spec.policy_ref.name!r} here; there is {_listed(policies)}",
         )
+
+
+def _unspoken(spec: VoiceAgentSpec) -> Iterator[tuple[Path, str]]:
+    """Find sentences with a rule for interruptions that the agent never says: the rule would shield nothing."""
+    texts = [*spec.texts(), *((spec.planner.model.instructions,) if spec.planner.model is not None else ())]
+    spoken = {phrase for text in texts for phrase in phrases(text)}
+    named: list[tuple[Path, str]] = [(("never", index), text) for index, text in enumerate(spec.barge_in.never)]
+    named += [(("phrases", index, "text"), phrase.text) for index, phrase in enumerate(spec.barge_in.phrases)]
+    for path, text in named:
+        for phrase in phrases(text):
+            if phrase not in spoken:
+                yield ("spec", "bargeIn", *path), f"the agent never says {phrase!r}: write it as where it is said"
 
 
 def _duplicates(at: Path, names: list[str]) -> Iterator[tuple[Path, str]]:

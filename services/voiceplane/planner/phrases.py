@@ -1,8 +1,7 @@
-"""Sentences: a reply cut into phrases for the voice, and every phrase that is the same for all callers. Pure."""
-
-import re
+"""Every phrase that is the same for all callers. Pure."""
 
 from voiceplane.contract.agent import VoiceAgentSpec, placeholders
+from voiceplane.contract.sentences import phrases as phrases
 
 NOT_HEARD = "Sorry, I did not get that."
 HELLO = "Hello. How can I help you?"
@@ -32,37 +31,6 @@ _OWN = (
     UNDER_WAY,
     STILL,
 )
-
-_ABBREVIATED = "Mr Mrs Ms Dr St No Ave Rd Blvd Inc Ltd Co vs etc approx dept est ext Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Mon Tue Wed Thu Fri Sat Sun".split()  # fmt: skip  # noqa: E501
-_BREAK = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=\S)")
-_NO_END = re.compile(rf"(?:\b(?:{'|'.join(_ABBREVIATED)})|\b[A-Za-z]|\b[ap]\.m)\.$", re.I)
-_CLAUSE = re.compile(r"(?<=[,;:])\s+(?=\S)")
-LONG = 160  # characters: about ten seconds of speech; a longer sentence is cut at a comma so that it can begin
-
-
-def phrases(text: str) -> list[str]:
-    """Cut a text into sentences, and long ones at a comma: each is spoken as soon as it is synthesized."""
-    found: list[str] = []
-    start = 0
-    stripped = " ".join(text.split())
-    for gap in _BREAK.finditer(stripped):
-        before = stripped[start : gap.start()]
-        capital = stripped[gap.end()].isupper()
-        if _NO_END.search(before) and not (capital and before.lower().endswith(("a.m.", "p.m."))):
-            continue  # "Mr. Smith", "No. 5", "John F. Kennedy"
-        found += _clauses(stripped[start : gap.end()].strip())
-        start = gap.end()
-    return found + _clauses(stripped[start:])
-
-
-def _clauses(sentence: str) -> list[str]:
-    if len(sentence) <= LONG:
-        return [sentence] if sentence else []
-    for gap in _CLAUSE.finditer(sentence):
-        if LONG // 4 <= gap.start() <= LONG:
-            cut = gap
-            return [sentence[: cut.start()], *_clauses(sentence[cut.end() :])]
-    return [sentence]
 
 
 def constant_phrases(spec: VoiceAgentSpec) -> tuple[str, ...]:
