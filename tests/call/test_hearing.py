@@ -129,3 +129,120 @@ async def test_a_decode_that_nobody_waits_for_is_counted() -> None:
             await asyncio.sleep(0)
         hearing.close()
     assert decodes() - before == 1
+
+
+class Voiced(Silent):
+    def probability(self, window: bytes) -> float:
+        return 1.0
+
+
+async def test_a_cancelled_adoption_recognizes_nothing_more() -> None:
+    recognizer, ears = Recognizer(), Ears(Voiced())
+    async with asyncio.TaskGroup() as tasks:
+        hearing = Hearing(cast(Any, Site(recognizer)), ears, tasks, lambda words: None)
+        hearing.begin(0.3)
+        hear(ears, 0, 100)
+        ears.voiced = True
+        hearing.tick(1.9)
+        before = asyncio.all_tasks()
+        hearing.pause(1, silent_since=1.9)
+        (adopting,) = asyncio.all_tasks() - before
+        await asyncio.sleep(0)
+        adopting.cancel()
+        await asyncio.wait({adopting})
+        assert adopting.cancelled() and asyncio.all_tasks() <= before
+        hearing.close()
+
+
+async def test_what_still_recognizes_ends_with_the_call() -> None:
+    recognizer, ears = Recognizer(), Ears(Silent())
+    before = asyncio.all_tasks()
+
+    async def call() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            hearing = Hearing(cast(Any, Site(recognizer)), ears, tasks, lambda words: None)
+            hear(ears, 0, 100)
+            hearing.begin(1.3)
+            hearing.pause(1, silent_since=1.9)
+            await asyncio.sleep(60)
+
+    running = asyncio.create_task(call())
+    await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.wait({running})
+    assert asyncio.all_tasks() == before
+
+
+async def test_partials_that_are_refused_late_slow_the_cadence() -> None:
+    class Late(Recognizer):
+        async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
+            site.now += 0.5
+            raise SpeechRefusedError("busy")
+
+    class Clock:
+        def monotonic(self) -> float:
+            return site.now
+
+    site, ears, started = Site(Late()), Ears(Voiced()), []
+    site.clock, site.now = cast(Any, Clock()), 0.0
+    async with asyncio.TaskGroup() as tasks:
+        hearing = Hearing(cast(Any, site), ears, tasks, lambda words: None)
+        hearing.begin(0.0)
+        ears.voiced = True
+        for tick in range(1000):
+            before = site.now
+            hearing.tick(tick * 0.02)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            if site.now != before:
+                started.append(tick * 0.02)
+        hearing.close()
+    assert started[1] - started[0] < 0.25
+    assert started[-1] - started[-2] > 0.75  # 0.5 s at a share of 0.6
+
+
+async def test_a_sound_without_words_never_grows_past_a_segment() -> None:
+    class Deaf(Recognizer):
+        async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
+            lengths.append(len(audio) / 32000)
+            return Transcript("", (), 0.0, InferenceTiming(0.0, 0.0, 0.0))
+
+    lengths: list[float] = []
+    ears = Ears(Silent())
+    async with asyncio.TaskGroup() as tasks:
+        hearing = Hearing(cast(Any, Site(Deaf())), ears, tasks, lambda words: None)
+        hearing.begin(0.0)
+        for second in range(60):
+            hear(ears, second * 50, 50)
+            ears.voiced = True
+            hearing.tick(second + 1.0)
+            hearing.pause(second, silent_since=second + 0.9)  # another decode of the same sound
+            for _ in range(4):
+                await asyncio.sleep(0)
+            hearing.speech_goes_on()
+        hearing.close()
+    assert 11 < max(lengths) < 14
+    assert min(lengths[20:]) > 2.9  # what is kept
+
+
+async def test_a_partial_shows_stable_words_as_they_were_and_a_pause_what_was_recognized() -> None:
+    class Fickle(Recognizer):
+        async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
+            return Transcript(texts.pop(0), (), 0.0, InferenceTiming(0.0, 0.0, 0.0))
+
+    texts = ["where is", "where is my", "wear is my", "wear is my parcel"]
+    shown: list[str] = []
+    ears = Ears(Silent())
+    async with asyncio.TaskGroup() as tasks:
+        hearing = Hearing(cast(Any, Site(Fickle())), ears, tasks, lambda words: shown.append(words.transcript.text))
+        hearing.begin(0.0)
+        for second in range(3):
+            ears.voiced = True
+            hearing.tick(second + 1.0)
+            for _ in range(3):
+                await asyncio.sleep(0)
+        hearing.pause(1, silent_since=3.5)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        hearing.close()
+    assert shown == ["where is", "where is my", "where is my", "wear is my parcel"]

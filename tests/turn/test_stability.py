@@ -46,6 +46,12 @@ def test_each_word_that_a_later_decode_changed_or_dropped_is_counted_once() -> N
     assert after("where", "where is", "where is my").changed == 0
 
 
+def test_a_stable_word_that_later_decodes_contradict_counts_as_changed_once() -> None:
+    assert after("where is", "where is", "wear is").changed == 1
+    assert after("where is", "where is", "wear is", "wear is my", "where is my").changed == 1
+    assert after("where is", "where is", "where").changed == 1
+
+
 @given(DECODES)
 def test_a_stable_word_is_never_taken_back(decodes: list[tuple[str, ...]]) -> None:
     state = Stable()

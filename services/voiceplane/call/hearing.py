@@ -5,15 +5,14 @@ of the pause's decode. Speech longer than SEGMENT_S is settled in segments, so t
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from voiceplane.call.ears import Ears
 from voiceplane.call.floor import PENDING_TURNS
 from voiceplane.call.patience import retried
 from voiceplane.call.site import Site
-from voiceplane.runtime.metrics import CANCELLED_WORK, PARTIALS, UNSTABLE_WORDS
+from voiceplane.runtime.metrics import CANCELLED_WORK, FINAL_WORDS, PARTIALS, UNSTABLE_WORDS
 from voiceplane.speech.errors import SpeechError, SpeechTimedOutError, SpeechUnavailableError
 from voiceplane.speech.ports import Transcript
 from voiceplane.turn.events import EndTurn
@@ -22,8 +21,12 @@ from voiceplane.turn.stability import Stable, extend, next_partial_s
 FIRST_PARTIAL_S = 0.3  # less speech than this is not yet a word
 SEGMENT_S = 12.0
 KEEP_S = 3.0  # of the newest words are never settled: they still change
+BEFORE_WORD_S = 0.2  # the recognizer's word times are not exact
 GIVE_UP_S = 30.0
 SMOOTHING = 0.3
+
+
+Recognition = asyncio.Task[Transcript | SpeechError]  # of the call's group: the error belongs to who awaits the words
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class _Sound:
     """What a decode works on, taken when it is ordered: a new utterance may begin before it runs."""
 
     utterance: int
+    segment: int
     settled: tuple[str, ...]
     audio: bytes
 
@@ -54,16 +58,17 @@ class Hearing:
         self._tasks = tasks
         self._heard = heard
         self._utterance = 0
+        self._segment = 0  # of the utterance: how often its old sound was forgotten
         self._began = 0.0
         self._stable = Stable()
         self._settled: tuple[str, ...] = ()
-        self._partial: asyncio.Task[Transcript] | None = None
+        self._partial: Recognition | None = None
         self._partial_began = 0.0
         self._partial_due = 0.0
         self._latency_s = 0.1
-        self._pauses: dict[int, asyncio.Task[Transcript]] = {}
+        self._pauses: dict[int, Recognition] = {}
         # Of turns that are over: at most PENDING_TURNS that wait for call.talk, and the one that it answers.
-        self._kept: dict[EndTurn, asyncio.Task[Transcript]] = {}
+        self._kept: dict[EndTurn, Recognition] = {}
 
     def begin(self, since: float) -> None:
         """Start an utterance."""
@@ -106,14 +111,15 @@ class Hearing:
             task = self._start(0, patient=True)
         elif task is self._partial:
             self._partial = None  # the turn's now: the next utterance must not cancel it
-            task = self._task(self._partial_or_again(task, self._sound()), "asr-kept")
+            partial, sound = task, self._sound()
+            task = self._task(lambda: self._partial_or_again(partial, sound), "asr-kept")
         self._kept[turn] = task
 
     async def words(self, turn: EndTurn) -> Transcript:
         """Return what was said in a turn that is over; SpeechError when it cannot be had."""
         task = self._kept[turn]
         try:
-            return await asyncio.shield(task)
+            return _transcript(await asyncio.shield(task))
         finally:
             self._kept.pop(turn, None)
             task.cancel()  # nobody else waits for it
@@ -134,7 +140,8 @@ class Hearing:
         self.speech_goes_on()
         if self._stable.words:
             UNSTABLE_WORDS.inc(self._stable.changed)
-        self._partial, self._stable, self._settled = None, Stable(), ()
+            FINAL_WORDS.inc(len(self._stable.words))
+        self._partial, self._stable, self._settled, self._segment = None, Stable(), (), 0
 
     def _forget_turns(self) -> None:
         for task in self._kept.values():
@@ -142,60 +149,63 @@ class Hearing:
         self._kept.clear()
 
     def _sound(self) -> _Sound:
-        return _Sound(self._utterance, self._settled, self._ears.utterance())
+        return _Sound(self._utterance, self._segment, self._settled, self._ears.utterance())
 
-    def _start(self, pause: int, *, patient: bool) -> "asyncio.Task[Transcript]":
-        return self._task(self._told(pause, self._sound(), patient=patient), f"asr-{pause}")
+    def _start(self, pause: int, *, patient: bool) -> Recognition:
+        sound = self._sound()
+        return self._task(lambda: self._told(pause, sound, patient=patient), f"asr-{pause}")
 
-    def _task(self, work: Coroutine[Any, Any, Transcript], name: str) -> "asyncio.Task[Transcript]":
-        # Not a task of the group: an error belongs to whoever awaits the words.
-        task = asyncio.create_task(work, name=name)
-        task.add_done_callback(_retrieve)
-        return task
+    def _task(self, work: Callable[[], Awaitable[Transcript]], name: str) -> Recognition:
+        return self._tasks.create_task(_settled(work), name=name)
 
-    async def _partial_or_again(self, partial: "asyncio.Task[Transcript]", sound: _Sound) -> Transcript:
+    async def _partial_or_again(self, partial: Recognition, sound: _Sound) -> Transcript:
         """Return what a partial brings; one that is dropped under load is replaced by a patient decode."""
-        try:
-            return await partial
-        except SpeechError:
-            return await self._recognize(sound, patient=True)
+        found = await partial
+        return await self._recognize(sound, patient=True) if isinstance(found, SpeechError) else found
 
-    async def _adopt(self, number: int, running: "asyncio.Task[Transcript]") -> None:
-        try:
-            transcript = await asyncio.shield(running)
-        except (SpeechError, asyncio.CancelledError):
-            if number in self._pauses and self._pauses[number] is running:
-                self._pauses[number] = self._start(number, patient=True)
+    async def _adopt(self, number: int, running: Recognition) -> None:
+        """Let a running partial stand for a pause; one that brings no words is replaced by a patient decode."""
+        await asyncio.wait({running})
+        if self._pauses.get(number) is not running:
             return
-        if self._pauses.get(number) is running:
-            self._heard(Words(transcript, number, self._stable.whole))
+        found = None if running.cancelled() else running.result()
+        if isinstance(found, Transcript):
+            self._heard(Words(found, number, self._stable.whole))
+        else:
+            self._pauses[number] = self._start(number, patient=True)
 
     async def _told(self, pause: int, sound: _Sound, *, patient: bool) -> Transcript:
         transcript = await self._recognize(sound, patient=patient)
         if sound.utterance == self._utterance:
             self._stable = extend(self._stable, tuple(transcript.text.split()))
-            self._heard(Words(transcript, pause, self._stable.whole))
+            shown = transcript if pause else replace(transcript, text=self._stable.text)  # a stable word stays as it is
+            self._heard(Words(shown, pause, self._stable.whole))
         return transcript
 
     async def _recognize(self, sound: _Sound, *, patient: bool) -> Transcript:
-        began = self._site.clock.monotonic()
-
         async def once() -> Transcript:
+            began = self._site.clock.monotonic()
             try:
-                return await self._site.recognizer.recognize(sound.audio, hints=self._site.hints, partial=not patient)
+                found = await self._site.recognizer.recognize(sound.audio, hints=self._site.hints, partial=not patient)
             except asyncio.CancelledError:
                 CANCELLED_WORK.labels("decodes").inc()  # Triton drops it from its queue; one that runs, runs to its end
                 raise
+            except SpeechError:  # under load a partial is refused late: that slows the next as an answer would
+                self._took(max(self._latency_s, self._site.clock.monotonic() - began))
+                raise
+            self._took(self._site.clock.monotonic() - began)
+            return found
 
         if patient:
             transcript = await retried(once, on=(SpeechUnavailableError, SpeechTimedOutError), give_up_s=GIVE_UP_S)
         else:
             transcript = await once()
-        took = self._site.clock.monotonic() - began
-        self._latency_s += SMOOTHING * (took - self._latency_s)
-        if (sound.utterance, sound.settled) == (self._utterance, self._settled):
+        if (sound.utterance, sound.segment) == (self._utterance, self._segment):
             self._settle(transcript, len(sound.audio) / 32000)
         return replace(transcript, text=" ".join([*sound.settled, transcript.text]).strip())
+
+    def _took(self, seconds: float) -> None:
+        self._latency_s += SMOOTHING * (seconds - self._latency_s)
 
     def _settle(self, transcript: Transcript, audio_s: float) -> None:
         """Take the old words of a long utterance as they are, and forget their sound."""
@@ -204,10 +214,24 @@ class Hearing:
         old = [word for word in transcript.words if word.end_ms <= (audio_s - KEEP_S) * 1000]
         if old:
             self._settled += tuple(word.text for word in old)
-            self._ears.advance_utterance(old[-1].end_ms / 1000)
+        self._segment += 1
+        self._ears.advance_utterance(old[-1].end_ms / 1000 if old else _wordless_s(transcript, audio_s))
 
 
-def _retrieve(task: "asyncio.Task[Transcript]") -> None:
-    """Take an error nobody asked for, so that it is not reported as lost."""
-    if not task.cancelled():
-        task.exception()
+def _wordless_s(transcript: Transcript, audio_s: float) -> float:
+    """Return how much of a long sound without old words is forgotten: all before its first word, but for KEEP_S."""
+    first_s = min((word.start_ms / 1000 - BEFORE_WORD_S for word in transcript.words), default=audio_s)
+    return min(audio_s - KEEP_S, first_s) if first_s > 0 else audio_s - KEEP_S  # no word lasts as long as a segment
+
+
+async def _settled(work: Callable[[], Awaitable[Transcript]]) -> Transcript | SpeechError:
+    try:
+        return await work()
+    except SpeechError as error:
+        return error
+
+
+def _transcript(found: Transcript | SpeechError) -> Transcript:
+    if isinstance(found, SpeechError):
+        raise found
+    return found

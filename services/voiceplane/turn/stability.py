@@ -13,7 +13,8 @@ class Stable:
 
     words: tuple[str, ...] = ()
     stable: int = 0
-    changed: int = 0  # words shown that a later decode changed
+    changed: int = 0  # words shown that a later decode changed, each stable one of them once
+    contradicted: frozenset[int] = frozenset()  # places of stable words that a later decode had otherwise
 
     @property
     def whole(self) -> bool:
@@ -44,7 +45,9 @@ def extend(before: Stable, words: tuple[str, ...]) -> Stable:
         if plain(old) != plain(new):
             break
         agreed += 1
-    return Stable(before.words[:kept] + words[kept:], agreed, before.changed + len(before.words) - agreed)
+    now = {place for place in range(kept) if place >= len(words) or plain(words[place]) != plain(before.words[place])}
+    changed = before.changed + len(before.words) - agreed + len(now - before.contradicted)
+    return Stable(before.words[:kept] + words[kept:], agreed, changed, before.contradicted | now)
 
 
 def next_partial_s(latency_s: float, *, shortest_s: float = 0.2, share: float = 0.6) -> float:

@@ -90,13 +90,7 @@ def speech_lines(calls: list[Held], change: Counts) -> list[Line]:
 def partials(calls: list[Held], change: Counts) -> list[Line]:
     """Return cadence and steadiness of the partials, and how often a speculation held."""
     unstable = change.total("voiceplane_unstable_words_total")
-    words = sum(
-        len(turn.text_pii.split())
-        for call in calls
-        if call.record
-        for turn in call.record.turns
-        if turn.speaker == "caller"
-    )
+    words = round(change.total("voiceplane_final_words_total"))
     held = change.total("voiceplane_speculations_total", kind=("outcome", "confirmed"))
     begun = change.total("voiceplane_speculations_total")
     return [
