@@ -173,28 +173,33 @@ async def test_what_still_recognizes_ends_with_the_call() -> None:
     assert asyncio.all_tasks() == before
 
 
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 async def test_partials_that_are_refused_late_slow_the_cadence() -> None:
     class Late(Recognizer):
         async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
-            site.now += 0.5
+            clock.now += 0.5
             raise SpeechRefusedError("busy")
 
-    class Clock:
-        def monotonic(self) -> float:
-            return site.now
-
-    site, ears, started = Site(Late()), Ears(Voiced()), []
-    site.clock, site.now = cast(Any, Clock()), 0.0
+    clock, started = Clock(), list[float]()
+    site, ears = Site(Late()), Ears(Voiced())
+    site.clock = cast(Any, clock)
     async with asyncio.TaskGroup() as tasks:
         hearing = Hearing(cast(Any, site), ears, tasks, lambda words: None)
         hearing.begin(0.0)
         ears.voiced = True
         for tick in range(1000):
-            before = site.now
+            before = clock.now
             hearing.tick(tick * 0.02)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            if site.now != before:
+            if clock.now != before:
                 started.append(tick * 0.02)
         hearing.close()
     assert started[1] - started[0] < 0.25

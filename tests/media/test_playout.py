@@ -13,7 +13,7 @@ WORDS_END = (WORDS[-1].end_ms - WORD_SLACK_MS) * RATE / 1000
 
 
 def sent(playout: Playout, frames: int) -> list[OutFrame]:
-    out = []
+    out: list[OutFrame] = []
     for _ in range(frames):
         frame = playout.next_frame(pause=False)
         assert frame is not None

@@ -92,7 +92,7 @@ def test_a_word_that_was_lost_and_said_again_was_heard() -> None:
 
 
 @settings(max_examples=300)
-@given(st.lists(st.tuples(st.integers(0, 65_535), st.integers(-10, 200)), max_size=60), st.integers(0, 100))
+@given(st.lists(st.tuples(st.integers(0, 65_535), st.integers(-10, 200)), max_size=60), st.integers(0, 99))
 def test_no_reports_however_false_add_a_word_or_take_one_that_was_proved(
     reports: list[tuple[int, int]], proved: int
 ) -> None:

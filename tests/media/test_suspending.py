@@ -171,3 +171,21 @@ def test_a_codec_change_while_the_caller_makes_a_sound_does_not_let_the_agent_sp
     while line.playout.pending:
         line.tick()
     assert line.playout.heard().complete
+
+
+def test_a_word_that_is_still_being_synthesized_is_said_again_from_its_beginning() -> None:
+    line = Line()
+    line.playout.append(WAVE[:WORD].tobytes(), (WordTime("one", 0.0, 200.0),))
+    line.playout.append(WAVE[WORD : 2 * WORD].tobytes(), ())  # its word comes with its end
+    for _ in range(15):
+        line.tick()
+    line.playout.suspend(FADE_MS)
+    line.tick()
+    line.tick()
+    line.playout.resume()
+    line.playout.append(WAVE[2 * WORD : 3 * WORD].tobytes(), (WordTime("two", -200.0, 200.0),))
+    line.tick()
+    assert _same(WAVE[WORD + RISE : WORD + FRAME], line.sound[-1][RISE:])
+    while line.playout.pending:
+        line.tick()
+    assert line.playout.heard().text == "one two"

@@ -105,7 +105,7 @@ class Playout:
             per_ms, at = self.sample_rate / 1000, self._tape.end
             for word in words:
                 heard_ms = max(word.start_ms, word.end_ms - WORD_SLACK_MS)
-                start, end = at + word.start_ms * per_ms, at + word.end_ms * per_ms
+                start, end = max(0.0, at + word.start_ms * per_ms), at + word.end_ms * per_ms
                 self._ledger.words.append(LedgerWord(word.text, start, end, at + heard_ms * per_ms))
             self._tape.append(samples, keep_from=self._head - int(REWIND_S * self.sample_rate))
 
@@ -179,7 +179,9 @@ class Playout:
             self._suspended = False
             cut = self._head + len(self._ready)
             word = self._ledger.cut_word(cut)
-            start = self._tape.end if word is None else int(word.start)
+            start = int(
+                self._ledger.last_end(cut) if word is None else word.start
+            )  # None: it is still being synthesized
             if start >= cut:  # between two words, or in the last sounds of one that was heard
                 start = min(start, max(cut, int(self._ledger.last_end(cut))))
             self._again_at = min(self._tape.end, max(self._tape.start, start))
