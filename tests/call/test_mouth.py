@@ -45,6 +45,9 @@ class Line:
     def resume(self) -> None:
         self.suspended = False
 
+    def remaining_s(self) -> float:
+        return 0.1 * len(self.queued)
+
     def shield(self, shield: Shield) -> None:
         self.shields.append((shield, len(self.sent) + len(self.queued)))
 

@@ -14,6 +14,7 @@ from voiceplane.call.readiness import Readiness
 from voiceplane.call.site import Site
 from voiceplane.contract.load import Bundle
 from voiceplane.media.server import MediaServer, MediaSettings
+from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.client import limits
 from voiceplane.planner.client import open_client as open_planner
 from voiceplane.planner.render import constant_phrases
@@ -83,7 +84,7 @@ class Gateway:
 
     async def _begun(self, stop: asyncio.Event) -> bool:
         """Return whether calls can be taken; False when `stop` came first. Raises SpeechRefusedError."""
-        phrases = constant_phrases(self._site.bundle.agent.spec)
+        phrases = constant_phrases(for_the_ear(self._site.bundle.agent.spec))
         beginning = asyncio.create_task(self._readiness.begin(self._site.voices, phrases), name="begin")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:

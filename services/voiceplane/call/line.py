@@ -47,6 +47,10 @@ class SessionPlayout:
         """Start a turn in the ledger."""
         self._session.begin()
 
+    def remaining_s(self) -> float:
+        """Return the seconds that have not left."""
+        return self._session.playout.queued_s
+
     def shield(self, shield: Shield) -> None:
         """Shield what is queued from here on."""
         self._session.playout.shield(shield.first_ms, of_turn=shield.of_turn)

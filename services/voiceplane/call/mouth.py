@@ -70,6 +70,10 @@ class Playout(Protocol):
         """Return the words of this turn that were sent whole."""
         ...
 
+    def remaining_s(self) -> float:
+        """Return the seconds of speech that have not left."""
+        ...
+
     def shield(self, shield: Shield) -> None:
         """Let nothing interrupt what is appended until unshield(), or its beginning."""
         ...

@@ -14,6 +14,7 @@ from voiceplane.call.site import Site
 from voiceplane.call.timings import TurnTimings
 from voiceplane.contract.dialogue import HeardTurn, Say
 from voiceplane.contract.ids import CallId
+from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.phrases import phrases
 from voiceplane.runtime.metrics import TURN_LATENCY
 from voiceplane.turn.events import AgentFinished
@@ -27,11 +28,11 @@ class Speaking:
     def __init__(self, site: Site, recorder: Recorder, mouth: Mouth, listening: Listening) -> None:
         """Speak with this mouth, to a floor that listens."""
         self._site = site
-        self._spec = site.bundle.agent.spec
+        self._spec = for_the_ear(site.bundle.agent.spec)
         self._recorder = recorder
         self._mouth = mouth
         self._listening = listening
-        self._shields = PhraseShields(self._spec)
+        self._shields = PhraseShields(site.bundle.agent.spec)
         self.index = 0  # of the turn, for the record
         self.begun = False  # something of this turn was given to the mouth
         self._marks: dict[str, float] = {}  # of this turn's first phrase: given to the voice, first speech from it

@@ -35,6 +35,7 @@ from voiceplane.contract.dialogue import (
     Transfer,
 )
 from voiceplane.planner import render
+from voiceplane.planner.aloud import for_the_ear
 from voiceplane.runtime import telemetry
 from voiceplane.speech.errors import SpeechError
 from voiceplane.speech.ports import Transcript
@@ -60,7 +61,7 @@ class Talk:
     ) -> None:
         """Talk with what the call is made of."""
         self._site = site
-        self._spec, self._name = site.bundle.agent.spec, site.bundle.agent.metadata.name
+        self._spec, self._name = for_the_ear(site.bundle.agent.spec), site.bundle.agent.metadata.name
         self._call_id = speaking.call_id
         self._speaking = speaking
         self._listening = listening

@@ -15,6 +15,7 @@ from opentelemetry.trace import Span
 from voiceplane.contract.agent import Intent, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import CallerSaid, ReplyEvent, ReplyRequest, ToolResult
 from voiceplane.planner import dates, digits, filling, slots
+from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.filling import CONFIRMED, Reading
 from voiceplane.planner.intents import (
     CANCEL,
@@ -52,7 +53,7 @@ class FlowPlanner:
 
     def __init__(self, spec: VoiceAgentSpec, understanding: Understanding) -> None:
         """Plan replies for this agent."""
-        self._spec = spec
+        self._spec = spec = for_the_ear(spec)
         self._understanding = understanding
         self._steps = Steps(spec)
         self._pending = Pending(spec, self._steps)

@@ -20,6 +20,7 @@ from opentelemetry.trace import Span
 from voiceplane.contract.agent import ModelPlanner, VoiceAgentSpec
 from voiceplane.contract.dialogue import TALK, CallerSaid, Done, ReplyEvent, ReplyRequest, Say
 from voiceplane.planner import ear, filling, prompt, speech, wishes
+from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.chat import End, FunctionCall, Text
 from voiceplane.planner.endpoint import Deadlines, Endpoint, EndpointError, EndpointNonsenseError
 from voiceplane.planner.flow import CERTAIN, MAX_WORDS, FlowPlanner, heard_words
@@ -51,7 +52,8 @@ class ModelBrain:
     def __init__(self, spec: VoiceAgentSpec, settings: ModelPlanner, flow: FlowPlanner) -> None:
         """Converse for this agent; `flow` answers where the model cannot or need not."""
         self._spec, self._settings, self._flow = spec, settings, flow
-        self._steps = Steps(spec)
+        self._spoken = for_the_ear(spec)
+        self._steps = Steps(self._spoken)
         self._intents = frozenset(intent.name for intent in spec.intents)
         self._functions = prompt.functions(spec)
         self._endpoint: Endpoint | None = None
@@ -195,7 +197,7 @@ class ModelBrain:
         turn = reply.turn
         said = " ".join(ear.written(phrase, british=turn.locale.day_first) for phrase in reply.said)
         if turn.state.asking and not said.rstrip().endswith("?"):
-            slot = self._spec.intent(turn.state.intent).slot(turn.state.asking)
+            slot = self._spoken.intent(turn.state.intent).slot(turn.state.asking)
             again = question(slot, dict(turn.state.slots))
             yield Say(again)
             said = f"{said} {again}"

@@ -16,6 +16,7 @@ from voiceplane.planner.phrases import constant_phrases as constant_phrases
 
 MAX_VALUE = 200  # characters of a tool's value that are read aloud
 TROUBLE, OPERATOR = "trouble", "operator"  # reasons for a transfer that the gateway has, not the planner
+_PRICED = re.compile(r"([$€£])\{(\w+)\}")
 MAX_RESULT = 65_536  # characters of a result; the tool gateway's own limit is lower
 
 
@@ -30,6 +31,10 @@ def fill(
     missing = [name for name in placeholders(template) if not values.get(name)]
     if missing:
         raise KeyError(missing[0])
+    for sign, name in _PRICED.findall(template):  # "${price}": the sign and the number are said together
+        if isinstance(result.get(name), str | int | float) and name not in known:
+            values[name + sign] = _said(f"{sign}{result[name]}", british)
+            template = template.replace(f"{sign}{{{name}}}", f"{{{name}{sign}}}")
     return template.format_map(values)
 
 
