@@ -105,7 +105,6 @@ class Listening:
         self.keys: asyncio.Queue[KeysPressed] = asyncio.Queue(4)  # answers typed while the agent thinks
         self._typed = ""
         self._typed_since = self._typed_at = 0.0
-        self._shielded_s = 0.0  # what is on the wire now may not be interrupted for so long
         self.marks: dict[str, float] = {}  # when the facts about the last pause came, loop seconds
         self.first_packet: asyncio.Event = asyncio.Event()
         self.started_at = 0.0  # of the agent's turn: its first packet left
@@ -133,8 +132,8 @@ class Listening:
         self.floor.feed(AgentStarted(at))
 
     def _hear(self, pcm: bytes, at: float) -> None:
-        self._shielded_s = self._session.shielded_s()
-        self.floor.shield(at + self._shielded_s if self._shielded_s else 0.0)
+        shielded_s = self._session.shielded_s()
+        self.floor.shield(at + shielded_s if shielded_s else 0.0)
         for edge in self._ears.hear(pcm, at=at):
             self._feed_edge(edge)
         over_us = self.floor.state.floor in (Floor.AGENT, Floor.DUCKED)
@@ -248,7 +247,8 @@ class Listening:
 
     def _flush_keys(self, at: float) -> None:
         """Answer with the keys, once what is being said may be interrupted."""
-        if self._typed and at - self._typed_at >= KEY_PAUSE_S and not self._shielded_s and not self.keys.full():
+        waited = self._typed and at - self._typed_at >= KEY_PAUSE_S
+        if waited and not self.keys.full() and not self._session.shielded_s():
             keys, self._typed = self._typed.strip("#"), ""
             if keys:
                 self._mouth.interrupt()
