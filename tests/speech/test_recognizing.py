@@ -75,6 +75,24 @@ def melody(*hertz: float) -> NDArray[np.float64]:
     return sum((tone(each) * (beat == number) for number, each in enumerate(hertz)), np.zeros(len(SECONDS)))
 
 
+def music() -> NDArray[np.float64]:
+    """Chords of struck strings with their harmonics, a bass, and drums: what a hold loop is made of."""
+    dice = np.random.default_rng(2)
+    out = np.zeros(len(SECONDS))
+    chords = ((262, 330, 392), (220, 262, 330), (175, 220, 262), (196, 247, 294))
+    for beat in range(12):  # quarter of a second each
+        since = SECONDS - beat / 4
+        struck = (since >= 0) * np.exp(-4 * np.maximum(since, 0))
+        for hertz in (*chords[beat // 3], chords[beat // 3][0] / 2):
+            for harmonic in range(1, 9):
+                phase = dice.uniform(0, 2 * np.pi)
+                out += struck * np.sin(2 * np.pi * hertz * harmonic * since + phase) / harmonic**1.5
+        drum = (since >= 0) * np.exp(-25 * np.maximum(since, 0))
+        out += 1.5 * drum * (np.sin(2 * np.pi * 60 * since) if beat % 2 == 0 else dice.normal(0.0, 0.6, len(SECONDS)))
+    loudest: float = np.abs(out).max()
+    return out / loudest
+
+
 SOUNDS = {
     "digital silence": np.zeros(len(SECONDS)),
     "a quiet line": NOISE * 0.001,
@@ -82,7 +100,9 @@ SOUNDS = {
     "a dial tone": tone(350, 440) * 0.3,
     "the key 5": tone(770, 1336) * 0.3,
     "a held chord": tone(262, 330, 392) * 0.3,
-    "hold music": melody(262, 330, 392, 523) * 0.2,
+    "a melody": melody(262, 330, 392, 523) * 0.2,
+    "hold music": music() * 0.5,
+    "soft hold music": music() * 0.05,
 }
 
 

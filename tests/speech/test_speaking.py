@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import aclosing
 
+import numpy as np
 import pytest
 
 from voiceplane.speech.client import SpeechDeadlines, TritonSpeech
@@ -36,6 +37,20 @@ async def test_speech_streams_with_each_word_in_its_place(speech: TritonSpeech, 
             words.append(word.text)
         before += chunk.pcm.duration_ms
     assert words == REPLY.split()
+
+
+def voiced_level_db(chunks: list[SpeechChunk]) -> float:
+    """Return the level of the loud half of 20 ms stretches: pauses do not count."""
+    samples = np.frombuffer(b"".join(chunk.pcm.data for chunk in chunks), "<i2").astype(np.float64)
+    powers = np.sort((samples[: len(samples) // 160 * 160].reshape(-1, 160) ** 2).mean(axis=1))
+    return float(10 * np.log10(powers[len(powers) // 2 :].mean() / 32768**2))
+
+
+async def test_the_phrases_of_a_voice_are_equally_loud_at_a_phones_usual_level(speech: TritonSpeech) -> None:
+    texts = ("Hello.", REPLY, "Are you still there?", "4 5 6 7 2 1", "I am sorry, I cannot look that up right now.")
+    levels = [voiced_level_db(await say(speech, text)) for text in texts]
+    assert max(levels) - min(levels) < 6, levels
+    assert all(-26 < level < -12 for level in levels), levels
 
 
 async def test_the_first_sound_is_on_its_way_while_the_rest_is_computed(speech: TritonSpeech) -> None:
