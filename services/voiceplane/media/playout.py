@@ -153,11 +153,10 @@ class Playout:
             if not self._suspended:
                 self._fade(fade_ms)
             end = self._head + len(self._ready)
-            self._tape.truncate(end)
             ahead = max(
                 0, ledger.sent - end
             )  # while a word was said again: what comes next stands behind all that left
-            self._tape.shift(ahead)
+            self._tape = Tape(end + ahead)  # there is no way back to what was cut
             self._head += ahead
             ledger.truncate(end + ahead)
             self._shields.clear()

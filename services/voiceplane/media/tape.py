@@ -11,9 +11,9 @@ Samples = npt.NDArray[np.int16]
 class Tape:
     """Samples from `start` to `end`."""
 
-    def __init__(self) -> None:
-        """Begin empty, at 0."""
-        self.start = 0
+    def __init__(self, start: int = 0) -> None:
+        """Begin empty."""
+        self.start = start
         self._samples: Samples = np.zeros(0, dtype=np.int16)
 
     @property
@@ -31,14 +31,6 @@ class Tape:
         """Return up to `count` samples from a position on."""
         at = position - self.start
         return self._samples[at : at + max(0, count)]
-
-    def truncate(self, end: int) -> None:
-        """Drop the samples from a position on."""
-        self._samples = self._samples[: max(0, end - self.start)]
-
-    def shift(self, by: int) -> None:
-        """Count every position anew."""
-        self.start += by
 
     def convert(self, convert: Callable[[bytes], bytes], ratio: float) -> None:
         """Follow a change of the sample rate."""
