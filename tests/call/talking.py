@@ -27,6 +27,7 @@ from voiceplane.call.mouth import Chunk, Mouth
 from voiceplane.call.patience import Patience
 from voiceplane.call.recorder import CallFacts, Recorder
 from voiceplane.call.replies import Replies
+from voiceplane.call.shields import Shield
 from voiceplane.call.speaking import Speaking
 from voiceplane.call.talk import Talk
 from voiceplane.call.transfers import Order
@@ -164,6 +165,12 @@ class Line:
 
     def heard(self) -> str:
         return " ".join(self._sent)
+
+    def shield(self, shield: Shield) -> None:
+        pass
+
+    def unshield(self) -> None:
+        pass
 
     def remaining_s(self) -> float:
         return WORD_S * len(self._queue)

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 
+from voiceplane.call.holding import CallClock
 from voiceplane.call.line import SessionPlayout
 from voiceplane.call.listening import Listening
 from voiceplane.call.mouth import Chunk, Mouth
@@ -24,7 +25,7 @@ NOTICE_S = 1.0
 
 
 class Voice:
-    async def speak(self, text: str, *, constant: bool) -> AsyncIterator[Chunk]:
+    async def speak(self, text: str, *, constant: bool) -> AsyncGenerator[Chunk, None]:
         tone = (8000 * np.sin(np.arange(int(8000 * NOTICE_S)) / 5)).astype("<i2").tobytes()
         yield Chunk(Pcm(tone, 8000), (WordTime(text, 0.0, 1000 * NOTICE_S),))
 
@@ -49,7 +50,7 @@ class Deaf:
 
 @contextlib.asynccontextmanager
 async def calling(first_port: int, probability: float) -> AsyncIterator[tuple[Listening, MediaSession, Mouth]]:
-    """A call whose media is moved by hand: on hold, so that the pacer takes nothing."""
+    """A call whose media is moved by hand: the pacer takes nothing."""
     site = SimpleNamespace(
         vad=SimpleNamespace(detector=lambda: Loud(probability)),
         turn_parameters=TurnParameters,
@@ -61,12 +62,13 @@ async def calling(first_port: int, probability: float) -> AsyncIterator[tuple[Li
     server = MediaServer(MediaSettings(first_port=first_port, last_port=first_port + 40), SystemClock())
     async with server.running(), server.open_session() as session, asyncio.TaskGroup() as tasks:
         mouth = Mouth(Voice(), SessionPlayout(session))
-        listening = Listening(cast(Any, site), session, mouth, cast(Any, None), tasks)
-        session.start(MediaAgreement("PCMU", ("127.0.0.1", 9), None, sends=False))
+        clock = CallClock(site.clock)
+        listening = Listening(cast(Any, site), session, mouth, cast(Any, None), tasks=tasks, clock=clock)
+        session.start(MediaAgreement("PCMU", ("127.0.0.1", 9), None))
+        session._pacer.leave(session._sender)
         mouth.begin()
         await mouth.phrase("notice", shield=Shield())
         await mouth.phrase("more")
-        session.playout.hold(False)
         listening.floor.feed(AgentStarted(0.0))
         yield listening, session, mouth
         await listening.close()

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import pytest
 
@@ -79,7 +79,7 @@ def test_the_models_hold_what_a_designer_writes() -> None:
 class Voice:
     """Every phrase takes 200 ms."""
 
-    async def speak(self, text: str, *, constant: bool) -> AsyncIterator[Chunk]:
+    async def speak(self, text: str, *, constant: bool) -> AsyncGenerator[Chunk, None]:
         yield Chunk(Pcm(bytes(2 * 1600), 8000), (WordTime(text, 0.0, 200.0),))
 
 
@@ -88,12 +88,12 @@ async def test_the_shield_follows_what_is_on_the_wire() -> None:
     async with server.running(), server.open_session() as session:
         mouth = Mouth(Voice(), SessionPlayout(session))
         mouth.begin()
-        session.start(MediaAgreement("PCMU", ("127.0.0.1", 9), None, sends=False))  # on hold: the test sends
+        session.start(MediaAgreement("PCMU", ("127.0.0.1", 9), None))
+        session._pacer.leave(session._sender)  # the test sends
         await mouth.phrase("first")
         await mouth.phrase("notice", shield=Shield())
         await mouth.phrase("second")
         await mouth.phrase("third", shield=Shield(100.0))
-        session.playout.hold(False)
         left = []
         for number in range(40):
             left.append(round(session.shielded_s(), 3))
@@ -107,7 +107,7 @@ async def test_the_shield_follows_what_is_on_the_wire() -> None:
 
 async def test_a_notice_that_is_still_being_synthesized_is_shielded_when_all_before_it_has_left() -> None:
     class Slow(Voice):
-        async def speak(self, text: str, *, constant: bool) -> AsyncIterator[Chunk]:
+        async def speak(self, text: str, *, constant: bool) -> AsyncGenerator[Chunk, None]:
             await spoken.wait()
             async for chunk in super().speak(text, constant=constant):
                 yield chunk
@@ -117,7 +117,8 @@ async def test_a_notice_that_is_still_being_synthesized_is_shielded_when_all_bef
     async with server.running(), server.open_session() as session:
         mouth = Mouth(Slow(), SessionPlayout(session))
         mouth.begin()
-        session.start(MediaAgreement("PCMU", ("127.0.0.1", 9), None, sends=False))
+        session.start(MediaAgreement("PCMU", ("127.0.0.1", 9), None))
+        session._pacer.leave(session._sender)
         speaking = asyncio.create_task(mouth.phrase("notice", shield=Shield()))
         await asyncio.sleep(0)
         assert session.shielded_s() == float("inf")
