@@ -30,4 +30,4 @@ target = os.environ["TARGET"] or next(iter(agents()), "")
 if not target:
     sys.exit("no agent has a SIP Service in this namespace: apply a VoiceAgent, or set test.target")
 print("calling", target, flush=True)
-os.execvp("voiceplane", ["voiceplane", "call", target, "--timings"])
+os.execvp("voiceplane", ["voiceplane", "call", target])
