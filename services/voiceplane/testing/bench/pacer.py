@@ -22,6 +22,7 @@ from voiceplane.testing.bench.lines import Goal, Line, of_cases
 from voiceplane.testing.bench.place import Effort, Place
 
 CALLS, LOAD = 20, 0.5
+SECONDS, QUICK_SECONDS = 10, 3
 CODECS = ("PCMU", "G722")
 GOAL_MS = 5.0
 WARM_S = 1.0  # first packets meet cold caches
@@ -31,7 +32,7 @@ MATRIX = np.random.default_rng(1).normal(size=(160, 160)).astype(np.float32)
 
 async def run(place: Place, effort: Effort) -> list[Line]:
     """Measure each codec in a process that has one core."""
-    seconds, times = (3, 1) if effort.quick else (10, 2 * effort.runs)
+    seconds, times = (QUICK_SECONDS, 1) if effort.quick else (SECONDS, 2 * effort.runs)
     lines: list[Line] = []
     for codec in CODECS:
         found = [await _measured(codec, seconds) for _ in range(times)]
@@ -52,9 +53,15 @@ async def run(place: Place, effort: Effort) -> list[Line]:
 
 async def _measured(codec: str, seconds: int) -> dict[str, float]:
     core = min(os.sched_getaffinity(0))
-    options = ("--codec", codec, "--seconds", str(seconds), "--core", str(core))
+    options = ("--codec", codec, "--seconds", str(seconds), "--core", str(core), "--calls", str(CALLS))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, *options, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "voiceplane.testing.bench.pacer",
+        *options,
+        stdout=asyncio.subprocess.PIPE,
+        # numpy's other threads start before the process is pinned and spin between products: they would take the core
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
     )
     try:
         async with asyncio.timeout(seconds + GRACE_S):
@@ -94,12 +101,12 @@ async def _talk(session: MediaSession, pcm: Pcm) -> None:
         await session.drained()
 
 
-async def measure(codec: str, seconds: float) -> dict[str, float]:
-    """Let CALLS calls talk to each other; return milliseconds, and whether no call fell silent."""
+async def measure(codec: str, seconds: float, calls: int) -> dict[str, float]:
+    """Let an even number of calls talk to each other; return milliseconds, and whether no call fell silent."""
     server = MediaServer(MediaSettings(first_port=28000, last_port=28999), SystemClock())
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(server.running())
-        sessions = [await stack.enter_async_context(server.open_session()) for _ in range(CALLS)]
+        sessions = [await stack.enter_async_context(server.open_session()) for _ in range(calls)]
         tasks = [asyncio.create_task(_busy(LOAD), name="busy")]
         for index, session in enumerate(sessions):
             peer = sessions[index ^ 1]
@@ -131,9 +138,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--codec", default="PCMU", choices=["PCMU", "PCMA", "G722"])
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--core", type=int, default=0)
+    parser.add_argument("--calls", type=int, default=CALLS)
     options = parser.parse_args(argv)
     os.sched_setaffinity(0, {options.core})
-    sys.stdout.write(json.dumps(asyncio.run(measure(options.codec, options.seconds))) + "\n")
+    sys.stdout.write(json.dumps(asyncio.run(measure(options.codec, options.seconds, options.calls))) + "\n")
 
 
 if __name__ == "__main__":
