@@ -141,6 +141,7 @@ async def test_a_call_goes_from_invite_to_bye_over_a_real_socket(transport: str)
         times = call.timings
         assert times.rung_ns and times.answered_ns and times.confirmed_ns
         assert call.received_ns <= times.rung_ns <= times.answered_ns <= times.confirmed_ns
+        assert times.status == 200
         assert state.server.active == 0
 
 

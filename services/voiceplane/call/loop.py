@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from opentelemetry.trace import Span
+from opentelemetry.trace import Span, SpanKind
 
 from voiceplane.call import ending as ends
 from voiceplane.call.ending import End, Ending, Outcome
@@ -34,6 +34,7 @@ from voiceplane.sip.server import IncomingCall
 log = logging.getLogger(__name__)
 SPANS = telemetry.tracer("voiceplane.call")
 ACK_S = 33.0  # the user agent gives up after 32 s
+CANCELLED_STATUS = 487  # the answer to an INVITE that the caller took back
 _BY_SIP = {
     "bye": ends.CALLER_HUNG_UP,
     "cancelled": ends.CANCELLED,
@@ -64,6 +65,7 @@ async def run_call(call: IncomingCall, site: Site) -> None:
             CALLS_REFUSED.labels("503").inc()
             span.set_attribute("sip.response.status_code", 503)
             call.reject(503, retry_after_s=5)
+            _trace_invite(call, site.clock.wall_ns())
 
 
 async def _answered(call: IncomingCall, site: Site, recorder: Recorder, session: MediaSession, span: Span) -> None:
@@ -84,6 +86,7 @@ async def _answered(call: IncomingCall, site: Site, recorder: Recorder, session:
             site.records.append(call_row(recorder, end, outcome, site.clock.wall_ns(), _statistics(session)))
         finally:
             site.hub.remove(live, reason=end.reason)
+            _trace_invite(call, site.clock.wall_ns())
 
 
 async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session: MediaSession, live: LiveCall) -> End:
@@ -128,22 +131,30 @@ async def _accept(
     call: IncomingCall, site: Site, session: MediaSession, events: AsyncIterator[object]
 ) -> Agreed | None:
     """Ring and answer; None when the caller gave up. An offer of ours is agreed by the ACK."""
-    with SPANS.start_as_current_span("sip.invite") as span:
-        call.ring()
-        host, port = site.media.advertised(session)
-        agreed = call.accept(host, port)
-        if agreed is not None:
-            span.set_attribute("sip.response.status_code", 200)
-            return agreed
-        async with asyncio.timeout(ACK_S):
-            async for event in events:
-                if isinstance(event, Confirmed):
-                    span.set_attribute("sip.response.status_code", 200)
-                    return event.agreed
-                if isinstance(event, CallEnded):
-                    break
-        span.set_attribute("sip.response.status_code", 487)
-        return None
+    call.ring()
+    host, port = site.media.advertised(session)
+    agreed = call.accept(host, port)
+    if agreed is not None:
+        return agreed
+    async with asyncio.timeout(ACK_S):
+        async for event in events:
+            if isinstance(event, Confirmed):
+                return event.agreed
+            if isinstance(event, CallEnded):
+                break
+    return None
+
+
+def _trace_invite(call: IncomingCall, now_ns: int) -> None:
+    """Show the INVITE transaction from its first message to the ACK, or to now where none came."""
+    marks = call.timings
+    span = SPANS.start_span("sip.invite", kind=SpanKind.SERVER, start_time=marks.received_ns)
+    span.set_attributes({"sip.method": "INVITE", "sip.response.status_code": marks.status or CANCELLED_STATUS})
+    named = (("sip.ringing", marks.rung_ns), ("sip.answered", marks.answered_ns), ("sip.ack", marks.confirmed_ns))
+    for name, at_ns in named:
+        if at_ns is not None:
+            span.add_event(name, timestamp=at_ns)
+    span.end(marks.confirmed_ns or now_ns)
 
 
 async def _signals(

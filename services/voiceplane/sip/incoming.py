@@ -14,6 +14,7 @@ from voiceplane.sip.dialog import Dialog, DialogState
 from voiceplane.sip.events import CallEnded, CallOffered, Confirmed, MediaChanged, ReferProgress
 
 EVENT_QUEUE = 32  # events of one call that wait; a peer that causes more loses some, but never the end
+DECLINED = 603  # what hanging up says while it rings
 CallEvent = Confirmed | MediaChanged | CallEnded | ReferProgress
 
 
@@ -33,6 +34,7 @@ class Timings:
     rung_ns: int | None = None
     answered_ns: int | None = None  # the final response: 200 or a refusal
     confirmed_ns: int | None = None
+    status: int | None = None  # of the final response that we chose; None where the caller cancelled before
 
 
 @dataclass(slots=True)
@@ -69,23 +71,29 @@ class IncomingCall:
     def accept(self, host: str, port: int) -> sdp.Agreed | None:
         """Send 200 with our RTP address. Returns what was agreed; None when that comes with the ACK (our offer)."""
         local = sdp.LocalMedia(host, port, random.getrandbits(31))
+        ringing = self._dialog.state is DialogState.RINGING
         self._server.carry_out(lambda agent, now: agent.calls.accept(self._dialog, local, now))
-        self._answered()
+        if ringing:
+            self._answered(200)
         return self._dialog.agreed
 
     def reject(self, status: int, *, retry_after_s: int | None = None) -> None:
         """Refuse the call."""
+        ringing = self._dialog.state is DialogState.RINGING
         self._server.carry_out(
             lambda agent, now: agent.calls.reject(self._dialog, status, now, retry_after_s=retry_after_s)
         )
-        self._answered()
+        if ringing:
+            self._answered(status)
 
-    def _answered(self) -> None:
-        if self._dialog.state is not DialogState.RINGING:
-            self.timings.answered_ns = self.timings.answered_ns or self._clock.wall_ns()
+    def _answered(self, status: int) -> None:
+        if self.timings.status is None:
+            self.timings.answered_ns, self.timings.status = self._clock.wall_ns(), status
 
     def hang_up(self) -> None:
         """Send BYE; nothing when the call is over."""
+        if self._dialog.state is DialogState.RINGING:
+            self._answered(DECLINED)
         self._server.carry_out(lambda agent, now: agent.calls.hang_up(self._dialog, now))
 
     def refer(self, target: str, summary: str) -> None:
