@@ -18,12 +18,19 @@ from tritonclient.utils import InferenceServerException
 from voiceplane.contract.audio import BYTES_PER_SAMPLE, Pcm, WordTime
 from voiceplane.runtime import telemetry
 from voiceplane.runtime.metrics import OPERATION
-from voiceplane.speech.errors import SpeechError, SpeechRefusedError, SpeechTimedOutError, SpeechUnavailableError
+from voiceplane.speech.errors import (
+    SpeechError,
+    SpeechOverloadedError,
+    SpeechRefusedError,
+    SpeechTimedOutError,
+    SpeechUnavailableError,
+)
 from voiceplane.speech.health import MODELS, ModelState, ServerState, shortened
 from voiceplane.speech.ports import InferenceTiming, RecognizedWord, SpeechChunk, Transcript, TurnVerdict
 
 INDEX_S = 2.0  # a server that is busy with a model's start may take a second to say so
 _AWAY = ("UNAVAILABLE", "not healthy", "unknown model", "no available versions", "not ready", "shutting down")
+_FULL = ("exceeds maximum queue size", "request timeout expired", "tts is full")  # Triton's queues, and our own of tts
 _SPANS = telemetry.tracer("voiceplane.speech")
 
 
@@ -218,6 +225,8 @@ def _translated(error: Exception, model: str) -> SpeechError:
     text = str(error)
     if "DEADLINE_EXCEEDED" in text:
         return SpeechTimedOutError(f"{model} did not answer in time")
+    if any(mark in text.lower() for mark in _FULL):
+        return SpeechOverloadedError(f"{model} has too much to do")
     if isinstance(error, grpc.aio.AioRpcError) or any(mark in text for mark in _AWAY):
         return SpeechUnavailableError(f"{model} is away: the server is down or starting")
     return SpeechRefusedError(f"{model} refused the request: {text}")

@@ -2,6 +2,7 @@
 
 SpeechError
     SpeechUnavailableError   no server answers, or it is starting: worth another try
+        SpeechOverloadedError    its queue is full, or the request waited there too long: so is this, a little later
     SpeechTimedOutError      the deadline passed: worth another try
     SpeechRefusedError       the server understood and said no (unknown voice, bad audio): not worth another try
 """
@@ -13,6 +14,10 @@ class SpeechError(Exception):
 
 class SpeechUnavailableError(SpeechError):
     """No speech server answers."""
+
+
+class SpeechOverloadedError(SpeechUnavailableError):
+    """The speech server has more work than it can do in time."""
 
 
 class SpeechTimedOutError(SpeechError):

@@ -9,6 +9,7 @@ import sys
 sys.path.insert(0, os.environ["VOICEPLANE_SPEECH_LIB"])
 
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +18,7 @@ import triton_python_backend_utils as pb
 import voice
 
 STREAMS = 2  # phrases of different calls take turns on two threads; more only wait for the same cores
+WAITING = 64  # phrases, spoken ones too: what comes then would wait longer than its caller's 5 s; it is refused at once
 
 
 class TritonPythonModel:
@@ -26,6 +28,7 @@ class TritonPythonModel:
         """Load every voice named in config.pbtxt, as JSON {name: path}."""
         self._voices = {n: voice.Voice(p) for n, p in json.loads(shell.parameter(args, "voices")).items()}
         self._threads = ThreadPoolExecutor(STREAMS)
+        self._places = threading.BoundedSemaphore(WAITING)
 
     def execute(self, requests):
         """Read the requests here, their memory goes with this call; the chunks follow through each sender."""
@@ -36,11 +39,22 @@ class TritonPythonModel:
                 int(pb.get_input_tensor_by_name(request, "SAMPLE_RATE").as_numpy().reshape(-1)[0]),
                 float(pb.get_input_tensor_by_name(request, "SPEED").as_numpy().reshape(-1)[0]),
             )
-            self._threads.submit(self._speak, wish, request.get_response_sender())
+            sender = request.get_response_sender()
+            if self._places.acquire(blocking=False):
+                self._threads.submit(self._take_turn, wish, sender)
+            else:
+                full = pb.TritonError(f"tts is full: {WAITING} phrases wait")  # speech/client.py knows these words
+                sender.send(pb.InferenceResponse(error=full), flags=pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def finalize(self):
         """Let running phrases end."""
         self._threads.shutdown()
+
+    def _take_turn(self, wish, sender):
+        try:
+            self._speak(wish, sender)
+        finally:
+            self._places.release()
 
     def _speak(self, wish, sender):
         name, text, rate, speed = wish
