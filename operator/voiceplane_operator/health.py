@@ -10,7 +10,10 @@ STUCK_S = 150.0  # a pass has deadlines of 30 s in each region and 10 s for each
 RECONCILES = Counter("reconcile_total", "Passes", ["kind", "result"])
 RECONCILE_SECONDS = Histogram(
     "reconcile_duration_seconds", "Duration of a pass", ["kind"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+    buckets=(  # close around the share of a slow region, 3 s, and the goal, 5 s
+        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.5, 10.0,
+        30.0,
+    ),
 )  # fmt: skip
 DEPTH = Gauge("workqueue_depth", "Keys that are due")
 UNFINISHED = Gauge("unfinished_work_seconds", "Age of the oldest pass that goes on")

@@ -15,6 +15,7 @@ from tests.cluster.plane import Plane
 
 AT_ONCE = 8  # reports in flight to one API server
 MERGE = "application/merge-patch+json"
+NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 LINE = 4 * 1024 * 1024  # of a watch event
 
 

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import statistics
 import sys
 import tempfile
@@ -20,13 +19,12 @@ from typing import Any
 import aiohttp
 import yaml
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
-from tests.control import controllers, operating
+from tests.control import controllers, drifts, operating, partitions
+from tests.control.faults import Way, way_to
 from tests.control.operating import AGENT, Operator, ready
 
 AGENTS = "/apis/voiceplane.dev/v1alpha1/namespaces/support/voiceagents"
-POLICIES = "/apis/networking.k8s.io/v1/namespaces/voiceplane/networkpolicies"
 CREATES_AT_ONCE = 8
-DRIFTS = 40
 SERVICES = "10.96.0.0/12"  # an address for each agent
 COUNTRIES = ("US", "DE", "JP", "BR", "IN")
 Figures = dict[str, float]
@@ -46,7 +44,8 @@ def _agents(count: int, regions: int, *, everywhere: bool) -> list[dict[str, Any
     return made
 
 
-async def _prepare(planes: list[Plane]) -> None:
+async def _prepare(planes: list[Plane], way: Way | None = None) -> None:
+    """Make each plane a region of the first; the way leads to the second, if there is one."""
     hub = planes[0]
     await operating.prepare(hub)
     for plane in planes[1:]:
@@ -56,7 +55,8 @@ async def _prepare(planes: list[Plane]) -> None:
     for number, plane in enumerate(planes):
         access: dict[str, Any] = {"inCluster": {}}
         if number:
-            secret = f"--from-literal=kubeconfig={operating.portable_kubeconfig(plane)}"
+            content = way.kubeconfig(plane.token) if way and number == 1 else operating.portable_kubeconfig(plane)
+            secret = f"--from-literal=kubeconfig={content}"
             await hub.kubectl("create", "secret", "generic", "-n", "voiceplane-system", f"r{number}", secret)
             access = {"kubeConfig": {"name": f"r{number}"}}
         spec = {"mode": "cloud", "location": COUNTRIES[number], "capacity": 1_000_000, "planner": {"engine": "ray"}}
@@ -67,21 +67,16 @@ async def _prepare(planes: list[Plane]) -> None:
 async def measure(options: argparse.Namespace, folder: Path) -> Figures:
     """Return the figures for so many agents over so many regions."""
     async with contextlib.AsyncExitStack() as stack:
-        bare = [
-            PlaneOptions(name=f"r{number}", controllers=False, service_cidr=SERVICES)
-            for number in range(options.regions)
-        ]
-        planes = [await stack.enter_async_context(running_plane(folder / one.name, one)) for one in bare]
+        planes = await _planes(options, folder, stack)
         await _prepare(planes)
-        for plane in planes:
-            await stack.enter_async_context(controllers.rolling_out(plane))
         hub = await stack.enter_async_context(controllers.session(planes[0]))
         figures: Figures = {"agents": options.agents, "regions": options.regions, "cores": os.cpu_count() or 1}
         agents = _agents(options.agents, options.regions, everywhere=options.everywhere)
         async with operating.operating(planes[0], folder / "first", "--no-lease", *options.operator) as operator:
             await _steady(operator, regions=options.regions)
             figures |= await _converge(options, planes, operator, hub, agents)
-            figures |= await _drift(planes[0])
+            sessions = [await stack.enter_async_context(controllers.session(plane)) for plane in planes]
+            figures |= await drifts.drift(sessions)
             figures["rss_mb"] = _rss_mb(operator)
         async with operating.operating(planes[0], folder / "second", "--no-lease", *options.operator) as operator:
             begun, requests = time.monotonic(), await _writes(operator)
@@ -90,6 +85,31 @@ async def measure(options: argparse.Namespace, folder: Path) -> Figures:
             figures["restart_cpu_s"] = round(_cpu_s(operator.process.pid), 1)
             figures["restart_writes"] = await _writes(operator) - requests
         return figures
+
+
+async def part(options: argparse.Namespace, folder: Path) -> Figures:
+    """Return the figures of so many partitions of the second region, with so many agents in all regions."""
+    async with contextlib.AsyncExitStack() as stack:
+        planes = await _planes(options, folder, stack)
+        way = await stack.enter_async_context(way_to(planes[1]))
+        await _prepare(planes, way)
+        agents = _agents(options.agents, options.regions, everywhere=True)
+        await operating.apply(planes[0], "\n---\n".join(map(json.dumps, agents)))
+        figures = {"agents": options.agents, "regions": options.regions, "cores": os.cpu_count() or 1}
+        named = [agent["metadata"]["name"] for agent in agents]
+        return figures | await partitions.parted(
+            planes, way, folder / "first", agent=agents[0], agents=named, rounds=options.partitions
+        )
+
+
+async def _planes(options: argparse.Namespace, folder: Path, stack: contextlib.AsyncExitStack) -> list[Plane]:
+    """Run the API servers until the stack ends, with what reports on their Deployments."""
+    planes = []
+    for number in range(options.regions):
+        bare = PlaneOptions(name=f"r{number}", controllers=False, service_cidr=SERVICES)
+        planes.append(await stack.enter_async_context(running_plane(folder / bare.name, bare)))
+        await stack.enter_async_context(controllers.rolling_out(planes[-1]))
+    return planes
 
 
 async def _converge(
@@ -145,27 +165,6 @@ async def _see_ready(hub: aiohttp.ClientSession, count: int, done: dict[str, flo
             done[name] = time.monotonic()
             if len(done) == count:
                 return
-
-
-async def _drift(plane: Plane) -> Figures:
-    """Delete some children and wait for each to be back."""
-    waits = []
-    async with controllers.session(plane) as opened:
-        async with opened.get(POLICIES) as answer:
-            there = [one["metadata"]["name"] for one in (await answer.json())["items"]]
-        for name in random.sample(there, min(DRIFTS, len(there))):
-            begun = time.monotonic()
-            async with opened.delete(f"{POLICIES}/{name}") as answer:
-                assert answer.status == 200, await answer.text()
-            async with asyncio.timeout(30):
-                while True:
-                    async with opened.get(f"{POLICIES}/{name}") as answer:
-                        if answer.status == 200:
-                            break
-                    await asyncio.sleep(0.02)
-            waits.append(time.monotonic() - begun)
-    waits.sort()
-    return {"drift_p50_s": round(statistics.median(waits), 2), "drift_max_s": round(waits[-1], 2)}
 
 
 async def _steady(operator: Operator, *, regions: int, agents: int = 0) -> None:
@@ -230,12 +229,16 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--agents", type=int, default=100)
     parser.add_argument("--regions", type=int, default=3, choices=range(1, len(COUNTRIES) + 1))
     parser.add_argument("--everywhere", action="store_true", help="each agent in every region, not in one of them")
+    parser.add_argument("--partitions", type=int, default=0, help="part the second region so often, and only that")
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds until all must be Ready")
     parser.add_argument("--folder", type=Path, help="keep logs there; default: a folder that is removed")
     parser.add_argument("operator", nargs="*", help="options of the operator, after --")
     with tempfile.TemporaryDirectory() as scratch:
         options = parser.parse_args(argv)
-        print(json.dumps(asyncio.run(measure(options, options.folder or Path(scratch)))))
+        if options.partitions and options.regions < 2:
+            parser.error("--partitions needs a second region")
+        suite = part if options.partitions else measure
+        print(json.dumps(asyncio.run(suite(options, options.folder or Path(scratch)))))
 
 
 if __name__ == "__main__":

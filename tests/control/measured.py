@@ -24,8 +24,12 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("create to Ready, p99", "wait_p99_s", "s"),
     ("reconcile p99, at most", "reconcile_p99_under_s", "s"),
     ("writes for an agent", "writes_per_agent", ""),
-    ("a deleted child back, median", "drift_p50_s", "s"),
-    ("a deleted child back, worst", "drift_max_s", "s"),
+    ("a deleted child back, median", "drift_delete_p50_s", "s"),
+    ("a deleted child back, p99", "drift_delete_p99_s", "s"),
+    ("a child's field as it was, median", "drift_edit_p50_s", "s"),
+    ("a child's field as it was, p99", "drift_edit_p99_s", "s"),
+    ("of 120 deleted children not back within 20 s", "drift_delete_unrepaired", ""),
+    ("of 120 edited ones not as they were within 20 s", "drift_edit_unrepaired", ""),
     ("operator memory, highest", "rss_mb", "MB"),
     ("restart to steady", "restart_to_steady_s", "s"),
     ("writes of a restart", "restart_writes", ""),
@@ -35,7 +39,23 @@ GOALS = {
     ("reconcile_p99_under_s", 5000): "< 5",
     ("rss_mb", 5000): "< 400",
     ("restart_to_steady_s", 5000): "< 60",
+    ("drift_delete_p99_s", 5000): "< 5",
+    ("drift_edit_p99_s", 5000): "< 5",
+    ("drift_delete_unrepaired", 5000): "0",
+    ("drift_edit_unrepaired", 5000): "0",
 }
+# Of the partitions, which are a run of their own: what, which figure, its unit, its goal.
+PARTITIONS = 50  # rounds, about half a minute each
+PARTED_AGENTS = 20
+PARTED: tuple[tuple[str, str, str, str], ...] = (
+    ("partitions of a region", "partitions", "", "50"),
+    ("region lost: no new placement, longest", "partition_no_placement_max_s", "s", "< 30 s"),
+    ("deletes while parted, or of what nobody deleted", "partition_deletes", "", "0"),
+    ("others' Deployments that are not the same ones after it", "partition_replaced", "", "0"),
+    ("orphans after return", "partition_orphans", "", "0"),
+    ("return to the region's Ready, longest", "partition_back_max_s", "s", ""),
+    ("return to nothing left of deleted agents, longest", "partition_clean_max_s", "s", ""),
+)
 Figures = Mapping[str, float]
 
 
@@ -56,9 +76,19 @@ def table(found: Mapping[int, Figures | None], regions: int) -> str:
     return "\n".join(rows) + "\n"
 
 
-def measured(agents: int, regions: int) -> Figures | None:
+def parted_table(figures: Figures | None) -> str:
+    """Write what partitions showed as a Markdown table."""
+    rows = ["| partitions | measured | goal |", "| --- | --- | --- |"]
+    for what, name, unit, goal in PARTED:
+        cell = "failed" if figures is None else f"{figures[name]:g} {unit}".strip()
+        rows.append(f"| {what} | {cell} | {goal} |")
+    return "\n".join(rows) + "\n"
+
+
+def measured(agents: int, regions: int, *options: str) -> Figures | None:
     """Run one size in a process of its own; None when it fails, with its words on stderr."""
     command = [sys.executable, "-m", "tests.control.measure", "--agents", str(agents), "--regions", str(regions)]
+    command += options
     try:
         done = subprocess.run(
             [*command, "--limit", str(LIMIT_S)], stdout=subprocess.PIPE, timeout=2 * LIMIT_S, check=True, text=True
@@ -75,6 +105,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.control.measured", description=__doc__)
     parser.add_argument("--agents", type=int, nargs="+", default=SIZES)
     parser.add_argument("--regions", type=int, default=3)
+    parser.add_argument("--partitions", type=int, default=PARTITIONS, help="rounds; 0: none")
     parser.add_argument("--output", type=Path, default=Path("build/bench/operator.md"))
     options = parser.parse_args(argv)
     options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -82,12 +113,20 @@ def main(argv: Sequence[str]) -> int:
     for agents in options.agents:
         print(f"{agents} agents over {options.regions} clusters", file=sys.stderr, flush=True)
         found[agents] = measured(agents, options.regions)
-        about = (
-            f"Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}."
-        )
-        options.output.write_text(f"{about}\n\n{table(found, options.regions)}")
+        options.output.write_text(f"{_about()}\n\n{table(found, options.regions)}")
+    reached = all(found.values())
+    if options.partitions:
+        print(f"{options.partitions} partitions", file=sys.stderr, flush=True)
+        figures = measured(PARTED_AGENTS, 2, "--partitions", str(options.partitions))
+        reached = reached and figures is not None
+        with options.output.open("a") as output:
+            output.write(f"\n{_about()} {PARTED_AGENTS} agents in 2 clusters.\n\n{parted_table(figures)}")
     print(options.output.read_text())
-    return 0 if all(found.values()) else 1
+    return 0 if reached else 1
+
+
+def _about() -> str:
+    return f"Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}."
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The operator's table, from figures that are known."""
 
-from tests.control.measured import table
+from tests.control.measured import PARTED, parted_table, table
 
 
 def test_a_size_is_a_column_and_a_goal_stands_at_its_size() -> None:
@@ -12,3 +12,11 @@ def test_a_size_is_a_column_and_a_goal_stands_at_its_size() -> None:
 
 def test_a_size_that_failed_says_so() -> None:
     assert "| operator memory, highest | failed |" in table({100: None}, 3)
+
+
+def test_partitions_stand_beside_their_goals_and_a_failure_says_so() -> None:
+    figures = {name: 0.0 for _, name, _, _ in PARTED} | {"partition_no_placement_max_s": 17.3}
+    text = parted_table(figures)
+    assert "| region lost: no new placement, longest | 17.3 s | < 30 s |" in text
+    assert "| orphans after return | 0 | 0 |" in text
+    assert "| orphans after return | failed | 0 |" in parted_table(None)
