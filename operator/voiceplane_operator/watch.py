@@ -27,7 +27,7 @@ class RegionWatch:
         self._labels = f"{names.HUB}={hub}"
         self._changed = changed
         self._kinds = (*CHILDREN, POD)
-        self._listed: set[str] = set()
+        self._heard: dict[str, int] = {}  # of a kind: everything up to this resourceVersion
         self.views: dict[str, AgentView] = {}
         self.owners: dict[str, str] = {}
         self.missing: set[str] = set()
@@ -57,13 +57,16 @@ class RegionWatch:
         """
         meta = raw["metadata"]
         prefix, key = self._place(meta), (raw["kind"], meta["name"])
-        view = self.views.setdefault(prefix, AgentView())
+        view = self.view(prefix)
         child = replace(facts.child(raw, raw["kind"], before=None), intact=True)
         known = view.children.get(key)
+        if known is None and 0 < child.version <= self._heard.get(raw["kind"], 0):
+            return  # the watch has told of it already, and of its end
         if known is not None and known.version > child.version:
             if (known.applied, known.marker) == (child.applied, child.marker):
                 view.children[key] = replace(known, intact=True)
             return
+        self.views[prefix] = view
         view.children[key] = child
         if raw["kind"] in ("Deployment", "RayService"):
             view.rollouts[key] = facts.rollout(raw, raw["kind"])
@@ -81,7 +84,7 @@ class RegionWatch:
                     continue
                 if api.optional:
                     self.missing.add(api.kind)
-                self._mark_listed(api)
+                self._mark_heard(api)
                 await asyncio.sleep(LOOK_FOR_KIND_S)
             except errors.GoneError:
                 continue  # the place in history is too old: list again, at once
@@ -101,12 +104,12 @@ class RegionWatch:
             for name in list(known):
                 if (prefix, name) not in seen:
                     self._forget(api, prefix, name)
-        self._mark_listed(api)
+        self._mark_heard(api, since)
         return since
 
-    def _mark_listed(self, api: Api) -> None:
-        self._listed.add(api.kind)
-        if len(self._listed) == len(self._kinds):
+    def _mark_heard(self, api: Api, since: str = "") -> None:
+        self._heard[api.kind] = facts.version({"resourceVersion": since})
+        if len(self._heard) == len(self._kinds):
             self.ready.set()
 
     async def _watch(self, api: Api, since: str) -> str:
@@ -117,6 +120,7 @@ class RegionWatch:
                 self._forget(api, self._place(raw["metadata"]), raw["metadata"]["name"], facts.version(raw["metadata"]))
             elif kind != "BOOKMARK":
                 self._take(api, raw)
+            self._heard[api.kind] = facts.version(raw["metadata"])
         return since
 
     def _place(self, meta: Object) -> str:

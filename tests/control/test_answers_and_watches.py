@@ -1,0 +1,41 @@
+"""Answers to applies beside what the watch tells: neither may hide what the other has said."""
+
+import pytest
+from tests.control.test_pure import target
+
+from voiceplane_operator import manifests, plan
+from voiceplane_operator.kinds import KINDS
+from voiceplane_operator.watch import RegionWatch
+
+SERVICE = KINDS["Service"]
+
+
+class Server:
+    """Stand for an API server that tells these events of Services and then nothing."""
+
+    def __init__(self, *events: tuple[str, dict[str, object]]) -> None:
+        self.events = events
+
+    async def watch(self, *_: object, **__: object):  # type: ignore[no-untyped-def]
+        for one in self.events:
+            yield one
+
+
+@pytest.mark.asyncio
+async def test_an_answer_does_not_bring_back_what_was_made_and_deleted_meanwhile() -> None:
+    told = target("on-prem")
+    service = next(one for one in map(plan.marked, manifests.render(told)) if one["kind"] == "Service")
+    key = ("Service", service["metadata"]["name"])
+
+    def at(version: int) -> dict[str, object]:
+        return {**service, "metadata": {**service["metadata"], "resourceVersion": str(version)}}
+
+    woken: list[str] = []
+    server = Server(("ADDED", at(11)), ("DELETED", at(12)))
+    watch = RegionWatch(server, "voiceplane", "hub", woken.append)  # type: ignore[arg-type]
+    await watch._watch(SERVICE, "10")
+    assert woken == [told.owner] * 2
+    watch.applied(at(11))  # late: the watch was faster
+    assert key not in watch.view(told.prefix).children, "it would never be made again"
+    watch.applied(at(13))
+    assert watch.view(told.prefix).children[key].intact, "made anew, and the watch has not told of it yet"
