@@ -24,6 +24,7 @@ from voiceplane.speech.client import TritonSpeech
 from voiceplane.testing.phone import PhoneSettings
 
 AGENT = Path(__file__).parents[2] / "docs/examples/parcel-desk.yaml"
+SLOW_PARCEL = "900127"  # takes a part of its tool's deadline of 2 s
 IMPATIENT = "  silence: {askAfter: 10s, asks: 1}\n  escalation:"
 
 
@@ -90,7 +91,10 @@ async def running(tmp_path_factory: object) -> AsyncIterator[Running]:
     agent = folder / "agent.yaml"
     agent.write_text(AGENT.read_text().replace("  escalation:", IMPATIENT))
     bundle = load_bundle(agent.read_text())
-    parts, endpoints = plan(bundle, StackOptions(agent, folder, sip_port=None, rtp_ports="24000-24999", parcels=True))
+    options = StackOptions(
+        agent, folder, sip_port=None, rtp_ports="24000-24999", parcels=True, slow_parcels=((SLOW_PARCEL, 1.5),)
+    )
+    parts, endpoints = plan(bundle, options)
     stack = Stack(parts, folder / "logs", lambda line: print(line, file=sys.stderr))
     async with stack, TritonSpeech((endpoints.speech,)) as speech:
         yield Running(stack, endpoints, speech)
