@@ -25,6 +25,7 @@ from voiceplane_operator.settings import Settings
 from voiceplane_operator.store import Store
 
 log = logging.getLogger(__name__)
+KOPF_S = 0.1  # kopf takes the signals right after it has told that it began, or right before
 GC_THRESHOLDS = (20_000, 20, 20)  # views of thousands of agents have no cycles: look for those seldom
 
 
@@ -40,8 +41,7 @@ def _parser() -> argparse.ArgumentParser:
 async def _run(chosen: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    _end_by_signals(stop)
     async with contextlib.AsyncExitStack() as stack:
         cluster = await hub_cluster(chosen.kubeconfig)
         stack.push_async_callback(cluster.close)
@@ -75,6 +75,19 @@ async def _run(chosen: Settings) -> None:
         await _lead(stop, operation, leader if chosen.lease else None)
 
 
+def _end_by_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+async def _take_signals_back(begun: asyncio.Event, stop: asyncio.Event) -> None:
+    """Take the signals back from kopf, which would wait 5 s for our tasks and then cancel them behind our back."""
+    await begun.wait()
+    await asyncio.sleep(KOPF_S)
+    _end_by_signals(stop)
+    await stop.wait()
+
+
 async def _until(stop: asyncio.Event, waited: Coroutine[None, None, None]) -> bool:
     """Wait for something or for the end; say whether it was something."""
     work, end = asyncio.create_task(waited), asyncio.create_task(stop.wait())
@@ -92,15 +105,17 @@ async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None
     chosen = operation.settings
     if chosen.kubeconfig:
         os.environ["KUBECONFIG"] = chosen.kubeconfig  # for kopf's own login
+    begun = asyncio.Event()
     shell = kopf.operator(
         registry=handlers.registry(operation.tell),
         settings=handlers.settings(silence_s=chosen.watch_silence_s),
         clusterwide=True,
         standalone=True,
+        ready_flag=begun,
     )
     watching = asyncio.create_task(shell, name="watch shell")
     tasks = {
-        asyncio.create_task(stop.wait(), name="end"),
+        asyncio.create_task(_take_signals_back(begun, stop), name="end"),
         watching,
         asyncio.create_task(operation.run(), name="operation"),
         asyncio.create_task(_secrets(operation), name="secrets"),
@@ -113,7 +128,7 @@ async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None
     await asyncio.wait(pending, timeout=5.0)
     for task in done:
         task.result()
-    if not stop.is_set() and watching not in done:  # kopf takes the signals over and ends by them
+    if not stop.is_set() and watching not in done:  # kopf has the signals while it begins, and ends by them
         raise errors.OperatorError("a part of the operator ended by itself")
 
 
