@@ -36,7 +36,10 @@ class Recognizer:
 
 class Site:
     def __init__(self, recognizer: Recognizer) -> None:
-        self.recognizer, self.clock, self.hints = recognizer, SystemClock(), ""
+        self.recognizer, self.clock = recognizer, SystemClock()
+
+    def said_before(self, *, digits: bool) -> str:
+        return "digits" if digits else ""
 
 
 def hear(ears: Ears, start: int, count: int) -> None:

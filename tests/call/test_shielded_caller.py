@@ -57,7 +57,7 @@ async def calling(first_port: int, probability: float) -> AsyncIterator[tuple[Li
         clock=SystemClock(),
         recognizer=Deaf(),
         judge=Deaf(),
-        hints="",
+        said_before=lambda *, digits: "",
     )
     server = MediaServer(MediaSettings(first_port=first_port, last_port=first_port + 40), SystemClock())
     async with server.running(), server.open_session() as session, asyncio.TaskGroup() as tasks:

@@ -10,10 +10,12 @@ from tests.speech.test_recognizing import over_the_phone
 
 from voiceplane.contract.audio import SPEECH_RATE, Pcm
 from voiceplane.speech.client import TritonSpeech
+from voiceplane.speech.prompts import DIGITS, said_before
 from voiceplane.testing.phone.audio import read_wav, resample
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
-HINTS = "Northwind, Kowalczyk, Vantrice, Terravox, Quillon, Moxaline, Cardova, parcel"
+TERMS = ("Northwind", "Kowalczyk", "Vantrice", "Terravox", "Quillon", "Moxaline", "Cardova", "parcel")
+HINTS = said_before(TERMS, digits=False)
 NAMED = (
     ("Northwind sent me the wrong box.", "northwind"),
     ("My name is Kowalczyk.", "kowalczyk"),
@@ -55,3 +57,24 @@ async def test_hints_are_not_heard_where_nobody_said_them(speech: TritonSpeech, 
     for voice in ("rms", "slt"):
         for said in PLAIN:
             assert not names & set(await heard(speech, tmp_path, voice, said, HINTS)), said
+
+
+NUMBERS = ("212997", "220033", "525481", "472019", "753292", "064279", "174888", "529078", "275582", "162998")
+NAMES = "zero one two three four five six seven eight nine".split()
+
+
+def figures(words: list[str]) -> str:
+    return "".join(
+        word if word.isdigit() else str(NAMES.index(word)) for word in words if word.isdigit() or word in NAMES
+    )
+
+
+async def test_a_number_that_was_asked_for_is_heard_digit_by_digit(speech: TritonSpeech, tmp_path: Path) -> None:
+    right = {"": 0, DIGITS: 0}
+    for voice in ("rms", "slt", "awb"):
+        for number in NUMBERS:
+            digits = [NAMES[int(digit)] for digit in number]
+            said = f"It is {' '.join(digits[:3])}, {' '.join(digits[3:])}."
+            for before in right:
+                right[before] += figures(await heard(speech, tmp_path, voice, said, before)) == number
+    assert right[DIGITS] >= max(right[""], len(NUMBERS) * 2), right  # of 30; how much it brings: speech.prompts

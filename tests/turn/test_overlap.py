@@ -15,7 +15,9 @@ def named(
     return judge(OverlapFacts(since_s, voiced_s, ended, text, level_db, answers))
 
 
-@pytest.mark.parametrize("text", ["Mm-hm.", "right", "Okay.", "uh huh", "yeah, okay", "I see.", "Got it, thanks!"])
+@pytest.mark.parametrize(
+    "text", ["Mm-hm.", "right", "Okay.", "uh huh", "yeah, okay", "I see.", "Got it, thanks!", "please"]
+)
 def test_a_sign_of_listening_is_a_backchannel_once_it_is_over(text: str) -> None:
     assert named(text, ENDED) is Overlap.BACKCHANNEL
 

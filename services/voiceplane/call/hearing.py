@@ -46,6 +46,7 @@ class _Sound:
     segment: int
     settled: tuple[str, ...]
     audio: bytes
+    said_before: str
 
 
 class Hearing:
@@ -57,6 +58,7 @@ class Hearing:
         self._ears = ears
         self._tasks = tasks
         self._heard = heard
+        self.digits_expected = False  # the agent has asked for a number
         self._utterance = 0
         self._segment = 0  # of the utterance: how often its old sound was forgotten
         self._began = 0.0
@@ -149,7 +151,8 @@ class Hearing:
         self._kept.clear()
 
     def _sound(self) -> _Sound:
-        return _Sound(self._utterance, self._segment, self._settled, self._ears.utterance())
+        before = self._site.said_before(digits=self.digits_expected)
+        return _Sound(self._utterance, self._segment, self._settled, self._ears.utterance(), before)
 
     def _start(self, pause: int, *, patient: bool) -> Recognition:
         sound = self._sound()
@@ -186,7 +189,7 @@ class Hearing:
         async def once() -> Transcript:
             began = self._site.clock.monotonic()
             try:
-                found = await self._site.recognizer.recognize(sound.audio, hints=self._site.hints, partial=not patient)
+                found = await self._site.recognizer.recognize(sound.audio, hints=sound.said_before, partial=not patient)
             except asyncio.CancelledError:
                 CANCELLED_WORK.labels("decodes").inc()  # Triton drops it from its queue; one that runs, runs to its end
                 raise

@@ -198,6 +198,7 @@ class Listening:
     def expect(self, digits: int) -> None:
         """Tell the machine what the agent has asked for."""
         self.dialogue.digits = digits
+        self._hearing.digits_expected = digits > 0
         self.floor.expect_digits(digits)
 
     def _duck(self) -> None:

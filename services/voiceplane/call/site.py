@@ -11,6 +11,7 @@ from voiceplane.records.client import RecordsClient
 from voiceplane.runtime.clock import Clock
 from voiceplane.speech.cache import PhraseCache
 from voiceplane.speech.ports import Recognizer, TurnJudge
+from voiceplane.speech.prompts import said_before
 from voiceplane.speech.vad import SileroModel
 from voiceplane.turn.parameters import TurnParameters
 
@@ -39,10 +40,9 @@ class Site:
         metadata = self.bundle.agent.metadata
         return f"{metadata.namespace}/{metadata.name}"
 
-    @property
-    def hints(self) -> str:
-        """Return names and product words of the agent, for the recognizer."""
-        return ", ".join(self.bundle.agent.spec.hints)
+    def said_before(self, *, digits: bool) -> str:
+        """Return what tells the recognizer which words to expect: of the agent, or digits that it has asked for."""
+        return said_before(self.bundle.agent.spec.hints, digits=digits)
 
     def turn_parameters(self) -> TurnParameters:
         """Return the turn machine's parameters for this agent."""

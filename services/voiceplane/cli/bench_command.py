@@ -159,7 +159,7 @@ async def _sweep(place: Place, endpoints: Endpoints, effort: Effort, *, options:
             judge=speech,
             recognizer=speech,
             planner=planner,
-            hints=", ".join(spec.hints),
+            hints=spec.hints,
             agent=f"{metadata.namespace}/{metadata.name}",
             revision=bundle.revision,
             clock=place.clock,

@@ -63,7 +63,10 @@ class Recognizer(Protocol):
     """Words from audio."""
 
     async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
-        """Recognize 16 kHz s16le audio; SpeechError when it cannot be done in time. A partial gives way to the rest."""
+        """Recognize 16 kHz s16le audio; SpeechError when it cannot be done in time. A partial gives way to the rest.
+
+        `hints` stands before the words as if it had been said (speech.prompts).
+        """
         ...
 
 

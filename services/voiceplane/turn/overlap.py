@@ -29,7 +29,7 @@ class OverlapFacts:
 
 _BACKCHANNELS = frozenset(
     "mm mhm mmhm hmm hm mmm uh huh uhhuh um yeah yep yes yup ok okay right sure alright ah oh aha i see got it "
-    "good great fine nice cool thanks thank you exactly".split()
+    "good great fine nice cool thanks thank you exactly please".split()
 )
 _ANSWERS = frozenset("yes yeah yep yup no nope right correct sure ok okay exactly".split())
 _STOPS = frozenset("no stop wait hold excuse sorry actually but hello hey agent operator person".split())

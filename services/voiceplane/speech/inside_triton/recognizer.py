@@ -87,8 +87,7 @@ class Recognizer:
     def _prompt(self, hint):
         if not hint:
             return [*self._start, self._plain]
-        # Of 80 names in four voices over G.711: 6 right without hints, 46 with a bare list, 52 with this.
-        words = self._tokenizer.encode(f" Glossary: {hint}.", add_special_tokens=False).ids[-100:]
+        words = self._tokenizer.encode(" " + hint, add_special_tokens=False).ids[-100:]
         return [self._previous, *words, *self._start, self._plain]
 
     def _generate(self, encoded, prompts, most):

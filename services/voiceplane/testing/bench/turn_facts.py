@@ -22,6 +22,7 @@ from voiceplane.contract.ids import new_call_id
 from voiceplane.planner.client import PlannerClient
 from voiceplane.runtime.clock import Clock
 from voiceplane.speech.ports import Recognizer, TurnJudge
+from voiceplane.speech.prompts import DIGITS, said_before
 from voiceplane.speech.vad import SileroModel
 from voiceplane.testing.bench.caller import RATE
 from voiceplane.testing.bench.recordings import Recording
@@ -71,7 +72,7 @@ class Models:
     judge: TurnJudge
     recognizer: Recognizer
     planner: PlannerClient
-    hints: str
+    hints: tuple[str, ...]
     agent: str
     revision: str
     clock: Clock
@@ -92,9 +93,9 @@ async def gather(made: list[Recording], models: Models, kept: Path, tell: Callab
     return tuple(facts)
 
 
-def _key(made: list[Recording], hints: str) -> str:
+def _key(made: list[Recording], hints: tuple[str, ...]) -> str:
     """Name recordings and ears: other ones have other facts."""
-    digest = hashlib.sha256(f"{hints} {GateParameters()} {len(JUDGED_SILENCE)}".encode())
+    digest = hashlib.sha256(f"{hints} {DIGITS} {GateParameters()} {len(JUDGED_SILENCE)}".encode())
     for recording in made:
         digest.update(recording.sound.tobytes())
         digest.update(repr((recording.part, recording.kind, recording.digits, recording.end_s)).encode())
@@ -166,7 +167,8 @@ async def _ask(edge: SpeechPaused, audio: bytes, recording: Recording, *, models
     clock = models.clock
     began = clock.monotonic()
     verdict, judged_s = await _timed(models.judge.end_probability(audio + JUDGED_SILENCE), clock)
-    transcript, read_s = await _timed(models.recognizer.recognize(audio, hints=models.hints), clock)
+    before = said_before(models.hints, digits=recording.digits > 0)
+    transcript, read_s = await _timed(models.recognizer.recognize(audio, hints=before), clock)
     understands = await _understood(transcript.text, recording, models)
     after_s = clock.monotonic() - began - judged_s
     return PauseFacts(
