@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -27,6 +27,7 @@ MOST_TEXT = 4 * 1024 * 1024  # of a page of metrics: a gateway's is a hundredth 
 WATCH_S = 240  # the server ends a watch then; a longer silence than that of settings is a frozen connection
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+LEASES = f"/{KINDS['Lease'].plural}"
 REQUESTS = Counter("voiceplane_api_requests", "Requests to API servers", ["method"])
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 METADATA_ONLY = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,application/json"
@@ -35,6 +36,9 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,
 class Cluster:
     """A client of one API server."""
 
+    # Says whether this process may still write; from the lease, once a process. One that was stopped for long and wakes
+    # when another leads must not send what it had in hand.
+    may_write: ClassVar[Callable[[], bool]] = staticmethod(lambda: True)
     silence_s: ClassVar[float] = 90.0  # of a watch; bookmarks come about once a minute. From settings, once a process
 
     def __init__(self, api: client.ApiClient) -> None:
@@ -197,6 +201,8 @@ class Cluster:
     ) -> aiohttp.ClientResponse:
         if self._closed:
             raise errors.ClusterAwayError(f"{path.partition('?')[0]}: this connection was closed")
+        if method != "GET" and LEASES not in path and not Cluster.may_write():
+            raise errors.ClusterAwayError(f"{path.partition('?')[0]}: not sent, the lease was not renewed in time")
         REQUESTS.labels(method).inc()
         headers = {"Accept": accept, "Content-Type": content, "User-Agent": names.MANAGER}
         await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)

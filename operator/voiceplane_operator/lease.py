@@ -27,6 +27,11 @@ class Leader:
     namespace: str
     name: str
     identity: str
+    renewed: float = 0.0  # loop seconds
+
+    def leads(self) -> bool:
+        """Say whether the lease was renewed in time: nobody else can have taken it yet."""
+        return asyncio.get_running_loop().time() - self.renewed < RENEW_DEADLINE_S
 
     async def acquire(self) -> None:
         """Wait until this replica leads."""
@@ -42,6 +47,8 @@ class Leader:
                     seen, since = mark, now
                 if mark[0] in ("", self.identity) or now - since > LEASE_S:
                     await self._take(lease)
+                    self.renewed = asyncio.get_running_loop().time()
+                    Cluster.may_write = staticmethod(self.leads)
                     log.info("leading", extra={"identity": self.identity})
                     return
             except errors.ConflictError:
@@ -53,18 +60,17 @@ class Leader:
     async def keep(self) -> None:
         """Renew until cancelled; LeaseLostError when another leads or the API server does not answer for too long."""
         loop = asyncio.get_running_loop()
-        renewed = loop.time()
         while True:
             await asyncio.sleep(RENEW_S)
             try:
-                async with asyncio.timeout(max(0.1, renewed + RENEW_DEADLINE_S - loop.time())):
+                async with asyncio.timeout(max(0.1, self.renewed + RENEW_DEADLINE_S - loop.time())):
                     lease = await self._read()
                     if lease is None or lease["spec"].get("holderIdentity") != self.identity:
                         raise errors.LeaseLostError("another replica leads now")
                     await self._take(lease)
-                renewed = loop.time()
+                self.renewed = loop.time()
             except (errors.ClusterError, TimeoutError) as error:
-                if loop.time() - renewed >= RENEW_DEADLINE_S:
+                if loop.time() - self.renewed >= RENEW_DEADLINE_S:
                     raise errors.LeaseLostError(f"not renewed for {RENEW_DEADLINE_S:g} s: {error}") from error
 
     async def release(self) -> None:
