@@ -17,7 +17,7 @@ from voiceplane.contract.policy import VoicePolicy, VoicePolicySpec
 from voiceplane_operator.errors import InvalidObjectError
 from voiceplane_operator.target import Revision
 
-MAX_TEXT_BYTES = 250_000  # four revisions, escaped, must fit one RayService, and etcd takes 1.5 MB
+MAX_TEXT_BYTES = 200_000  # five revisions, escaped, must fit one RayService, and etcd takes 1.5 MB
 _UNPRINTABLE = re.compile("[\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")  # what YAML will not have raw
 
 

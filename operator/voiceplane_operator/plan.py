@@ -17,7 +17,7 @@ from voiceplane_operator.manifests import Manifest, bundle, render_gateway, rend
 from voiceplane_operator.target import PortBlock, Target
 
 INNER_WORKLOADS = ("speech", "planner", "tools")
-MAX_REVISIONS = 4  # the newest, one that serves, and two whose calls go on; a further edit waits
+MAX_EARLIER = 4  # one that serves and three whose calls go on; a fifth revision is rendered, a sixth waits
 SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 
 
@@ -92,7 +92,7 @@ def converge(target: Target, view: AgentView) -> Plan:
     current = target.revision.name
     older = live_revisions(view, current)
     takes = serving(view, current)
-    full = len(older) + 1 >= MAX_REVISIONS and not any(one.revision == current for one in _gateways(view))
+    full = len(older) >= MAX_EARLIER and not any(one.revision == current for one in _gateways(view))
     target = replace(target, serving=takes, floor=floor(view, current))
     bundles = (one for older_one in target.others for one in bundle.manifests(replace(target, revision=older_one)))
     wanted = [*bundles, *render_inner(target), *render_gateway(target, begin=not full)]
@@ -174,7 +174,7 @@ def _some(view: AgentView, component: str) -> bool:
 def _judge(target: Target, view: AgentView, *, full: bool, ready: bool) -> tuple[str, str]:
     """Say in a reason and a sentence how things stand, the most useful thing first."""
     if full:
-        told = f"{MAX_REVISIONS - 1} earlier revisions still have calls; this one starts when one has ended"
+        told = f"{MAX_EARLIER} earlier revisions still have calls; this one starts when one has ended"
         return "RolloutWaits", told
     troubled = sorted(f"pod {one.name}: {one.problem}" for one in view.pods.values() if one.problem and not one.ending)
     if ready:

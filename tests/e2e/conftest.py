@@ -20,6 +20,7 @@ from voiceplane.contract.load import load_bundle
 from voiceplane.records.client import read_call
 from voiceplane.records.errors import NoSuchCallError
 from voiceplane.records.rows import AuditRow, CallRow
+from voiceplane.runtime import grpc_server
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.testing.phone import PhoneSettings
 
@@ -68,6 +69,15 @@ class Running:
         pid = self.stack.pid(name)
         assert pid is not None, f"{name} does not run"
         os.kill(pid, number)
+
+    async def restarted(self, name: str) -> None:
+        """Wait until the supervisor has brought a part back and it takes requests: the next test needs it."""
+        target = str(getattr(self.endpoints, name))
+        for _ in range(300):
+            if await grpc_server.healthy(target, timeout_s=1):
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"{name} did not come back")
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,7 @@ async def test_a_gateway_that_is_told_to_stop_finishes_its_calls_first(running: 
         assert not call.ended
     record, _ = await running.record(call_id)
     assert record.end_reason == "caller-hung-up"
+    await running.restarted("gateway")
 
 
 async def test_records_list_the_calls_newest_first(running: Any) -> None:

@@ -153,7 +153,7 @@ async def test_a_tool_behind_mcp_is_one_trace_with_its_call(tmp_path: Path) -> N
     agent.write_text(
         re.sub(
             r"http: \{method: GET, .*\}\n",
-            "mcp: {url: http://mcp.support.svc/mcp, tool: track}\n",
+            "mcp: {url: http://mcp.support.svc/mcp, tool: track, readOnly: true}\n",
             text.replace("result: {type: object, required: [status, eta],", "result: {type: object,"),
         )
     )

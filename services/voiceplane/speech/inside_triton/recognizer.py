@@ -48,12 +48,14 @@ class Recognizer:
         answers, again = self._recognize(audios, hints, PAD_S)
         for index, answer in enumerate(answers):
             unlikely = answer["logprob"] < MIN_LOGPROB and answer["text"] and index not in partial
+            unheard = hints[index] and not answer["text"] and index not in partial
             if index in again:
-                (answers[index],), _ = self._recognize([audios[index]], [hints[index]], MORE_PAD_S, timestamps=True)
-            elif unlikely:
+                (answers[index],), _ = self._recognize([audios[index]], [""], MORE_PAD_S, timestamps=True)
+            elif unlikely or unheard:
                 # Measured on 120 dictated numbers: 99 right without, 105 with; the hints are what misled some.
                 (other,), looped = self._recognize([audios[index]], [""], MORE_PAD_S, timestamps=True)
-                if not looped and other["logprob"] > answer["logprob"]:
+                likelier = other["logprob"] > answer["logprob"] and len(other["words"]) >= len(answer["words"])
+                if not looped and (unheard or likelier):  # the shorter text is the likelier one by its length alone
                     answers[index] = other
         return answers
 

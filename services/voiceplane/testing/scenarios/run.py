@@ -21,7 +21,7 @@ from voiceplane.testing.scenarios.model import Scenario, ScenarioFile
 from voiceplane.testing.scenarios.play import Line, Played, Speak, play, sounds_of
 
 EDGE_MS = 60.0  # pauses shorter than this are inside a sound; longer ones show where the agent fell silent
-PIECE_JOIN_MS = 600.0  # the agent's speech is recognized in pieces between pauses of this length
+PIECE_JOIN_MS = 250.0  # the agent's speech is recognized in pieces between pauses of this length
 MARGIN_MS = 150.0  # kept around a piece, so that no first or last sound is cut
 MAX_PIECE_MS = 27_000.0  # whisper hears at most 30 s at once
 RECORD_TRIES, RECORD_WAIT_S = 60, 0.25  # the gateway writes the record after the BYE
