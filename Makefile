@@ -3,11 +3,13 @@ PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PATH
 
 ON_KUBERNETES := tests/charts tests/control tests/cluster
+# Real calls that take their time: whole conversations, SIPp's scenarios, transfers and holds, parts killed in a call.
+LONG_CALLS := tests/scenarios/test_conversation.py $(addprefix tests/e2e/test_,sipp.py transfers.py killed_parts.py)
 
 .PHONY: help setup demo test check protos
 help:
 	@echo "make demo    place a real call to the example agent and show what happened"
-	@echo "make test    install what is missing and run every test that needs no Kubernetes"
+	@echo "make test    install what is missing and run the tests; make test-calls: those with long real calls"
 	@echo "make bench   measure calls to the real stack, 30 to 40 minutes; the tables go to build/bench/tables.md (ALL=1: with the next two)"
 	@echo "make bench-operator  measure the operator with 100, 1,000 and 5,000 agents over 3 clusters: build/bench/operator.md"
 	@echo "make bench-pipecat   the same recordings against pipecat-ai 1.14: build/bench/pipecat.md"
@@ -24,8 +26,13 @@ demo: setup
 
 test: setup
 	@voiceplane install
-	@pytest -q $(addprefix --ignore=,$(ON_KUBERNETES))
-	@echo "make test-k8s runs the rest on real Kubernetes control planes: $(ON_KUBERNETES)"
+	@pytest -q $(addprefix --ignore=,$(ON_KUBERNETES) $(LONG_CALLS))
+	@echo "make test-calls runs the long calls, make test-k8s the tests on real Kubernetes control planes"
+
+.PHONY: test-calls
+test-calls: setup
+	@voiceplane install
+	@pytest -q $(LONG_CALLS)
 
 # On a machine that does nothing else; what each line means is in docs/benchmarks.md.
 .PHONY: bench bench-operator bench-pipecat
