@@ -19,7 +19,7 @@ from voiceplane.runtime import grpc_server
 from voiceplane.testing.phone import Phone, PhoneSettings, TransferPolicy
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
-ASKS = "Hi, could you find out what happened to my package?"
+ASKS = "Can you track my package?"
 NUMBER = "It is four five six, seven two one."
 
 
