@@ -14,7 +14,7 @@ from voiceplane.cli.voices import FliteVoice
 from voiceplane.testing.phone import Phone
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
-ASKS = "Hi, could you find out what happened to my package?"
+ASKS = "Can you track my package?"
 BRIDGE = "One moment, please."
 
 
