@@ -6,10 +6,9 @@ DIGITS = "It is nine two eight, three three zero, one five. It is six four seven
 
 
 def said_before(terms: tuple[str, ...], *, digits: bool) -> str:
-    """Return the text before: digits where a number is awaited, else the agent's own words as a glossary.
+    """Return the text before: digits where a number is awaited, else the agent's own words as a bare list.
 
-    Of 80 names in four voices over G.711: 6 right without hints, 46 with a bare list, 52 with a glossary.
+    Of 80 names in four voices over G.711: 6 right without hints, 46 with a list, 52 with "Glossary: ...", which in turn
+    lost the last word of one plain question in 7 of 66 decodes where the list lost none.
     """
-    if digits:
-        return DIGITS
-    return f"Glossary: {', '.join(terms)}." if terms else ""
+    return DIGITS if digits else ", ".join(terms)
