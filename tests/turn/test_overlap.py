@@ -22,6 +22,13 @@ def test_a_sign_of_listening_is_a_backchannel_once_it_is_over(text: str) -> None
     assert named(text, ENDED) is Overlap.BACKCHANNEL
 
 
+@pytest.mark.parametrize("text", ["And", "You have.", "Is it"])
+def test_words_that_wish_nothing_alone_are_noise_unless_more_follows(text: str) -> None:
+    assert named(text, ENDED) is Overlap.NOISE
+    assert named(text, LASTING) is None
+    assert named(f"{text} want to know", ENDED) is Overlap.INTERRUPT
+
+
 @pytest.mark.parametrize("since_s", [0.2, 0.4, 0.6, 0.8])
 def test_a_sign_of_listening_that_lasts_is_waited_for_because_more_may_come(since_s: float) -> None:
     assert named("yeah", LASTING, since_s=since_s) is None

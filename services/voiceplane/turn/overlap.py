@@ -31,6 +31,8 @@ _BACKCHANNELS = frozenset(
     "mm mhm mmhm hmm hm mmm uh huh uhhuh um yeah yep yes yup ok okay right sure alright ah oh aha i see got it "
     "good great fine nice cool thanks thank you exactly please".split()
 )
+# What a recognizer makes of a hum, and what is no wish when nothing follows it.
+_NO_WISH = frozenset("and you have the a an i it is in that this so".split())
 _ANSWERS = frozenset("yes yeah yep yup no nope right correct sure ok okay exactly".split())
 _STOPS = frozenset("no stop wait hold excuse sorry actually but hello hey agent operator person".split())
 SIDE_TALK_DB = -14.0
@@ -46,6 +48,8 @@ def judge(facts: OverlapFacts) -> Overlap | None:
         return Overlap.INTERRUPT
     if words and set(words) <= _BACKCHANNELS:
         return Overlap.BACKCHANNEL if facts.ended else None
+    if words and set(words) <= _NO_WISH:
+        return Overlap.NOISE if facts.ended else None
     if words and (facts.ended or len(words) >= 2 or set(words) & _STOPS):
         return Overlap.INTERRUPT
     if facts.text is not None and facts.ended and not re.search(r"\w", facts.text):
