@@ -17,7 +17,7 @@ from voiceplane_operator.manifests import Manifest, bundle, render_gateway, rend
 from voiceplane_operator.target import PortBlock, Target
 
 INNER_WORKLOADS = ("speech", "planner", "tools")
-MAX_EARLIER = 4  # one that serves and three whose calls go on; a fifth revision is rendered, a sixth waits
+MAX_EARLIER = 4  # one that serves and three whose calls go on; gateways of a fifth revision wait
 SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 
 

@@ -15,6 +15,7 @@ DNS = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
 ANY_POD: Object = {"namespaceSelector": {}}
 TEST_CALL: Object = {"podSelector": {"matchLabels": {names.TEST_CALL: "true"}}}
 INNER = ("speech", "planner", "tools")
+INNER_PORTS = [{"protocol": "TCP", "port": port} for port in (common.SPEECH_GRPC, PLANNER_GRPC, common.TOOLS_GRPC)]
 
 
 def manifests(target: Target) -> tuple[Object, ...]:
@@ -73,9 +74,8 @@ def _from_nodes(target: Target) -> list[Object]:
     """Return the way of gateways on the nodes' network; without known addresses of nodes it is open by its ports."""
     if target.block is None:
         return []
-    ports = [{"protocol": "TCP", "port": port} for port in (common.SPEECH_GRPC, PLANNER_GRPC, common.TOOLS_GRPC)]
     nodes = [{"ipBlock": {"cidr": cidr}} for cidr in target.spec.network.nodes]
-    return [{"ports": ports} | ({"from": nodes} if nodes else {})]
+    return [{"ports": INNER_PORTS} | ({"from": nodes} if nodes else {})]
 
 
 def _planner(target: Target) -> Object:
@@ -111,11 +111,10 @@ def _gateway(target: Target) -> Object:
     from_trunks: Object = {"ports": sip}
     if target.sources:
         from_trunks["from"] = [{"ipBlock": {"cidr": cidr}} for cidr in sorted(target.sources)] + [TEST_CALL]
-    inner = [{"protocol": "TCP", "port": port} for port in (common.SPEECH_GRPC, PLANNER_GRPC, common.TOOLS_GRPC)]
     # Media goes to whatever address the caller's side names in its SDP: any, but by UDP only.
     everywhere = [{"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}}]
     egress = [
-        {"to": [_own(target)], "ports": inner},
+        {"to": [_own(target)], "ports": INNER_PORTS},
         {"to": [ANY_POD], "ports": DNS},
         {
             "to": everywhere,
