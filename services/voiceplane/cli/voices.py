@@ -9,14 +9,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from voiceplane.contract.audio import SPEECH_RATE, Pcm
 from voiceplane.runtime.models import ModelUnavailableError
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.speech.errors import SpeechError
 from voiceplane.speech.profiles import load_profile
+from voiceplane.testing.phone.pieces import pieces
 
 _FLITE_TIMEOUT_S = 20.0
-MAX_ASR_MS = 28_000.0  # whisper hears at most 30 s at once
 
 
 class VoiceUnavailableError(Exception):
@@ -128,9 +130,10 @@ def caller_voice(speech: TritonSpeech | None, voice: str | None) -> CallerVoice:
 
 
 async def transcribe(speech: TritonSpeech, audio: Pcm) -> str:
-    """Recognize a stretch of 16 kHz speech; what is longer than whisper hears is cut into pieces."""
-    step = int(MAX_ASR_MS / 1000 * audio.sample_rate) * 2
+    """Recognize a stretch of 16 kHz speech, cut into pieces that the recognizer reads whole."""
+    samples = np.frombuffer(audio.data, "<i2")
     texts = [
-        (await speech.recognize(audio.data[start : start + step])).text for start in range(0, len(audio.data), step)
+        (await speech.recognize(samples[piece.start : piece.end].tobytes())).text
+        for piece in pieces(samples, audio.sample_rate)
     ]
     return " ".join(text.strip() for text in texts if text.strip())

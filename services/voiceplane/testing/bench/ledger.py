@@ -14,8 +14,9 @@ from voiceplane.testing.bench.caller import RATE, Act, After, Deed, Held, hold_u
 from voiceplane.testing.bench.lines import Goal, Line, of_cases
 from voiceplane.testing.bench.many import hold_all
 from voiceplane.testing.bench.place import VOICES, Effort, Place
-from voiceplane.testing.bench.sound import cut, first_after, joined, sounds
+from voiceplane.testing.bench.sound import cut, first_after
 from voiceplane.testing.phone.audio import Samples, resample
+from voiceplane.testing.phone.pieces import pieces
 from voiceplane.testing.scenarios.words import plain
 
 AT_ONCE = 6  # nothing here is a latency
@@ -29,7 +30,6 @@ ALLOWED_RUN = 2  # words in a row: a small recognizer's slip
 MORE_SHARE = 2.0  # percent above the recognizer's own, which is of a few replies only
 NEAR_MS = 2500.0  # the gateway closes an interrupted turn within this of its last sound
 BEFORE_MS, BEHIND_MS = 150.0, 60.0
-PIECE_MS, PAUSE_MS, MARGIN_MS = 12_000.0, 200.0, 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,19 +203,7 @@ async def uncut(place: Place, call: Held) -> list[Compared]:
 async def _recognized(place: Place, track: Samples) -> str:
     """Recognize in pieces that end at the speaker's pauses: a small recognizer loses words in long audio."""
     words = []
-    for piece in pieces(track):
-        sound = Pcm(piece.astype("<i2").tobytes(), RATE)
+    for piece in pieces(track, RATE):
+        sound = Pcm(track[piece.start : piece.end].astype("<i2").tobytes(), RATE)
         words.append((await place.recognizer.recognize(resample(sound, SPEECH_RATE).data)).text)
     return " ".join(words)
-
-
-def pieces(track: Samples) -> list[Samples]:
-    """Cut a track at pauses into pieces of at most PIECE_MS, where its pauses allow that."""
-    found = joined(sounds(track, RATE), PAUSE_MS)
-    groups: list[tuple[float, float]] = []
-    for sound in found:
-        if groups and sound.end_ms - groups[-1][0] <= PIECE_MS:
-            groups[-1] = (groups[-1][0], sound.end_ms)
-        else:
-            groups.append((sound.start_ms, sound.end_ms))
-    return [cut(track, RATE, start - MARGIN_MS, end + MARGIN_MS) for start, end in groups]

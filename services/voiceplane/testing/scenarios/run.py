@@ -14,6 +14,7 @@ from voiceplane.records.rows import AuditRow, CallRow
 from voiceplane.speech.errors import SpeechError
 from voiceplane.speech.ports import Recognizer
 from voiceplane.testing.phone.audio import Samples, resample
+from voiceplane.testing.phone.pieces import pieces
 from voiceplane.testing.phone.timings import stretches
 from voiceplane.testing.scenarios.evidence import CallerTurn, Evidence, HeardWord, Recorded, ToolSeen, spans
 from voiceplane.testing.scenarios.judge import Finding, Wait, judge, waits
@@ -21,9 +22,6 @@ from voiceplane.testing.scenarios.model import Scenario, ScenarioFile
 from voiceplane.testing.scenarios.play import Line, Played, Speak, play, sounds_of
 
 EDGE_MS = 60.0  # pauses shorter than this are inside a sound; longer ones show where the agent fell silent
-PIECE_JOIN_MS = 250.0  # the agent's speech is recognized in pieces between pauses of this length
-MARGIN_MS = 150.0  # kept around a piece, so that no first or last sound is cut
-MAX_PIECE_MS = 27_000.0  # whisper hears at most 30 s at once
 RECORD_TRIES, RECORD_WAIT_S = 60, 0.25  # the gateway writes the record after the BYE
 
 
@@ -117,15 +115,12 @@ async def gather(played: Played, recognizer: Recognizer, records: str) -> Eviden
 
 async def _words(track: Samples, rate: int, recognizer: Recognizer) -> tuple[HeardWord, ...]:
     """Recognize the agent's track piece by piece; words get their place on the timeline."""
-    margin, longest = int(MARGIN_MS * rate / 1000), int(MAX_PIECE_MS * rate / 1000)
     words: list[HeardWord] = []
-    for stretch in stretches(track, rate, join_ms=PIECE_JOIN_MS):
-        first, last = max(0, stretch.start - margin), min(len(track), stretch.end + margin)
-        for start in range(first, last, longest):
-            piece = Pcm(track[start : min(last, start + longest)].astype("<i2").tobytes(), rate)
-            transcript = await recognizer.recognize(resample(piece, SPEECH_RATE).data)
-            offset = 1000.0 * start / rate
-            words += [HeardWord(w.text.strip(), offset + w.start_ms, offset + w.end_ms) for w in transcript.words]
+    for piece in pieces(track, rate):
+        sound = Pcm(track[piece.start : piece.end].astype("<i2").tobytes(), rate)
+        transcript = await recognizer.recognize(resample(sound, SPEECH_RATE).data)
+        offset = 1000.0 * piece.start / rate
+        words += [HeardWord(w.text.strip(), offset + w.start_ms, offset + w.end_ms) for w in transcript.words]
     return tuple(words)
 
 
