@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import Span
 
 from voiceplane.call import ending as ends
 from voiceplane.call.ending import End, Ending, Outcome
@@ -18,6 +18,7 @@ from voiceplane.call.mouth import Mouth
 from voiceplane.call.recorder import CallFacts, Recorder
 from voiceplane.call.rehearsal import RehearsedSpeaker
 from voiceplane.call.replies import Replies
+from voiceplane.call.signaling import HoldSpan, trace_exchanges, trace_invite
 from voiceplane.call.site import Site
 from voiceplane.call.speaking import Speaking
 from voiceplane.call.summary import call_row
@@ -34,7 +35,6 @@ from voiceplane.sip.server import IncomingCall
 log = logging.getLogger(__name__)
 SPANS = telemetry.tracer("voiceplane.call")
 ACK_S = 33.0  # the user agent gives up after 32 s
-CANCELLED_STATUS = 487  # the answer to an INVITE that the caller took back
 _BY_SIP = {
     "bye": ends.CALLER_HUNG_UP,
     "cancelled": ends.CANCELLED,
@@ -58,6 +58,7 @@ async def run_call(call: IncomingCall, site: Site) -> None:
         "voice.policy.digest": site.bundle.policy_digest,
     }
     with telemetry.start_call_span(offered.call_id, "sip.dialog", attributes) as span:
+        trace_exchanges(call)
         try:
             async with site.media.open_session() as session:
                 await _answered(call, site, recorder, session, span)
@@ -65,7 +66,7 @@ async def run_call(call: IncomingCall, site: Site) -> None:
             CALLS_REFUSED.labels("503").inc()
             span.set_attribute("sip.response.status_code", 503)
             call.reject(503, retry_after_s=5)
-            _trace_invite(call, site.clock.wall_ns())
+            trace_invite(call, site.clock.wall_ns())
 
 
 async def _answered(call: IncomingCall, site: Site, recorder: Recorder, session: MediaSession, span: Span) -> None:
@@ -86,7 +87,7 @@ async def _answered(call: IncomingCall, site: Site, recorder: Recorder, session:
             site.records.append(call_row(recorder, end, outcome, site.clock.wall_ns(), _statistics(session)))
         finally:
             site.hub.remove(live, reason=end.reason)
-            _trace_invite(call, site.clock.wall_ns())
+            trace_invite(call, site.clock.wall_ns())
 
 
 async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session: MediaSession, live: LiveCall) -> End:
@@ -145,30 +146,23 @@ async def _accept(
     return None
 
 
-def _trace_invite(call: IncomingCall, now_ns: int) -> None:
-    """Show the INVITE transaction from its first message to the ACK, or to now where none came."""
-    marks = call.timings
-    span = SPANS.start_span("sip.invite", kind=SpanKind.SERVER, start_time=marks.received_ns)
-    span.set_attributes({"sip.method": "INVITE", "sip.response.status_code": marks.status or CANCELLED_STATUS})
-    named = (("sip.ringing", marks.rung_ns), ("sip.answered", marks.answered_ns), ("sip.ack", marks.confirmed_ns))
-    for name, at_ns in named:
-        if at_ns is not None:
-            span.add_event(name, timestamp=at_ns)
-    span.end(marks.confirmed_ns or now_ns)
-
-
 async def _signals(
     events: AsyncIterator[object], session: MediaSession, clock: CallClock, ending: Ending, *, transfers: Transfers
 ) -> None:
-    async for event in events:
-        match event:
-            case MediaChanged(agreed=agreed):
-                session.update(_media(agreed))
-                clock.follow(held=not agreed.sends)
-            case ReferProgress(status=status, final=final):
-                transfers.progress(status, final=final)
-            case CallEnded(reason=reason):
-                ending.settle(transfers.end_by(reason) or _BY_SIP[reason])
+    hold = HoldSpan()
+    try:
+        async for event in events:
+            match event:
+                case MediaChanged(agreed=agreed):
+                    session.update(_media(agreed))
+                    clock.follow(held=not agreed.sends)
+                    hold.follow(held=not agreed.sends)
+                case ReferProgress(status=status, final=final):
+                    transfers.progress(status, final=final)
+                case CallEnded(reason=reason):
+                    ending.settle(transfers.end_by(reason) or _BY_SIP[reason])
+    finally:
+        hold.follow(held=False)
 
 
 async def _not_held_for_ever(clock: CallClock, longest_s: float, ending: Ending) -> None:

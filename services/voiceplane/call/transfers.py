@@ -3,10 +3,13 @@
 import asyncio
 from dataclasses import dataclass
 
+from opentelemetry.trace import SpanKind
+
 from voiceplane.call import ending as ends
 from voiceplane.call.ending import End
 from voiceplane.call.hub import LiveCall
 from voiceplane.call.recorder import Recorder
+from voiceplane.call.signaling import mark_failure
 from voiceplane.call.site import Site
 from voiceplane.runtime import telemetry
 from voiceplane.sip.incoming import IncomingCall
@@ -44,8 +47,8 @@ class Transfers:
         """Refer the caller's side and wait; the call ends when a person has it, else False: nobody was reached."""
         self._recorder.summary = summary
         self._result, self._came_to = asyncio.get_running_loop().create_future(), 0
-        with SPANS.start_as_current_span("sip.refer") as span:
-            span.set_attribute("voice.transfer.reason", reason)
+        with SPANS.start_as_current_span("sip.refer", kind=SpanKind.CLIENT) as span:
+            span.set_attributes({"sip.method": "REFER", "voice.transfer.reason": reason})
             self._call.refer(target, summary)
             try:
                 async with asyncio.timeout(RESULT_S):
@@ -55,6 +58,7 @@ class Transfers:
             finally:
                 self._result = None
             span.set_attribute("sip.response.status_code", status)
+            mark_failure(span, status, ours=True)
         self._site.hub.tell(self._call.call_id, "transfer", {"status": str(status)})
         if not 200 <= status < 300:
             return False

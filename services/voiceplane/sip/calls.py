@@ -81,7 +81,7 @@ class Calls:
             dialog.leaving = dialog.leaving or (cause, reason)  # RFC 3261 section 15: no BYE before the ACK
         elif dialog.state is not DialogState.ENDED:
             self._send(dialog, dialog.request("BYE", headers=(("Reason", cause),)), "bye", now)
-            self.forget(dialog, reason)
+            self.forget(dialog, reason, bye=True)
 
     def refer(self, dialog: Dialog, target: str, summary: str, now: float) -> None:
         """Ask the caller's side to call `target` (RFC 3515), with a summary for the person there."""
@@ -95,11 +95,11 @@ class Calls:
         dialog.referring = now + REFER_TIMEOUT_S
         self._send(dialog, request, "refer", now)
 
-    def forget(self, dialog: Dialog, reason: str) -> None:
-        """Close the dialog and tell why."""
+    def forget(self, dialog: Dialog, reason: str, *, bye: bool = False) -> None:
+        """Close the dialog and tell why, and whether our BYE is on its way."""
         if self._state.dialogs.pop(dialog.key, None) is not None:
             dialog.state, dialog.acceptance = DialogState.ENDED, None
-            self._state.put(CallEnded(dialog.key, reason))
+            self._state.put(CallEnded(dialog.key, reason, bye))
 
     def answer(
         self,
@@ -121,6 +121,8 @@ class Calls:
         response = respond(request, status, (*common, *headers), body)
         add_to_tag(response, dialog.local_tag)
         self._state.put(Send(self._state.server.respond(transaction, response, now), transaction.peer))
+        if status >= 200 and transaction is not dialog.invite:
+            self._state.over(dialog.key, transaction, status)
 
     def timer_headers(self, dialog: Dialog) -> Headers:
         """Return Session-Expires, and Require where the far side has to refresh (RFC 4028 section 9)."""
@@ -135,6 +137,8 @@ class Calls:
         if transaction is None:
             self._repeated(response)
             return
+        if response.status_code >= 200:
+            self._state.over(transaction.call_key, transaction, response.status_code)
         dialog = self._state.dialogs.get(transaction.call_key)
         if dialog is None or response.status_code < 200:
             return
@@ -223,6 +227,7 @@ class Calls:
             self._tick_dialog(dialog, now)
 
     def _timed_out(self, transaction: ClientTransaction, now: float) -> None:
+        self._state.over(transaction.call_key, transaction, None)
         dialog = self._state.dialogs.get(transaction.call_key)
         if dialog is None:
             return

@@ -152,7 +152,7 @@ class Dialog:
         """Make the client transaction that repeats this request."""
         next_at = None if self.peer.reliable else now + T1
         return ClientTransaction(
-            self.key, request.method, purpose, serialize(request), self.next_hop(), now + TIMEOUT, next_at
+            self.key, request.method, purpose, serialize(request), self.next_hop(), now + TIMEOUT, next_at, now
         )
 
     def next_hop(self) -> Peer:

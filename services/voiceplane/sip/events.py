@@ -50,6 +50,18 @@ class CallEnded:
 
     key: str
     reason: str
+    bye: bool = False  # our BYE went out: its TransactionOver is still to come
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionOver:
+    """A BYE, re-INVITE, UPDATE or NOTIFY of a call has its final answer, or never gets one: for the call's trace."""
+
+    key: str
+    method: str
+    status: int | None  # None: nobody answered our request
+    ours: bool  # we asked, the far side answered
+    began_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +81,5 @@ class CallRefused:
     reason: str
 
 
-Event = CallOffered | Confirmed | MediaChanged | CallEnded | ReferProgress | CallRefused
+Event = CallOffered | Confirmed | MediaChanged | CallEnded | ReferProgress | CallRefused | TransactionOver
 Output = Send | Event

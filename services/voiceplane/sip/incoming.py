@@ -11,10 +11,11 @@ from voiceplane.runtime.clock import Clock
 from voiceplane.sip import sdp
 from voiceplane.sip.agent import UserAgent
 from voiceplane.sip.dialog import Dialog, DialogState
-from voiceplane.sip.events import CallEnded, CallOffered, Confirmed, MediaChanged, ReferProgress
+from voiceplane.sip.events import CallEnded, CallOffered, Confirmed, MediaChanged, ReferProgress, TransactionOver
 
 EVENT_QUEUE = 32  # events of one call that wait; a peer that causes more loses some, but never the end
 DECLINED = 603  # what hanging up says while it rings
+MAX_EXCHANGES = 256  # that one call tells of: hours of refreshes and holds; a flood of UPDATEs fills no trace
 CallEvent = Confirmed | MediaChanged | CallEnded | ReferProgress
 
 
@@ -37,6 +38,17 @@ class Timings:
     status: int | None = None  # of the final response that we chose; None where the caller cancelled before
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request inside a call and its final answer, in ns since the epoch."""
+
+    method: str
+    status: int | None  # None: nobody answered
+    ours: bool
+    began_ns: int
+    ended_ns: int
+
+
 @dataclass(slots=True)
 class IncomingCall:
     """An admitted INVITE. The call layer rings, accepts or rejects it, then follows its events."""
@@ -47,6 +59,9 @@ class IncomingCall:
     _clock: Clock
     timings: Timings
     _events: asyncio.Queue[CallEvent] = field(default_factory=lambda: asyncio.Queue(EVENT_QUEUE))
+    _observer: Callable[[Exchange], None] | None = None
+    _unseen: list[Exchange] = field(default_factory=list)  # before follow(); bounded by MAX_EXCHANGES
+    _exchanges: int = 0
 
     @property
     def received_ns(self) -> int:
@@ -99,6 +114,26 @@ class IncomingCall:
     def refer(self, target: str, summary: str) -> None:
         """Send REFER; ReferProgress events tell what becomes of it."""
         self._server.carry_out(lambda agent, now: agent.calls.refer(self._dialog, target, summary, now))
+
+    def follow(self, observer: Callable[[Exchange], None]) -> None:
+        """Tell each exchange inside the call, from the first on; the answer to our BYE comes after the end."""
+        self._observer = observer
+        unseen, self._unseen = self._unseen, []
+        for exchange in unseen:
+            observer(exchange)
+
+    def over(self, event: TransactionOver) -> None:
+        """Date an exchange that is over now, and tell it; of a flood only a BYE."""
+        self._exchanges += 1
+        if self._exchanges > MAX_EXCHANGES and event.method != "BYE":
+            return
+        ended_ns = self._clock.wall_ns()
+        began_ns = ended_ns - round((self._clock.monotonic() - event.began_at) * 1e9)
+        exchange = Exchange(event.method, event.status, event.ours, began_ns, ended_ns)
+        if self._observer is not None:
+            self._observer(exchange)
+        else:
+            self._unseen.append(exchange)
 
     async def events(self) -> AsyncIterator[CallEvent]:
         """Yield what happens until the call has ended."""

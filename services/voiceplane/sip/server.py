@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from voiceplane.runtime.clock import Clock
 from voiceplane.sip.agent import UserAgent
-from voiceplane.sip.events import CallEnded, CallOffered, CallRefused, Output, Send
+from voiceplane.sip.events import CallEnded, CallOffered, CallRefused, Output, Send, TransactionOver
 from voiceplane.sip.framing import BrokenStreamError, Framer
 from voiceplane.sip.incoming import IncomingCall, Timings
 from voiceplane.sip.message import Peer
@@ -39,6 +39,7 @@ class SipServer:
         self._clock = clock
         self._refused = refused
         self._calls: dict[str, IncomingCall] = {}
+        self._leaving: dict[str, IncomingCall] = {}  # our BYE waits for its answer, 32 s at most
         # Admission bounds the live ones; as many again may have been cancelled before the call layer took them.
         self._new: asyncio.Queue[IncomingCall] = asyncio.Queue(2 * agent.state.limits.max_calls)
         self._idle = asyncio.Event()
@@ -155,6 +156,14 @@ class SipServer:
                         self._idle.set()
                     if call_ended is not None:
                         call_ended.put(output)
+                        if output.bye:
+                            self._leaving[key] = call_ended
+                case TransactionOver(key=key):
+                    of_call = self._calls.get(key) or self._leaving.get(key)
+                    if of_call is not None:
+                        of_call.over(output)
+                    if output.ours and output.method == "BYE":
+                        self._leaving.pop(key, None)
                 case _:
                     live = self._calls.get(output.key)
                     if live is not None:

@@ -4,8 +4,11 @@ from dataclasses import dataclass, field
 
 from voiceplane.sip.admission import DRAINING, PAUSED, Bucket, Limits, Load, Refusal
 from voiceplane.sip.dialog import Dialog
-from voiceplane.sip.events import Output
-from voiceplane.sip.transactions import ClientTransactions, ServerTransactions
+from voiceplane.sip.events import Output, TransactionOver
+from voiceplane.sip.transactions import ClientTransaction, ClientTransactions, ServerTransaction, ServerTransactions
+
+# What a call's trace shows one by one. The first INVITE and REFER have more to tell, and are told by the call layer.
+TOLD = frozenset({"BYE", "INVITE", "UPDATE", "NOTIFY"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,13 @@ class AgentState:
     def put(self, output: Output) -> None:
         """Add to what leaves."""
         self._out.append(output)
+
+    def over(self, key: str, transaction: ServerTransaction | ClientTransaction, status: int | None) -> None:
+        """Tell the call `key` that a transaction inside it has come to its end."""
+        ours = isinstance(transaction, ClientTransaction)
+        method = transaction.method if isinstance(transaction, ClientTransaction) else transaction.request.method
+        if method in TOLD:
+            self.put(TransactionOver(key, method, status, ours, transaction.began_at))
 
     def take(self) -> list[Output]:
         """Return and forget what leaves."""

@@ -16,6 +16,7 @@ class ServerTransaction:
     request: Request
     peer: Peer
     ends_at: float
+    began_at: float = 0.0
     last: bytes = b""
     status: int = 0
     next_at: float | None = None
@@ -39,7 +40,7 @@ class ServerTransactions:
             return None, known.last
         if len(self._open) >= MAX_TRANSACTIONS + (MAX_OF_CALLS if inside else 0):
             return None, b""
-        opened = ServerTransaction(request, peer, now + TIMEOUT)
+        opened = ServerTransaction(request, peer, now + TIMEOUT, began_at=now)
         self._open[key] = opened
         if request.method == "INVITE":
             self._invites.setdefault(_merge_key(request), key)
@@ -112,6 +113,7 @@ class ClientTransaction:
     peer: Peer
     ends_at: float
     next_at: float | None
+    began_at: float
     interval: float = T1
     proceeding: bool = False
 
