@@ -1,4 +1,4 @@
-"""The Calls service of a gateway: list, watch, transfer, hang up, drain. A thin shell over call.hub."""
+"""The Calls service of a gateway: list, watch, transfer, hang up, press keys, drain. A thin shell over call.hub."""
 
 import asyncio
 import re
@@ -9,11 +9,14 @@ import grpc
 
 from voiceplane.call.ending import OPERATOR
 from voiceplane.call.hub import CallHub
+from voiceplane.media.dtmf import KEYS
+from voiceplane.media.sender import MAX_KEYS
 from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
 # It becomes the Refer-To header: a line break would start a header of the asker's choice (RFC 3261 section 25.1).
 _TARGET = re.compile(r"(?:sips?:[!#-;=?-~]{1,255}|tel:\+?[0-9*#().-]{1,40}(?:;[!#-;=?-~]{1,200})?)")
+_DIGITS = re.compile(f"[{KEYS}{KEYS.lower()}]{{1,{MAX_KEYS}}}")
 _TARGET_HELP = (
     "target must be one URI without spaces, line breaks, quotes or angle brackets, "
     "such as sip:queue@pbx.example or tel:+15550100"
@@ -77,6 +80,24 @@ class CallsService(calls_pb2_grpc.CallsServicer):
         assert call is not None
         call.ending.settle(OPERATOR)
         return calls_pb2.HangUpCallResponse()
+
+    async def SendDigits(self, request: calls_pb2.SendDigitsRequest, context: Context) -> calls_pb2.SendDigitsResponse:
+        """Press keys in a live call; they may be a secret, so only their number is told."""
+        call = self._hub.find(request.call_id)
+        if call is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "no live call has this id")
+        if _DIGITS.fullmatch(request.digits) is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"digits are 1 to {MAX_KEYS} of {KEYS}")
+        assert call is not None
+        if call.press is None:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the call is not answered yet")
+        assert call.press is not None
+        try:
+            call.press(request.digits)
+        except ValueError as error:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        self._hub.tell(call.call_id, "keys", {"count": str(len(request.digits))})
+        return calls_pb2.SendDigitsResponse()
 
     async def Drain(self, request: calls_pb2.DrainRequest, context: Context) -> calls_pb2.DrainResponse:
         """Refuse new calls from now on; live calls go on."""

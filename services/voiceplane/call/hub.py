@@ -30,6 +30,7 @@ class LiveCall:
     started_ns: int
     ending: Ending
     transfer: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(1))  # one wish at a time
+    press: Callable[[str], None] | None = None  # sends keys; ValueError says why not. None: not answered yet
     state: str = "ringing"
     turns: int = 0
 

@@ -101,6 +101,7 @@ async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session
     site = replace(site, clock=clock)
     session.start(_media(agreed))
     clock.follow(held=not agreed.sends)
+    live.press = session.send_digits
     async with asyncio.TaskGroup() as tasks:
         voice = RehearsedSpeaker(PatientSpeaker(site.voices[session.sample_rate], site.clock), tasks, recorder.waste)
         mouth = Mouth(voice, SessionPlayout(session))

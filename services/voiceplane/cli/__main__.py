@@ -13,6 +13,7 @@ _MODULES = {
     "test_command": ("test",),
     "bench_command": ("bench",),
     "records_commands": ("trace", "record", "calls"),
+    "live_commands": ("press", "transfer", "hangup"),
     "doctor": ("doctor",),
     "install": ("install",),
     "images": ("images",),

@@ -108,7 +108,7 @@ class Sender:
         with self._lock:
             if self._prepared is not None or self._closed or self._address is None:
                 return
-            waiting = bool(self._keys)
+            waiting = bool(self._keys) and not self._playout.is_held  # on hold nothing leaves
             key = self._keys.popleft() if waiting else None
             if key is not None:
                 self._prepared = _Packet(key.payload_type, key.marker, key.payload, key.ticks, None)

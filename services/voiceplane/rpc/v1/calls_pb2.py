@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dvoiceplane/rpc/v1/calls.proto\x12\x11voiceplane.rpc.v1\"s\n\x08LiveCall\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x17\n\x0fstarted_unix_ns\x18\x05 \x01(\x03\x12\r\n\x05turns\x18\x06 \x01(\r\"\x12\n\x10ListCallsRequest\"Q\n\x11ListCallsResponse\x12*\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x1b.voiceplane.rpc.v1.LiveCall\x12\x10\n\x08\x64raining\x18\x02 \x01(\x08\"$\n\x11WatchCallsRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\"\xa4\x01\n\tCallEvent\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x12\n\nat_unix_ns\x18\x02 \x01(\x03\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x36\n\x05\x66\x61\x63ts\x18\x04 \x03(\x0b\x32\'.voiceplane.rpc.v1.CallEvent.FactsEntry\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"6\n\x13TransferCallRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\"*\n\x14TransferCallResponse\x12\x12\n\nsip_status\x18\x01 \x01(\r\"$\n\x11HangUpCallRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\"\x14\n\x12HangUpCallResponse\"\x0e\n\x0c\x44rainRequest\"#\n\rDrainResponse\x12\x12\n\nlive_calls\x18\x01 \x01(\r2\xa9\x03\n\x05\x43\x61lls\x12Q\n\x04List\x12#.voiceplane.rpc.v1.ListCallsRequest\x1a$.voiceplane.rpc.v1.ListCallsResponse\x12M\n\x05Watch\x12$.voiceplane.rpc.v1.WatchCallsRequest\x1a\x1c.voiceplane.rpc.v1.CallEvent0\x01\x12[\n\x08Transfer\x12&.voiceplane.rpc.v1.TransferCallRequest\x1a\'.voiceplane.rpc.v1.TransferCallResponse\x12U\n\x06HangUp\x12$.voiceplane.rpc.v1.HangUpCallRequest\x1a%.voiceplane.rpc.v1.HangUpCallResponse\x12J\n\x05\x44rain\x12\x1f.voiceplane.rpc.v1.DrainRequest\x1a .voiceplane.rpc.v1.DrainResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dvoiceplane/rpc/v1/calls.proto\x12\x11voiceplane.rpc.v1\"s\n\x08LiveCall\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x17\n\x0fstarted_unix_ns\x18\x05 \x01(\x03\x12\r\n\x05turns\x18\x06 \x01(\r\"\x12\n\x10ListCallsRequest\"Q\n\x11ListCallsResponse\x12*\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x1b.voiceplane.rpc.v1.LiveCall\x12\x10\n\x08\x64raining\x18\x02 \x01(\x08\"$\n\x11WatchCallsRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\"\xa4\x01\n\tCallEvent\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x12\n\nat_unix_ns\x18\x02 \x01(\x03\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x36\n\x05\x66\x61\x63ts\x18\x04 \x03(\x0b\x32\'.voiceplane.rpc.v1.CallEvent.FactsEntry\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"6\n\x13TransferCallRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\"*\n\x14TransferCallResponse\x12\x12\n\nsip_status\x18\x01 \x01(\r\"$\n\x11HangUpCallRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\"\x14\n\x12HangUpCallResponse\"4\n\x11SendDigitsRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64igits\x18\x02 \x01(\t\"\x14\n\x12SendDigitsResponse\"\x0e\n\x0c\x44rainRequest\"#\n\rDrainResponse\x12\x12\n\nlive_calls\x18\x01 \x01(\r2\x84\x04\n\x05\x43\x61lls\x12Q\n\x04List\x12#.voiceplane.rpc.v1.ListCallsRequest\x1a$.voiceplane.rpc.v1.ListCallsResponse\x12M\n\x05Watch\x12$.voiceplane.rpc.v1.WatchCallsRequest\x1a\x1c.voiceplane.rpc.v1.CallEvent0\x01\x12[\n\x08Transfer\x12&.voiceplane.rpc.v1.TransferCallRequest\x1a\'.voiceplane.rpc.v1.TransferCallResponse\x12U\n\x06HangUp\x12$.voiceplane.rpc.v1.HangUpCallRequest\x1a%.voiceplane.rpc.v1.HangUpCallResponse\x12Y\n\nSendDigits\x12$.voiceplane.rpc.v1.SendDigitsRequest\x1a%.voiceplane.rpc.v1.SendDigitsResponse\x12J\n\x05\x44rain\x12\x1f.voiceplane.rpc.v1.DrainRequest\x1a .voiceplane.rpc.v1.DrainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,10 +53,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HANGUPCALLREQUEST']._serialized_end=613
   _globals['_HANGUPCALLRESPONSE']._serialized_start=615
   _globals['_HANGUPCALLRESPONSE']._serialized_end=635
-  _globals['_DRAINREQUEST']._serialized_start=637
-  _globals['_DRAINREQUEST']._serialized_end=651
-  _globals['_DRAINRESPONSE']._serialized_start=653
-  _globals['_DRAINRESPONSE']._serialized_end=688
-  _globals['_CALLS']._serialized_start=691
-  _globals['_CALLS']._serialized_end=1116
+  _globals['_SENDDIGITSREQUEST']._serialized_start=637
+  _globals['_SENDDIGITSREQUEST']._serialized_end=689
+  _globals['_SENDDIGITSRESPONSE']._serialized_start=691
+  _globals['_SENDDIGITSRESPONSE']._serialized_end=711
+  _globals['_DRAINREQUEST']._serialized_start=713
+  _globals['_DRAINREQUEST']._serialized_end=727
+  _globals['_DRAINRESPONSE']._serialized_start=729
+  _globals['_DRAINRESPONSE']._serialized_end=764
+  _globals['_CALLS']._serialized_start=767
+  _globals['_CALLS']._serialized_end=1283
 # @@protoc_insertion_point(module_scope)

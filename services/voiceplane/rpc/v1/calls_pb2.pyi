@@ -142,7 +142,7 @@ class CallEvent(_message.Message):
     call_id: _builtins.str
     at_unix_ns: _builtins.int
     kind: _builtins.str
-    """started | state | heard | said | tool | turn | ended"""
+    """started | state | heard | said | tool | turn | keys | ended"""
     @_builtins.property
     def facts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
@@ -235,6 +235,48 @@ class HangUpCallResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HangUpCallResponse: _TypeAlias = HangUpCallResponse  # noqa: Y015
+
+@_typing.final
+class SendDigitsRequest(_message.Message):
+    """Keys to the caller's side (RFC 4733), such as the feature code of a trunk or an extension behind it. The agent's
+    speech waits while they are sent, and so do they while the call is on hold.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    DIGITS_FIELD_NUMBER: _builtins.int
+    call_id: _builtins.str
+    digits: _builtins.str
+    """0-9 * # A-D, at most 64"""
+    def __init__(
+        self,
+        *,
+        call_id: _builtins.str = ...,
+        digits: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "digits", b"digits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendDigitsRequest: _TypeAlias = SendDigitsRequest  # noqa: Y015
+
+@_typing.final
+class SendDigitsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendDigitsResponse: _TypeAlias = SendDigitsResponse  # noqa: Y015
 
 @_typing.final
 class DrainRequest(_message.Message):

@@ -54,6 +54,11 @@ class CallsStub:
                 request_serializer=voiceplane_dot_rpc_dot_v1_dot_calls__pb2.HangUpCallRequest.SerializeToString,
                 response_deserializer=voiceplane_dot_rpc_dot_v1_dot_calls__pb2.HangUpCallResponse.FromString,
                 _registered_method=True)
+        self.SendDigits = channel.unary_unary(
+                '/voiceplane.rpc.v1.Calls/SendDigits',
+                request_serializer=voiceplane_dot_rpc_dot_v1_dot_calls__pb2.SendDigitsRequest.SerializeToString,
+                response_deserializer=voiceplane_dot_rpc_dot_v1_dot_calls__pb2.SendDigitsResponse.FromString,
+                _registered_method=True)
         self.Drain = channel.unary_unary(
                 '/voiceplane.rpc.v1.Calls/Drain',
                 request_serializer=voiceplane_dot_rpc_dot_v1_dot_calls__pb2.DrainRequest.SerializeToString,
@@ -88,6 +93,12 @@ class CallsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendDigits(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Drain(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -116,6 +127,11 @@ def add_CallsServicer_to_server(servicer, server):
                     servicer.HangUp,
                     request_deserializer=voiceplane_dot_rpc_dot_v1_dot_calls__pb2.HangUpCallRequest.FromString,
                     response_serializer=voiceplane_dot_rpc_dot_v1_dot_calls__pb2.HangUpCallResponse.SerializeToString,
+            ),
+            'SendDigits': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendDigits,
+                    request_deserializer=voiceplane_dot_rpc_dot_v1_dot_calls__pb2.SendDigitsRequest.FromString,
+                    response_serializer=voiceplane_dot_rpc_dot_v1_dot_calls__pb2.SendDigitsResponse.SerializeToString,
             ),
             'Drain': grpc.unary_unary_rpc_method_handler(
                     servicer.Drain,
@@ -231,6 +247,33 @@ class Calls:
             '/voiceplane.rpc.v1.Calls/HangUp',
             voiceplane_dot_rpc_dot_v1_dot_calls__pb2.HangUpCallRequest.SerializeToString,
             voiceplane_dot_rpc_dot_v1_dot_calls__pb2.HangUpCallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendDigits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voiceplane.rpc.v1.Calls/SendDigits',
+            voiceplane_dot_rpc_dot_v1_dot_calls__pb2.SendDigitsRequest.SerializeToString,
+            voiceplane_dot_rpc_dot_v1_dot_calls__pb2.SendDigitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,7 @@ class CallsStub:
     Watch: _grpc.UnaryStreamMultiCallable[_calls_pb2.WatchCallsRequest, _calls_pb2.CallEvent]
     Transfer: _grpc.UnaryUnaryMultiCallable[_calls_pb2.TransferCallRequest, _calls_pb2.TransferCallResponse]
     HangUp: _grpc.UnaryUnaryMultiCallable[_calls_pb2.HangUpCallRequest, _calls_pb2.HangUpCallResponse]
+    SendDigits: _grpc.UnaryUnaryMultiCallable[_calls_pb2.SendDigitsRequest, _calls_pb2.SendDigitsResponse]
     Drain: _grpc.UnaryUnaryMultiCallable[_calls_pb2.DrainRequest, _calls_pb2.DrainResponse]
 
 @_typing.type_check_only
@@ -44,6 +45,7 @@ class CallsAsyncStub(CallsStub):
     Watch: _aio.UnaryStreamMultiCallable[_calls_pb2.WatchCallsRequest, _calls_pb2.CallEvent]  # type: ignore[assignment]
     Transfer: _aio.UnaryUnaryMultiCallable[_calls_pb2.TransferCallRequest, _calls_pb2.TransferCallResponse]  # type: ignore[assignment]
     HangUp: _aio.UnaryUnaryMultiCallable[_calls_pb2.HangUpCallRequest, _calls_pb2.HangUpCallResponse]  # type: ignore[assignment]
+    SendDigits: _aio.UnaryUnaryMultiCallable[_calls_pb2.SendDigitsRequest, _calls_pb2.SendDigitsResponse]  # type: ignore[assignment]
     Drain: _aio.UnaryUnaryMultiCallable[_calls_pb2.DrainRequest, _calls_pb2.DrainResponse]  # type: ignore[assignment]
 
 class CallsServicer(metaclass=_abc_1.ABCMeta):
@@ -74,6 +76,13 @@ class CallsServicer(metaclass=_abc_1.ABCMeta):
         request: _calls_pb2.HangUpCallRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_calls_pb2.HangUpCallResponse, _abc.Awaitable[_calls_pb2.HangUpCallResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SendDigits(
+        self,
+        request: _calls_pb2.SendDigitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_calls_pb2.SendDigitsResponse, _abc.Awaitable[_calls_pb2.SendDigitsResponse]]: ...
 
     @_abc_1.abstractmethod
     def Drain(
