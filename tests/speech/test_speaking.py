@@ -12,7 +12,7 @@ from voiceplane.speech.ports import SpeechChunk
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 REPLY = "Your parcel is out for delivery, and it should arrive today before six. Is there anything else I can do?"
-LONG = ("Your parcel is on its way to you now. " * 53)[:2000]  # about 100 s of speech
+LONG = ("Your parcel is on its way to you now. " * 53)[:2000]  # about 100 s of speech, made in 10
 
 
 async def say(speech: TritonSpeech, text: str, rate: int = 8000) -> list[SpeechChunk]:
@@ -65,19 +65,28 @@ async def test_nothing_to_say_is_silence_and_no_error(speech: TritonSpeech, text
     assert await say(speech, text) == []
 
 
-async def test_a_text_of_2000_characters_begins_at_once_and_can_be_left(speech: TritonSpeech) -> None:
-    """Both synthesis threads are taken; if leaving did not end their work, the third would wait for 20 s of it."""
-    async with asyncio.timeout(10):
-        for _ in range(2):
-            stream = speech.synthesize(LONG, "joe", sample_rate=8000)
-            async with aclosing(stream):
-                chunk = await anext(stream)
-                assert 0 < chunk.pcm.duration_ms < 500
-        assert await say(speech, "Hello.")
+async def test_a_phrase_that_is_left_gives_its_thread_to_the_next_one(speech: TritonSpeech) -> None:
+    """Two texts hold both threads, the first is left. Were it spoken on, the second would end before a third begins."""
+    brought, begun = 0, asyncio.Event()
+
+    async def go_on() -> None:
+        nonlocal brought
+        async for _ in speech.synthesize(LONG, "joe", sample_rate=8000):
+            brought += 1
+            begun.set()
+
+    async with aclosing(speech.synthesize(LONG, "joe", sample_rate=8000)) as first:
+        assert 0 < (await anext(first)).pcm.duration_ms < 500
+        second = asyncio.create_task(go_on(), name="the second text")
+        await begun.wait()
+    assert await say(speech, "Hello.")
+    at_the_third = brought
+    await second
+    assert at_the_third < brought / 2
 
 
 async def test_a_long_sentence_comes_in_pieces_that_are_soon_done(speech: TritonSpeech) -> None:
-    """A cancelled phrase stops between two pieces: their length bounds what is made for nobody."""
+    """The first piece of another caller's phrase waits for no longer than a piece in hand."""
     sentence = "Your parcel is on its way to you now and will come to the place that you chose " * 4
     chunks = await say(speech, sentence)
     assert sum(chunk.pcm.duration_ms for chunk in chunks) > 10_000

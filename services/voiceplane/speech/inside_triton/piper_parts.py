@@ -35,8 +35,8 @@ class PiperParts:
         self._text = _session(extractor.extract_model(inputs, [_FRAMES, _DURATIONS]), threads)
         self._sound = _session(extractor.extract_model([_FRAMES], ["output"]), threads)
 
-    def frames(self, ids, scales):
-        """Return the frames (1, 192, n) of phoneme ids and the number of frames of each id."""
+    def frames(self, ids, scales, run=None):
+        """Return the frames (1, 192, n) of phoneme ids and the number of frames of each id; `run` can stop it."""
         inputs = {
             "input": np.array([ids], dtype=np.int64),
             "input_lengths": np.array([len(ids)], dtype=np.int64),
@@ -44,14 +44,14 @@ class PiperParts:
         }
         if self._speakers:
             inputs["sid"] = np.array([0], dtype=np.int64)
-        frames, durations = self._text.run(None, inputs)
+        frames, durations = self._text.run(None, inputs, run)
         return frames, durations.reshape(-1).astype(np.int64)
 
-    def sound(self, frames, first, last):
-        """Return the samples of frames first..last, equal to what the whole would give."""
+    def sound(self, frames, first, last, run=None):
+        """Return the samples of frames first..last, equal to what the whole would give; `run` can stop it."""
         before = min(first, CONTEXT_FRAMES)
         window = frames[:, :, first - before : last + CONTEXT_FRAMES]
-        samples = self._sound.run(None, {_FRAMES: window})[0].reshape(-1)
+        samples = self._sound.run(None, {_FRAMES: window}, run)[0].reshape(-1)
         return samples[before * FRAME_SAMPLES : (before + last - first) * FRAME_SAMPLES]
 
 

@@ -16,7 +16,7 @@ from word_places import word_ends
 TARGET_RMS = 0.1  # -20 dBFS: the usual speech level of a phone line
 FIRST_FRAMES = 24  # 280 ms: shorter costs more in all, longer is heard later
 GROWTH = 2  # each piece is twice as long as the one before: it is ready before the last has been heard
-MOST_FRAMES = 48  # 557 ms, about 30 ms of work on two cores: a cancelled phrase stops after the piece in hand
+MOST_FRAMES = 48  # 557 ms, about 30 ms of work on two cores: longer pieces keep other callers' first ones waiting
 LEAD_S = 0.01  # of Piper's silence before the first sound; the caller would wait for more
 ONSET = 0.05  # of the usual level: a voice's first sound (-26 dB), breath and hiss are below
 ONSET_S = 0.005
@@ -40,12 +40,15 @@ class Voice:
         voiced = sample[np.abs(sample) > 0.01]
         self._gain = TARGET_RMS / max(1e-3, float(np.sqrt(np.mean(voiced**2))))
 
-    def speak(self, text, sample_rate, speed):
-        """Yield (int16 samples, [[word, start_ms, end_ms], ...]); a word is given with the piece in which it ends."""
+    def speak(self, text, sample_rate, speed, run=None):
+        """Yield (int16 samples, [[word, start_ms, end_ms], ...]); a word is given with the piece in which it ends.
+
+        `run`, onnxruntime's RunOptions, stops both networks between two of their operators: an error leaves.
+        """
         for phrase in split_phrases(text.replace("[[", " ").replace("]]", " ")):  # piper takes these as phonemes
             changer = RateChanger(self._rate, sample_rate)
             given, pending = 0, []
-            for piece, words in self._sentence(phrase, speed):
+            for piece, words in self._sentence(phrase, speed, run):
                 pending += words
                 out = changer.push(piece)
                 if len(out):
@@ -63,12 +66,12 @@ class Voice:
         times = [[word, start - offset_ms, end - offset_ms] for word, start, end in ended]
         return (np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16), times
 
-    def _sentence(self, phrase, speed):
+    def _sentence(self, phrase, speed, run=None):
         """Yield (float samples, words with times in ms from the phrase's start) at the voice's own rate."""
         words, phonemes = phrase.split(), [p for part in self._piper.phonemize(phrase) for p in part]
         ids, ends = self._ids(phonemes)
         scales = [self._scales[0], self._scales[1] / speed, self._scales[2]]
-        frames, durations = self._parts.frames(ids, scales)
+        frames, durations = self._parts.frames(ids, scales, run)
         edges = np.concatenate([[0], np.cumsum(durations)]) * FRAME_SAMPLES * 1000 / self._rate  # ms, by id
         times = self._word_times(words, phonemes, ends, edges)
         total, first, count, lead_ms = frames.shape[2], 0, FIRST_FRAMES, None
@@ -76,7 +79,7 @@ class Voice:
             last = min(total, first + count)
             if total - last < FIRST_FRAMES // 2:
                 last = total
-            samples = self._parts.sound(frames, first, last) * self._gain
+            samples = self._parts.sound(frames, first, last, run) * self._gain
             if lead_ms is None:
                 cut = self._lead(samples)
                 samples, lead_ms = samples[cut:], cut * 1000 / self._rate

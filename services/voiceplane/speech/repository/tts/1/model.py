@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import shell
 import triton_python_backend_utils as pb
 import voice
+import wanted
 
 STREAMS = 2  # phrases of different calls take turns on two threads; more only wait for the same cores
 WAITING = 64  # phrases, spoken ones too: what comes then would wait longer than its caller's 5 s; it is refused at once
@@ -29,6 +30,7 @@ class TritonPythonModel:
         self._voices = {n: voice.Voice(p) for n, p in json.loads(shell.parameter(args, "voices")).items()}
         self._threads = ThreadPoolExecutor(STREAMS)
         self._places = threading.BoundedSemaphore(WAITING)
+        self._wanted = wanted.Wanted()
 
     def execute(self, requests):
         """Read the requests here, their memory goes with this call; the chunks follow through each sender."""
@@ -49,6 +51,7 @@ class TritonPythonModel:
     def finalize(self):
         """Let running phrases end."""
         self._threads.shutdown()
+        self._wanted.close()
 
     def _take_turn(self, wish, sender):
         try:
@@ -65,21 +68,26 @@ class TritonPythonModel:
                 raise ValueError(f"a sample rate of {rate} Hz is not spoken; 8000 to 48000 are")
             if sender.is_cancelled():
                 return
-            started = time.time_ns()
-            for samples, words in self._voices[name].speak(text, rate, speed):
-                if sender.is_cancelled():
-                    break
-                sender.send(
-                    pb.InferenceResponse(
-                        [
-                            pb.Tensor("AUDIO", samples[None, :]),
-                            pb.Tensor("WORDS", shell.strings(json.dumps(words, ensure_ascii=False))),
-                            pb.Tensor("TIMES", shell.times(started)),
-                        ]
-                    )
-                )
-                started = time.time_ns()
+            with self._wanted.while_wanted(sender) as run:
+                self._stream(self._voices[name].speak(text, rate, speed, run), sender)
         except Exception as error:  # the thread's outermost edge: the requester is told
-            sender.send(pb.InferenceResponse(error=pb.TritonError(str(error))))
+            if not sender.is_cancelled():  # a network that was stopped on the way says so by an error
+                sender.send(pb.InferenceResponse(error=pb.TritonError(str(error))))
         finally:
             sender.send(flags=pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+
+    def _stream(self, pieces, sender):
+        started = time.time_ns()
+        for samples, words in pieces:
+            if sender.is_cancelled():
+                return
+            sender.send(
+                pb.InferenceResponse(
+                    [
+                        pb.Tensor("AUDIO", samples[None, :]),
+                        pb.Tensor("WORDS", shell.strings(json.dumps(words, ensure_ascii=False))),
+                        pb.Tensor("TIMES", shell.times(started)),
+                    ]
+                )
+            )
+            started = time.time_ns()
