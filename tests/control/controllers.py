@@ -7,12 +7,13 @@ of the operator and the API servers, not of the controllers of Kubernetes.
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import aiohttp
 from tests.cluster.plane import Plane
 
+AGAIN_S = 0.2  # before a watch that has ended is begun anew
 AT_ONCE = 8  # reports in flight to one API server
 MERGE = "application/merge-patch+json"
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -32,13 +33,21 @@ async def session(plane: Plane) -> AsyncIterator[aiohttp.ClientSession]:
 
 async def events(
     opened: aiohttp.ClientSession, path: str, query: str = ""
-) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-    """Yield every object of a collection and then its changes, without end."""
+) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
+    """Yield every object of a collection and then its changes, without end.
+
+    API servers end watches early, such as when a definition settles: all objects come once more then.
+    """
     asked = f"{path}?watch=1&timeoutSeconds=3600{query}"
-    async with opened.get(asked, timeout=aiohttp.ClientTimeout(total=None)) as response:
-        async for line in response.content:
-            event = json.loads(line)
-            yield event["type"], event["object"]
+    while True:
+        with contextlib.suppress(aiohttp.ClientError):
+            async with opened.get(asked, timeout=aiohttp.ClientTimeout(total=None)) as response:
+                async for line in response.content:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        break
+                    yield event["type"], event["object"]
+        await asyncio.sleep(AGAIN_S)
 
 
 @contextlib.asynccontextmanager
