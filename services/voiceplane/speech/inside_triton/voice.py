@@ -43,7 +43,7 @@ class Voice:
     def speak(self, text, sample_rate, speed, run=None):
         """Yield (int16 samples, [[word, start_ms, end_ms], ...]); a word is given with the piece in which it ends.
 
-        `run`, onnxruntime's RunOptions, stops both networks between two of their operators: an error leaves.
+        `run`, onnxruntime's RunOptions, stops the networks between two of their operators: an error leaves.
         """
         for phrase in split_phrases(text.replace("[[", " ").replace("]]", " ")):  # piper takes these as phonemes
             changer = RateChanger(self._rate, sample_rate)
@@ -74,7 +74,7 @@ class Voice:
         frames, durations = self._parts.frames(ids, scales, run)
         edges = np.concatenate([[0], np.cumsum(durations)]) * FRAME_SAMPLES * 1000 / self._rate  # ms, by id
         times = self._word_times(words, phonemes, ends, edges)
-        total, first, count, lead_ms = frames.shape[2], 0, FIRST_FRAMES, None
+        total, first, count, lead_ms = frames.total, 0, FIRST_FRAMES, None
         while first < total:
             last = min(total, first + count)
             if total - last < FIRST_FRAMES // 2:
