@@ -4,7 +4,7 @@ export PATH
 
 ON_KUBERNETES := tests/charts tests/control tests/cluster
 # Real calls that take their time: whole conversations, SIPp's scenarios, transfers and holds, parts killed in a call.
-LONG_CALLS := tests/scenarios/test_conversation.py $(addprefix tests/e2e/test_,sipp.py transfers.py killed_parts.py)
+LONG_CALLS := tests/scenarios/test_conversation.py $(addprefix tests/e2e/test_,profiles.py sipp.py transfers.py killed_parts.py)
 
 .PHONY: help setup demo test check protos
 help:
@@ -25,13 +25,13 @@ demo: setup
 	@voiceplane demo docs/examples/parcel-desk.yaml
 
 test: setup
-	@voiceplane install
+	@voiceplane install --all
 	@pytest -q $(addprefix --ignore=,$(ON_KUBERNETES) $(LONG_CALLS))
 	@echo "make test-calls runs the long calls, make test-k8s the tests on real Kubernetes control planes"
 
 .PHONY: test-calls
 test-calls: setup
-	@voiceplane install
+	@voiceplane install --all
 	@pytest -q $(LONG_CALLS)
 
 # On a machine that does nothing else; what each line means is in docs/benchmarks.md.

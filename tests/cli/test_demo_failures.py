@@ -36,7 +36,7 @@ def fails_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
 
         monkeypatch.setattr(demo, "hold", hold)
 
-    monkeypatch.setattr(demo, "install_all", lambda: None)
+    monkeypatch.setattr(demo, "install", lambda profiles: None)
     monkeypatch.setattr(demo, "running_stack", stack)
     monkeypatch.setattr(demo, "open_speech", speech)
     return make

@@ -18,7 +18,7 @@ from tests.cluster.calls import Caller, calling, closest
 from tests.cluster.plane import PlaneFailedError
 from tests.cluster.stage import AGENT, EXAMPLES, SYSTEM, Say, Stage, StageError, running_stage
 
-from voiceplane.cli.install import install_all
+from voiceplane.cli.install import install
 from voiceplane.cli.voices import TritonVoice, other_voice
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.testing.phone import PhoneError
@@ -156,7 +156,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="keep the cluster until Ctrl-C")
     chosen = parser.parse_args()
-    install_all()
+    install()
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
         try:
             sys.exit(asyncio.run(main(chosen)))

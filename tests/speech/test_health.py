@@ -11,7 +11,7 @@ from tests.speech.triton import Triton
 
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.speech.environment import triton_environment
-from voiceplane.speech.health import ModelState, ServerState, SpeechWatch, WatchSettings, judge, shortened
+from voiceplane.speech.health import ModelState, ServerState, SpeechWatch, WatchSettings, compared, judge, shortened
 from voiceplane.speech.profiles import load_profile
 from voiceplane.speech.server import ServerSettings, command, write_repository
 
@@ -40,6 +40,29 @@ def test_speech_is_away_when_no_server_has_a_model(servers: tuple[ServerState, .
         assert verdict is None
     else:
         assert verdict is not None and all(word in verdict for word in words)
+
+
+def test_a_model_that_is_not_the_profiles_is_not_ready_and_says_which_it_is() -> None:
+    tiny, base = load_profile("cpu-small"), load_profile("cpu-base")
+    served = ModelState("asr", True, "ready", tuple(tiny.digests["asr"].items()))
+    assert compared(served, tiny.wanted("joe")["asr"]) is served
+    other = compared(served, base.wanted("joe")["asr"])
+    assert (other.ready, other.other) == (False, True)
+    assert f"serves whisper-tiny-en sha256:{tiny.asr.digest[:16]}" in other.reason
+    assert f"wants whisper-base sha256:{base.asr.digest[:16]}" in other.reason
+    verdict = judge((ServerState("one:8001", "", (other, *ALL[1:])),))
+    assert verdict is not None and "asr at one:8001: serves whisper-tiny-en" in verdict
+
+
+def test_a_model_that_tells_no_digest_is_not_taken_for_the_right_one() -> None:
+    silent = compared(ModelState("asr", True), load_profile("cpu-small").wanted("joe")["asr"])
+    assert silent.other and "does not say which model it serves" in silent.reason
+
+
+def test_more_voices_than_the_agents_own_do_no_harm_and_another_voice_of_its_name_does() -> None:
+    joe = load_profile("cpu-small").voice("joe").digest
+    assert compared(ModelState("tts", True, "", (("amy", "1"), ("joe", joe))), {"joe": joe}).ready
+    assert not compared(ModelState("tts", True, "", (("joe", "1"),)), {"joe": joe}).ready
 
 
 def test_a_reason_is_one_short_line_without_the_stack() -> None:

@@ -130,9 +130,9 @@ async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterat
     profile = load_profile(bundle.agent.spec.voice.profile)
     planner_limits = limits(bundle.agent.spec.planner)
     async with contextlib.AsyncExitStack() as stack:
-        speech = await stack.enter_async_context(TritonSpeech(settings.speech))
-        media = await stack.enter_async_context(MediaServer(settings.media, clock).running())
         voice = bundle.agent.spec.voice
+        speech = await stack.enter_async_context(TritonSpeech(settings.speech, wanted=profile.wanted(voice.name)))
+        media = await stack.enter_async_context(MediaServer(settings.media, clock).running())
         digest = profile.voice(voice.name).digest
         voices = {
             rate: PhraseCache(speech, VoiceChoice(voice.name, digest, rate, voice.speed), cache_root())

@@ -16,7 +16,7 @@ from rich.console import Console
 from voiceplane.cli.call_command import timing_lines
 from voiceplane.cli.conversation import CallResult, Line, Script, hold
 from voiceplane.cli.dev import reporter, running_stack
-from voiceplane.cli.install import install_all
+from voiceplane.cli.install import install
 from voiceplane.cli.parts import StackOptions
 from voiceplane.cli.ports import NoFreePortError
 from voiceplane.cli.records_commands import audit_line, print_record
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     """Install, start, call, show, judge, stop."""
     try:
         bundle = read_bundle(str(options.agent))
-        install_all()
+        install((bundle.agent.spec.voice.profile,))
         return asyncio.run(_until_done(bundle, options))
     except (InvalidAgentError, OSError, ModelUnavailableError, StackFailedError, NoFreePortError) as error:
         print(error, file=sys.stderr)

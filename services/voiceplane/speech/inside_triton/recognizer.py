@@ -35,7 +35,9 @@ class Recognizer:
         self._model = ctranslate2.models.Whisper(path, device="cpu", compute_type="int8", intra_threads=threads)
         self._tokenizer = tokenizers.Tokenizer.from_file(os.path.join(path, "tokenizer.json"))
         token = self._tokenizer.token_to_id
-        self._start = [token("<|startoftranscript|>")]
+        # A model of many languages is told which, and that no translation is wanted; one of English only knows neither.
+        told = [token("<|en|>"), token("<|transcribe|>")] if self._model.is_multilingual else []
+        self._start = [token("<|startoftranscript|>"), *told]
         self._previous = token("<|startofprev|>")
         self._plain = token("<|notimestamps|>")
         self._end = token("<|endoftext|>")

@@ -1,0 +1,44 @@
+"""An agent moves to another speech profile: one word of its YAML changes, and the same call goes the same way."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.conftest import AGENT, IMPATIENT, Running
+
+from voiceplane.cli.parts import StackOptions, plan
+from voiceplane.cli.stack import Stack
+from voiceplane.contract.load import load_bundle
+from voiceplane.speech.client import TritonSpeech
+from voiceplane.speech.profiles import load_profile
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+LINES = ("Can you track my package?", "It is four five six, seven two one.")
+
+
+async def track(running: Running) -> list[str]:
+    """Place the call; return the intents of the caller's turns."""
+    outcome = await running.call(*LINES)
+    assert "out for delivery" in outcome.words
+    assert outcome.result.faults == ()
+    assert [audit.outcome for audit in outcome.audits] == ["ok"]
+    return [turn.intent for turn in outcome.record.turns if turn.speaker == "caller"]
+
+
+async def test_the_same_agent_answers_on_both_profiles(running: Any, tmp_path: Path) -> None:
+    small = AGENT.read_text().replace("  escalation:", IMPATIENT)
+    base = small.replace("profile: cpu-small", "profile: cpu-base")
+    assert [a for a, b in zip(small.split(), base.split(), strict=True) if a != b] == ["cpu-small,"]
+    agent = tmp_path / "agent.yaml"
+    agent.write_text(base)
+    on_small = await track(running)
+    options = StackOptions(agent, tmp_path, sip_port=None, rtp_ports="25000-25499", parcels=True)
+    parts, endpoints = plan(load_bundle(base), options)
+    stack = Stack(parts, tmp_path / "logs", lambda line: print(line, file=sys.stderr))
+    wanted = load_profile("cpu-base").wanted("joe")
+    async with stack, TritonSpeech((endpoints.speech,), wanted=wanted) as speech:
+        (server,) = await speech.look()
+        assert all(model.ready for model in server.models)
+        on_base = await track(Running(stack, endpoints, speech))
+    assert on_base == on_small == ["track-parcel", "track-parcel"]
