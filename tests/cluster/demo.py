@@ -19,7 +19,7 @@ from tests.cluster.plane import PlaneFailedError
 from tests.cluster.stage import AGENT, EXAMPLES, SYSTEM, Say, Stage, StageError, running_stage
 
 from voiceplane.cli.install import install
-from voiceplane.cli.voices import TritonVoice, other_voice
+from voiceplane.cli.voices import TritonVoice
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.testing.phone import PhoneError
 
@@ -79,7 +79,7 @@ async def play(stage: Stage, folder: Path) -> Report:
             report.helm_tests.append(f"{helm} test {release}")
             say(f"{helm} test {release}: succeeded")
     async with TritonSpeech((await stage.speech(),)) as speech:
-        voice = TritonVoice(speech, other_voice("cpu-small", "joe") or "joe")
+        voice = TritonVoice(speech, "joe")
         target = await stage.sip()
         async with calling(target, voice, speech) as live:
             report.first_opening = await _told(say, "call 1", live.listen())

@@ -10,7 +10,7 @@ from typing import Any
 
 from voiceplane.cli.conversation import CallResult, Line, Script, hold
 from voiceplane.cli.state import read_endpoints, stack_folder
-from voiceplane.cli.voices import VoiceUnavailableError, caller_voice, open_speech, other_voice, transcribe
+from voiceplane.cli.voices import FliteVoice, VoiceUnavailableError, choose_voice, open_speech, transcribe
 from voiceplane.contract.audio import Pcm
 from voiceplane.speech.errors import SpeechError
 from voiceplane.testing.phone import CallNotAnswered, CallRefused, PhoneSettings, SignalingError, TransferPolicy
@@ -67,7 +67,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="longest wait for an answer")
     parser.add_argument("--patience", type=float, default=20.0, metavar="SECONDS", help="longest wait for the agent")
     parser.add_argument("--speech", metavar="HOST:PORT", help="Triton for --say and --transcript")
-    parser.add_argument("--voice", help="voice of the caller; by default one that is not the agent's")
+    parser.add_argument("--voice", help="voice of the caller: flite's or Triton's (default: flite's rms)")
     parser.add_argument("--stay", action="store_true", help="do not hang up after a transfer (RFC 3515)")
     parser.set_defaults(run=run)
 
@@ -103,7 +103,8 @@ def run(options: argparse.Namespace) -> int:
 
 async def _call(script: Script, options: argparse.Namespace, endpoint: str | None) -> int:
     async with open_speech(endpoint) as speech:
-        voice = caller_voice(speech, options.voice or other_voice("cpu-small", "joe"))
+        speaks = options.voice is not None or any(line.say is not None for line in script.lines)
+        voice = await choose_voice(speech, options.voice) if speaks else FliteVoice()
         if options.transcript and speech is None:
             raise VoiceUnavailableError("--transcript needs the models of a running stack: voiceplane dev agent.yaml")
         quiet = options.json
@@ -123,7 +124,7 @@ async def _call(script: Script, options: argparse.Namespace, endpoint: str | Non
                 print(f"{who:>7}  {what}", flush=True)
 
         if not quiet:
-            print(f"calling {script.target} with the voice {voice.about}", flush=True)
+            print(f"calling {script.target}{f' with the voice {voice.about}' if speaks else ''}", flush=True)
         result = await hold(script, voice, heard, record=options.record)
     status = outcome(result)
     if options.json:

@@ -23,7 +23,7 @@ from voiceplane.cli.records_commands import audit_line, print_record
 from voiceplane.cli.stack import StackFailedError
 from voiceplane.cli.state import Endpoints, state_root
 from voiceplane.cli.validate import read_bundle
-from voiceplane.cli.voices import VoiceUnavailableError, caller_voice, open_speech, other_voice, transcribe
+from voiceplane.cli.voices import VoiceUnavailableError, choose_voice, open_speech, transcribe
 from voiceplane.contract.audio import Pcm
 from voiceplane.contract.load import Bundle, InvalidAgentError
 from voiceplane.records import convert, tree
@@ -103,8 +103,7 @@ async def _show(bundle: Bundle, options: argparse.Namespace) -> int:
     async with running_stack(bundle, stack, report) as endpoints, open_speech(endpoints.speech) as speech:
         if speech is None:
             raise VoiceUnavailableError("the speech models are not ready")
-        voice_name = other_voice(bundle.agent.spec.voice.profile, bundle.agent.spec.voice.name)
-        voice = caller_voice(speech, voice_name)
+        voice = await choose_voice(speech, None)
         lines = tuple(Line(say=words) for words in (options.say or LINES))
         recording = folder / "recordings" / "latest.wav"
         report(f"calling {endpoints.sip} with the voice {voice.about}")

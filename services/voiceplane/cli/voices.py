@@ -1,4 +1,4 @@
-"""The caller's voice and a second pair of ears for `voiceplane call`: Triton when a stack runs, else flite."""
+"""The caller's voice and a second pair of ears for `voiceplane call`: flite, or Triton when a stack runs."""
 
 import asyncio
 import contextlib
@@ -12,10 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from voiceplane.contract.audio import SPEECH_RATE, Pcm
-from voiceplane.runtime.models import ModelUnavailableError
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.speech.errors import SpeechError
-from voiceplane.speech.profiles import load_profile
 from voiceplane.testing.phone.pieces import pieces
 
 _FLITE_TIMEOUT_S = 20.0
@@ -104,15 +102,6 @@ class FliteVoice:
                 return Pcm(recording.readframes(recording.getnframes()), recording.getframerate())
 
 
-def other_voice(profile: str, agent_voice: str) -> str | None:
-    """Return a voice of the profile that is not the agent's, if it has one."""
-    try:
-        names = [name for name, _ in load_profile(profile).voices]
-    except ModelUnavailableError:
-        return None
-    return next((name for name in names if name != agent_voice), None)
-
-
 @contextlib.asynccontextmanager
 async def open_speech(endpoint: str | None) -> AsyncIterator[TritonSpeech | None]:
     """Connect to Triton; None without an endpoint or when its models are not ready."""
@@ -124,9 +113,48 @@ async def open_speech(endpoint: str | None) -> AsyncIterator[TritonSpeech | None
         yield speech if ready["tts"] and ready["asr"] else None
 
 
-def caller_voice(speech: TritonSpeech | None, voice: str | None) -> CallerVoice:
-    """Choose the best voice there is."""
-    return TritonVoice(speech, voice) if speech is not None and voice is not None else FliteVoice()
+async def choose_voice(speech: TritonSpeech | None, wanted: str | None) -> CallerVoice:
+    """Choose the caller's voice: the `wanted` one, else flite's best; VoiceUnavailableError names those there are.
+
+    Flite's voices go first, because an agent has none of them: two people who talk are told apart.
+    """
+    flite = await _flite_voices()
+    if flite and wanted in (None, *flite):
+        return FliteVoice(wanted) if wanted is not None else FliteVoice()
+    served = await _served_voices(speech) if speech is not None else ()
+    if speech is not None and served and wanted in (None, *served):
+        return TritonVoice(speech, wanted or served[0])
+    if wanted is None:
+        raise VoiceUnavailableError("no voice for --say: apt-get install flite")
+    voices = [*(f"{name} (Triton)" for name in served), *(f"{name} (flite)" for name in flite)]
+    there = ", ".join(voices) or "none: apt-get install flite"
+    more = "" if speech is not None else "; a running stack has more: voiceplane dev agent.yaml"
+    raise VoiceUnavailableError(f"no voice {wanted!r} here; there are {there}{more}")
+
+
+async def _served_voices(speech: TritonSpeech) -> tuple[str, ...]:
+    """Return the voices that Triton says it has."""
+    return tuple(dict.fromkeys(name for server in await speech.look() for name, _ in server.model("tts").digests))
+
+
+async def _flite_voices() -> tuple[str, ...]:
+    """Return the voices that say any words; `awb_time` says only the time. None without flite."""
+    program = shutil.which("flite")
+    if program is None:
+        return ()
+    process = await asyncio.create_subprocess_exec(
+        program, "-lv", stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(_FLITE_TIMEOUT_S):
+            out, _ = await process.communicate()
+    except TimeoutError as error:
+        raise VoiceUnavailableError(f"flite took more than {_FLITE_TIMEOUT_S:.0f} s") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return tuple(name for name in out.decode().partition(":")[2].split() if not name.endswith("_time"))
 
 
 async def transcribe(speech: TritonSpeech, audio: Pcm) -> str:
