@@ -81,6 +81,14 @@ def _pointed(view: AgentView) -> str:
     return next((one.revision for one in view.children.values() if one.kind == "Service" and one.revision), "")
 
 
+def _passed_over(view: AgentView, older: Iterable[str], takes: str) -> set[str]:
+    """Return the older revisions that no new call goes to: edited again before they were up, they would wait for ever.
+
+    Their pods finish the calls that they may have.
+    """
+    return set(older) - {takes, _pointed(view)}
+
+
 def floor(view: AgentView, current: str) -> int:
     """Return how many gateways a scaled revision needs before it takes the calls of those that serve until now."""
     before = {one.revision for one in _gateways(view) if one.revision != current and not one.deleting}
@@ -102,7 +110,8 @@ def converge(target: Target, view: AgentView) -> Plan:
     if older or (target.revision.credential and not target.credential):  # a planner with it still runs
         keep |= {(one.kind, one.name) for one in view.children.values() if one.kind == "Secret"}
     if takes != current or apply:  # an old gateway goes only when nothing stands between a call and the new one
-        keep |= {(one.kind, one.name) for one in view.children.values() if one.revision in older}
+        behind = set(older) - (_passed_over(view, older, takes) if full else set())
+        keep |= {(one.kind, one.name) for one in view.children.values() if one.revision in behind}
     delete = tuple(
         (one.kind, one.name) for one in view.children.values() if not one.deleting and (one.kind, one.name) not in keep
     )
