@@ -13,7 +13,7 @@ from pathlib import Path
 
 import kopf
 
-from voiceplane_operator import crds, errors, handlers, health, logs, settings
+from voiceplane_operator import crds, errors, handlers, health, logs, settings, sources
 from voiceplane_operator.cluster import Cluster
 from voiceplane_operator.credentials import Access, hub_cluster
 from voiceplane_operator.hub import Hub
@@ -102,7 +102,7 @@ async def _until(stop: asyncio.Event, waited: Coroutine[None, None, None]) -> bo
 
 async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None) -> None:
     """Work until the end, or until the lease is lost, which ends the process: two must never write."""
-    chosen = operation.settings
+    chosen, hub = operation.settings, operation.hub
     if chosen.kubeconfig:
         os.environ["KUBECONFIG"] = chosen.kubeconfig  # for kopf's own login
     begun = asyncio.Event()
@@ -118,7 +118,7 @@ async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None
         asyncio.create_task(_take_signals_back(begun, stop), name="end"),
         watching,
         asyncio.create_task(operation.run(), name="operation"),
-        asyncio.create_task(_secrets(operation), name="secrets"),
+        asyncio.create_task(sources.follow(hub.cluster, chosen.namespace, hub.fleet), name="credentials"),
     }
     if leader is not None:
         tasks.add(asyncio.create_task(leader.keep(), name="lease"))
@@ -130,34 +130,6 @@ async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None
         task.result()
     if not stop.is_set() and watching not in done:  # kopf has the signals while it begins, and ends by them
         raise errors.OperatorError("a part of the operator ended by itself")
-
-
-async def _secrets(operation: Operation) -> None:
-    """Watch the kubeconfig Secrets: a region with new credentials is opened anew."""
-    from voiceplane_operator.kinds import KINDS
-
-    hub, namespace = operation.hub, operation.settings.namespace
-    versions: dict[str, str] = {}
-    while True:
-        try:
-            found, since = await hub.cluster.list(KINDS["Secret"], namespace, whole=False)
-            for raw in found:
-                _seen(operation, versions, raw)
-            async for _, raw in hub.cluster.watch(KINDS["Secret"], namespace, since, whole=False):
-                _seen(operation, versions, raw)
-        except errors.ClusterError as error:
-            log.info("secrets are not watched", extra={"reason": str(error)})
-            await asyncio.sleep(5.0)
-
-
-def _seen(operation: Operation, versions: dict[str, str], raw: dict[str, object]) -> None:
-    meta = raw["metadata"]
-    assert isinstance(meta, dict)
-    name, version = str(meta.get("name", "")), str(meta.get("resourceVersion", ""))
-    if name and versions.get(name) != version:
-        if name in versions or operation.hub.fleet.regions:
-            operation.hub.fleet.reopen(name)
-        versions[name] = version
 
 
 def _write_definitions(folder: Path | None) -> None:

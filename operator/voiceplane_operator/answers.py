@@ -63,7 +63,7 @@ def failure(status: int, raw: bytes, path: str, headers: Any) -> errors.ClusterE
         after = str(headers.get("Retry-After", "1"))
         return errors.BusyError(told, after_s=float(after) if after.isdecimal() else 1.0)
     named: dict[int, type[errors.ClusterError]] = {
-        401: errors.AccessDeniedError,
+        401: errors.CredentialsRefusedError,
         403: errors.AccessDeniedError,
         404: errors.NotThereError,
         409: errors.ConflictError,

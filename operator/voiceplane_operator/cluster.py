@@ -7,8 +7,11 @@ one cluster cannot take all of the operator's time.
 import asyncio
 import contextlib
 import json
+import math
 import os
+import tempfile
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -47,10 +50,31 @@ class Cluster:
         self._turns = asyncio.Semaphore(CONCURRENT)
         self._probes = asyncio.Semaphore(2)  # never behind requests that a slow API server does not answer
         self._closed = False
+        self._former: dict[asyncio.Task[None], client.ApiClient] = {}
+        self.renew_at = math.inf  # loop seconds: when its credentials are to be renewed
+
+    @property
+    def endpoint(self) -> tuple[object, ...]:
+        """Return which API server this is, whatever the credentials."""
+        of = self._api.configuration
+        return of.host, of.ssl_ca_cert, of.verify_ssl, of.tls_server_name, of.proxy
+
+    def adopt(self, other: "Cluster") -> None:
+        """Go on with the credentials of another client of the same API server, which is used up by that.
+
+        What is under way, watches too, ends on the connections that it began on; they are closed after that.
+        """
+        former, self._api, self.renew_at = self._api, other._api, other.renew_at
+        task = asyncio.create_task(_close_later(former), name="former credentials")
+        self._former[task] = former
+        task.add_done_callback(lambda done: self._former.pop(done, None))
 
     async def close(self) -> None:
         """Close its connections; who still uses it is told that it is away."""
         self._closed = True
+        for task, api in list(self._former.items()):
+            task.cancel()
+            await api.close()  # type: ignore[no-untyped-call]
         await self._api.close()  # type: ignore[no-untyped-call]
 
     async def version(self, *, within_s: float = 5.0) -> str:
@@ -213,16 +237,32 @@ class Cluster:
         return response
 
 
-async def from_kubeconfig(content: Object) -> Cluster:
-    """Open a client by a kubeconfig's content; AccessDeniedError when it is not usable."""
+async def _close_later(api: client.ApiClient) -> None:
+    try:
+        await asyncio.sleep(WATCH_S + REQUEST_S)  # the longest that anything asked on it may take
+    finally:
+        await api.close()  # type: ignore[no-untyped-call]
+
+
+async def from_kubeconfig(content: Object, *, certificate: str = "", key: str = "") -> Cluster:
+    """Open a client by a kubeconfig's content and perhaps a certificate (PEM); AccessDeniedError when not usable."""
     settings = _settings()
     try:
         await config.load_kube_config_from_dict(  # type: ignore[no-untyped-call]
             content, client_configuration=settings
         )
-        return Cluster(client.ApiClient(settings))
+        return Cluster(_with_certificate(settings, certificate, key) if certificate else client.ApiClient(settings))
     except (config.ConfigException, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise errors.AccessDeniedError(f"the kubeconfig cannot be used: {error}") from error
+
+
+def _with_certificate(settings: client.Configuration, certificate: str, key: str) -> client.ApiClient:
+    """Return a client that has read its certificate: TLS takes files only, and only once."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings.cert_file, settings.key_file = f"{folder}/certificate", f"{folder}/key"
+        Path(settings.cert_file).write_text(certificate)
+        Path(settings.key_file).write_text(key)
+        return client.ApiClient(settings)
 
 
 async def from_file(path: str) -> Cluster:

@@ -172,9 +172,11 @@ def unreachable(region: Region) -> Outcome:
 
 def _failed(region: Region, error: errors.ClusterError) -> Outcome:
     if isinstance(error, errors.ClusterAwayError):
-        region.problem = "suspected"
-        region.again.set()  # let the probe find out now
+        region.suspected.set()  # let the probe find out now
         return Outcome(region.name, UNKNOWN, "NoAnswer", str(error))
+    if isinstance(error, errors.CredentialsRefusedError):  # the region's trouble, which its own condition tells
+        region.suspected.set()
+        return Outcome(region.name, UNKNOWN, error.reason, str(error))
     if isinstance(error, errors.AccessDeniedError):
         told = f"the operator may not do this there: {error}. Give its identity the role of chart voiceplane-region"
         return Outcome(region.name, FALSE, "AccessDenied", told, denied=True)

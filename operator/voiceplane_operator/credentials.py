@@ -1,16 +1,18 @@
 """How a region is reached: as this pod, by a kubeconfig Secret, or by a ClusterProfile's credential plugin."""
 
+import asyncio
 import base64
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from voiceplane.contract.region import ClusterProfile, KubeConfig, VoiceRegionSpec
-from voiceplane_operator import cluster, errors
+from voiceplane_operator import cluster, errors, plugins
 from voiceplane_operator.cluster import Cluster
+from voiceplane_operator.plugins import Provider, Providers
 
 Object = dict[str, Any]
 
@@ -56,21 +58,43 @@ class Access:
             profile = await self.hub.get("ClusterProfile", reference.name, reference.namespace)
         except errors.NotThereError as error:
             raise errors.AccessDeniedError(f"{where} does not exist") from error
-        status = profile.get("status") or {}
-        offered = status.get("accessProviders") or status.get("credentialProviders") or ()
-        allowed = self._providers()
-        for one in offered:
-            plugin = allowed.get(one.get("name", ""))
-            if plugin is not None:
-                return await cluster.from_kubeconfig(_profile_config(one["cluster"], plugin))
-        names = ", ".join(sorted(allowed)) or "none"
-        raise errors.AccessDeniedError(f"{where} offers no credential provider that is allowed here ({names})")
+        provider, endpoint = chosen(profile.get("status") or {}, self._providers(), where)
+        given = await plugins.credential(provider, endpoint)
+        content = _profile_config(endpoint, given.token)
+        opened = await cluster.from_kubeconfig(content, certificate=given.certificate, key=given.key)
+        opened.renew_at = asyncio.get_running_loop().time() + given.renew_in_s
+        return opened
 
-    def _providers(self) -> dict[str, Object]:
+    def _providers(self) -> Providers:
         if self.providers is None:
-            return {}
-        content = json.loads(self.providers.read_text())
-        return {one["name"]: one["execConfig"] for one in content.get("providers", ())}
+            return Providers()
+        try:
+            return Providers.model_validate_json(self.providers.read_text())  # read anew: a mounted file changes
+        except OSError as error:
+            raise errors.AccessDeniedError(f"{self.providers}: {error.strerror}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "JSON"
+            raise errors.AccessDeniedError(f"{self.providers}: {where}: {first['msg']}") from None
+
+
+def chosen(status: Object, allowed: Providers, where: str) -> tuple[Provider, Object]:
+    """Return the first allowed provider that a ClusterProfile offers, and the cluster as that one names it."""
+    offered = [*(status.get("credentialProviders") or ()), *(status.get("accessProviders") or ())]  # the later wins
+    named = {one.get("name"): one.get("cluster") or {} for one in offered}
+    for provider in allowed.providers:
+        if provider.name in named:
+            return provider, _endpoint(named[provider.name], where)
+    names = ", ".join(sorted(one.name for one in allowed.providers)) or "none"
+    raise errors.AccessDeniedError(f"{where} offers no credential provider that is allowed here ({names})")
+
+
+def _endpoint(endpoint: Object, where: str) -> Object:
+    if not endpoint.get("server"):
+        raise errors.AccessDeniedError(f"{where}: it names no server")
+    if endpoint.get("certificate-authority"):
+        raise errors.AccessDeniedError(f"{where}: use certificate-authority-data, not a path")
+    return endpoint
 
 
 async def hub_cluster(kubeconfig: str) -> Cluster:
@@ -92,12 +116,12 @@ def _refuse_plugins(content: Object, where: str) -> None:
             raise errors.AccessDeniedError(f"{where}: use certificate-authority-data, not a path")
 
 
-def _profile_config(endpoint: Object, plugin: Object) -> Object:
+def _profile_config(endpoint: Object, token: str) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "region", "cluster": endpoint}],
-        "users": [{"name": "region", "user": {"exec": {**plugin, "provideClusterInfo": True}}}],
+        "users": [{"name": "region", "user": {"token": token} if token else {}}],
         "contexts": [{"name": "region", "context": {"cluster": "region", "user": "region"}}],
         "current-context": "region",
     }

@@ -4,7 +4,10 @@ OperatorError
 ├── InvalidObjectError     an object that cannot run; its author reads the reason in a condition
 ├── ClusterError           an API server's answer that is not a success
 │   ├── ClusterAwayError   no answer: network, timeout, TLS, or a 5xx; try again later, change nothing
-│   ├── AccessDeniedError  401 or 403: credentials or RBAC, for the region's administrator
+│   ├── AccessDeniedError  403, or no way in: RBAC or credentials, for the region's administrator
+│   │   ├── CredentialsRefusedError  401: expired, revoked or of another cluster
+│   │   └── PluginFailedError        a ClusterProfile's credential plugin gave none
+│   │       └── PluginMissingError   the plugin is not there
 │   ├── ConflictError      409: somebody was faster; read again
 │   ├── NotThereError      404
 │   ├── GoneError          410: a watch's place in history is gone; list again
@@ -30,13 +33,35 @@ class InvalidObjectError(OperatorError):
 class ClusterError(OperatorError):
     """An API server did not do what was asked."""
 
+    reason = "NoAnswer"  # of a region that is lost by it
+
 
 class ClusterAwayError(ClusterError):
     """No answer that says anything about the object."""
 
 
 class AccessDeniedError(ClusterError):
-    """The credentials do not allow this."""
+    """The credentials do not allow this, or there are none."""
+
+    reason = "AccessDenied"
+
+
+class CredentialsRefusedError(AccessDeniedError):
+    """The API server does not know who asks."""
+
+    reason = "CredentialsRefused"
+
+
+class PluginFailedError(AccessDeniedError):
+    """A credential plugin gave no credential; the message never has what it printed."""
+
+    reason = "PluginFailed"
+
+
+class PluginMissingError(PluginFailedError):
+    """A credential plugin is not there, or is no program."""
+
+    reason = "PluginMissing"
 
 
 class ConflictError(ClusterError):

@@ -58,7 +58,7 @@ class RegionReconciler:
             await self.hub.set_finalizers(stored, [*stored.finalizers, names.FINALIZER])
             stored = self.hub.store.get("VoiceRegion", name) or stored
         problem = await self._collector(region)
-        await self._write(stored, [problem or _contact(region)], region)
+        await self._write(stored, [problem or _contact(region), _credentials(region)], region)
         return SOON_S if problem else None
 
     def take_up(self, stored: Stored) -> None:
@@ -160,7 +160,7 @@ def _refused(error: errors.ClusterError) -> Judged:
     if isinstance(error, errors.NotThereError):
         told = f"{error}. Install chart voiceplane-region there, which makes the namespace"
         return Judged("Ready", status.FALSE, "NotInstalled", told)
-    if isinstance(error, errors.AccessDeniedError):
+    if isinstance(error, errors.AccessDeniedError) and not isinstance(error, errors.CredentialsRefusedError):
         told = f"{error}. Give the operator's identity the role of chart voiceplane-region"
         return Judged("Ready", status.FALSE, "AccessDenied", told)
     if isinstance(error, errors.RejectedError):
@@ -175,6 +175,17 @@ def _contact(region: Region) -> Judged:
         return Judged("Ready", status.UNKNOWN, "Connecting", "the first connection is being made")
     told = f"{region.problem}. No new agents go there; what runs there goes on, and nothing of it is deleted"
     return Judged("Ready", status.UNKNOWN, region.reason, told)
+
+
+def _credentials(region: Region) -> Judged:
+    """Say whether the newest credentials are in use: the former ones go on as long as they are good."""
+    reason, problem = region.unusable
+    if reason:
+        goes_on = ". The former credentials are used until they end" if region.contact is Contact.UP else ""
+        return Judged("CredentialsCurrent", status.FALSE, reason, problem + goes_on)
+    if region.contact is Contact.UP:
+        return Judged("CredentialsCurrent", status.TRUE, "InUse", "the newest credentials are in use")
+    return Judged("CredentialsCurrent", status.UNKNOWN, region.reason, "nothing is known of them without an answer")
 
 
 def parse_region(stored: Stored) -> VoiceRegion:

@@ -1,33 +1,34 @@
 """The fleet: a task for each region that opens it, watches it, and knows when it is lost. Read by reconcile.
 
 A lost region keeps its last view and is left alone; what was seen of it stays until it answers again. One region's
-trouble takes none of another's time: each has its own client, deadline and circuit.
+trouble takes none of another's time: each has its own client, deadline and circuit. New credentials are proved
+before the former ones go, so nobody notices when they change.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any
 
-from voiceplane.contract.region import VoiceRegionSpec
+from voiceplane.contract.region import ClusterProfile, KubeConfig, VoiceRegionSpec
 from voiceplane_operator import errors
 from voiceplane_operator.cluster import Cluster
-from voiceplane_operator.kinds import CHILDREN
+from voiceplane_operator.connection import Connection, Open, opened, prove, watched
 from voiceplane_operator.plan import parse_block
 from voiceplane_operator.ports import free_block
 from voiceplane_operator.target import PortBlock
 from voiceplane_operator.watch import RegionWatch
 
 log = logging.getLogger(__name__)
-PROBE_S = 5.0
 PROBE_EVERY_S = 5.0
 LOST_AFTER = 2  # probes in a row without an answer: about 15 s
 RETRY_S = (1.0, 2.0, 5.0, 10.0)  # then every 10 s: a region that comes back is found soon
-LIST_S = 60.0
+RENEW_AGAIN_S = 10.0
+LEAVE_S = 40.0  # longer than a pass, which may have begun on a connection that another has replaced
 
 
 class Contact(Enum):
@@ -54,7 +55,9 @@ class Region:
     cluster: Cluster | None = None
     watch: RegionWatch | None = None
     reserved: dict[str, PortBlock] = field(default_factory=dict)
-    again: asyncio.Event = field(default_factory=asyncio.Event)  # credentials changed, or a request failed
+    unusable: tuple[str, str] = ("", "")  # reason and message: why the newest credentials are not those in use
+    stale: asyncio.Event = field(default_factory=asyncio.Event)  # there may be other credentials
+    suspected: asyncio.Event = field(default_factory=asyncio.Event)  # a request was not answered: probe now
 
     @property
     def client(self) -> Cluster:
@@ -86,12 +89,13 @@ class Region:
 class Fleet:
     """All regions, each with its task; `changed` takes (region, owner), `contact` the region whose contact changed."""
 
-    open: Callable[[VoiceRegionSpec], Awaitable[Cluster]]
+    open: Open
     hub: str
     changed: Callable[[str], None]
     contact_changed: Callable[[str], None]
     regions: dict[str, Region] = field(default_factory=dict)
     _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
+    _leaving: set["asyncio.Task[None]"] = field(default_factory=set)  # former connections
 
     def put(self, name: str, spec: VoiceRegionSpec, *, generation: int, lost_since: str) -> None:
         """Take up a region, or its new specification."""
@@ -110,17 +114,21 @@ class Fleet:
         self.regions.pop(name, None)
         self._stop(name)
 
-    def reopen(self, secret: str) -> None:
-        """Open the regions anew whose kubeconfig is in this Secret."""
+    def renew(self, source: KubeConfig | ClusterProfile) -> None:
+        """Look for new credentials of the regions that have theirs from there; of a Secret, whatever the key."""
         for region in self.regions.values():
-            if region.spec.kube_config is not None and region.spec.kube_config.name == secret:
-                region.again.set()
+            own = region.spec.kube_config if isinstance(source, KubeConfig) else region.spec.cluster_profile
+            same_secret = isinstance(own, KubeConfig) and own.name == source.name
+            if same_secret or (own is not None and own == source):
+                region.stale.set()
 
     async def close(self) -> None:
         """End all tasks."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._leaving]
         for name in list(self._tasks):
             self._stop(name)
+        for leaving in self._leaving:
+            leaving.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _stop(self, name: str) -> None:
@@ -133,97 +141,123 @@ class Fleet:
         while True:
             try:
                 await self._live(region)
-                failures = 0
             except asyncio.CancelledError:
                 raise
             except errors.ClusterError as error:
+                failures = 0 if region.contact is Contact.UP else failures
                 self._down(region, error)
             except Exception as error:  # the task's outermost edge: one region's fault is not the others'
                 log.exception("a region failed", extra={"region": region.name})
                 self._down(region, errors.ClusterAwayError(f"{type(error).__name__}"))
             wait_s = RETRY_S[min(failures, len(RETRY_S) - 1)]
             failures += 1
-            region.again.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
-                    await region.again.wait()
+                    await region.stale.wait()
 
     async def _live(self, region: Region) -> None:
-        """Open the region and watch it until it does not answer or its credentials change."""
-        async with asyncio.timeout(PROBE_S * 2):
-            cluster = await self.open(region.spec)
-        watch = RegionWatch(cluster, region.spec.namespace, self.hub, self.changed)
-        following: asyncio.Task[None] | None = None
+        """Open the region and stay with it until it does not answer or lets us in no more."""
+        region.stale.clear()
+        client = await opened(self.open, region.spec)
+        connection = await watched(client, region.spec, self.hub, self.changed, name=region.name)
         try:
-            version = await cluster.version(within_s=PROBE_S)
-            following = asyncio.create_task(watch.run(), name=f"watches of {region.name}")
-            await self._while_watched(following, self._listed(watch, cluster, region))
-            region.cluster, region.watch, region.version = cluster, watch, version
+            self._use(region, connection)
             self._up(region)
-            await self._while_watched(following, self._probe(region, cluster))
+            while True:
+                former, connection = connection, await self._stay(region, connection)
+                self._use(region, connection)
+                self._told(region, None)
+                leaving = asyncio.create_task(former.close(after_s=LEAVE_S), name=f"former connection of {region.name}")
+                self._leaving.add(leaving)
+                leaving.add_done_callback(self._leaving.discard)
         finally:
             region.cluster = None
-            if following is not None:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
-            await cluster.close()
+            await connection.close()
 
-    async def _while_watched(self, following: "asyncio.Task[None]", waited: Coroutine[Any, Any, None]) -> None:
-        """Wait for something as long as the watches go on: without them, what is known of a region grows old."""
-        work = asyncio.create_task(waited)
+    def _use(self, region: Region, connection: Connection) -> None:
+        region.cluster, region.watch, region.version = connection.cluster, connection.watch, connection.version
+
+    async def _stay(self, region: Region, connection: Connection) -> Connection:
+        """Probe and renew until the region is reached in another way; ClusterError when it is lost."""
+        probing = asyncio.create_task(self._probe(region, connection.cluster))
+        renewing = asyncio.create_task(self._renew(region, connection))
         try:
-            await asyncio.wait({work, following}, return_when=asyncio.FIRST_COMPLETED)
-            if following.done() and not work.done():
-                following.result()
-                raise errors.ClusterAwayError("its watches have ended")
-            work.result()
+            await asyncio.wait({probing, renewing, connection.following}, return_when=asyncio.FIRST_COMPLETED)
+            if renewing.done():  # whatever became of the former one
+                return renewing.result()
+            if probing.done():
+                probing.result()
+            connection.check()
+            raise errors.ClusterAwayError("nobody probes it any more")
         finally:
-            work.cancel()
-
-    async def _listed(self, watch: RegionWatch, cluster: Cluster, region: Region) -> None:
-        try:
-            async with asyncio.timeout(LIST_S):
-                await watch.ready.wait()
-        except TimeoutError as error:  # say why: the watches only log it
-            await cluster.list(CHILDREN[0], region.spec.namespace)
-            raise errors.ClusterAwayError(f"{region.name}: its objects could not be listed in {LIST_S:g} s") from error
+            probing.cancel()
+            renewing.cancel()
+            await asyncio.gather(probing, renewing, return_exceptions=True)
 
     async def _probe(self, region: Region, cluster: Cluster) -> None:
+        """Ask now and then whether the region answers, at once when it is suspected; ClusterError when it is lost."""
         missed = 0
-        region.again.clear()
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PROBE_EVERY_S):
-                    await region.again.wait()
-                    if region.problem != "suspected":
-                        return  # credentials changed: open anew
-            region.again.clear()
-            region.problem = ""
+            if missed:
+                await asyncio.sleep(PROBE_EVERY_S)  # to be suspected says no more than is known
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PROBE_EVERY_S):
+                        await region.suspected.wait()
+            region.suspected.clear()
             try:
-                await cluster.version(within_s=PROBE_S)
+                await prove(cluster, region.spec)
                 missed = 0
-                await self._let_in(region, cluster)
-            except errors.AccessDeniedError:
-                raise
-            except errors.ClusterError:
+            except errors.ClusterError as error:
                 missed += 1
                 if missed >= LOST_AFTER:
                     raise
+                if isinstance(error, errors.AccessDeniedError):
+                    region.stale.set()  # there may be new credentials already
 
-    async def _let_in(self, region: Region, cluster: Cluster) -> None:
-        """Look whether the role is still there; AccessDeniedError. What else goes wrong says nothing of that."""
-        with contextlib.suppress(errors.ClusterAwayError, errors.BusyError, errors.ConflictError, errors.NotThereError):
-            await cluster.probe(CHILDREN[0], region.spec.namespace, within_s=PROBE_S)
+    async def _renew(self, region: Region, connection: Connection) -> Connection:
+        """Take up new credentials, proved first, as often as there are any; the former ones go on until then.
+
+        They go into the client that everybody has. Only when they are for another API server, which has another
+        history, there is another connection, and it is returned.
+        """
+        loop, renew_at = asyncio.get_running_loop(), connection.cluster.renew_at
+        while True:
+            wait_s = None if math.isinf(renew_at) else max(0.0, renew_at - loop.time())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await region.stale.wait()
+            region.stale.clear()
+            try:
+                client = await opened(self.open, region.spec)
+                if client[0].endpoint != connection.cluster.endpoint:
+                    return await watched(client, region.spec, self.hub, self.changed, name=region.name)
+                connection.cluster.adopt(client[0])
+                renew_at = connection.cluster.renew_at
+                self._told(region, None)
+            except errors.ClusterError as error:
+                renew_at = loop.time() + RENEW_AGAIN_S
+                self._told(region, error)
+
+    def _told(self, region: Region, error: errors.ClusterError | None) -> None:
+        """Remember what is wrong with the newest credentials."""
+        news = (error.reason, str(error)) if error is not None else ("", "")
+        if news != region.unusable:
+            region.unusable = news
+            if error is not None:
+                log.warning("new credentials cannot be used", extra={"region": region.name, "reason": str(error)})
+            self.changed(region.name)
 
     def _up(self, region: Region) -> None:
         region.contact, region.reason, region.problem, region.lost_since = Contact.UP, "Answers", "", ""
+        region.unusable = ("", "")
         log.info("region answers", extra={"region": region.name, "version": region.version})
         self.contact_changed(region.name)
 
     def _down(self, region: Region, error: errors.ClusterError) -> None:
-        reason = "AccessDenied" if isinstance(error, errors.AccessDeniedError) else "NoAnswer"
-        news = region.contact is not Contact.LOST or region.reason != reason
-        region.contact, region.reason, region.problem = Contact.LOST, reason, str(error)
+        news = region.contact is not Contact.LOST or region.reason != error.reason
+        region.contact, region.reason, region.problem = Contact.LOST, error.reason, str(error)
+        region.unusable = (error.reason, str(error)) if isinstance(error, errors.AccessDeniedError) else ("", "")
         region.lost_since = region.lost_since or now_text()
         if news:
             log.warning("region lost", extra={"region": region.name, "reason": str(error)})

@@ -8,16 +8,20 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from voiceplane.contract.base import FROM_YAML
+from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane_operator import cluster, errors, operate, settings
 from voiceplane_operator.__main__ import _parser
+from voiceplane_operator.connection import Connection
 from voiceplane_operator.hub import Hub
 from voiceplane_operator.kinds import CHILDREN, Api
 from voiceplane_operator.operate import Operation
 from voiceplane_operator.queue import KeyedQueue
-from voiceplane_operator.regions import Fleet
+from voiceplane_operator.regions import Fleet, Region
 from voiceplane_operator.store import Store, read
 
 pytestmark = pytest.mark.asyncio
+SPEC = VoiceRegionSpec.model_validate({"mode": "cloud", "location": "US", "inCluster": {}}, context=FROM_YAML)
 PAGE = "<html>sign in to the network</html>"
 
 
@@ -81,11 +85,12 @@ async def test_a_region_whose_watches_end_is_no_longer_up() -> None:
     async def unforeseen() -> None:
         raise RuntimeError("a bug in a watch")
 
-    fleet = Fleet(None, "hub", lambda _: None, lambda _: None)  # type: ignore[arg-type]
     following = asyncio.create_task(unforeseen())
-    async with asyncio.timeout(5):
+    fleet = Fleet(None, "hub", lambda _: None, lambda _: None)  # type: ignore[arg-type]
+    async with answering('{"gitVersion": "v1"}') as opened, asyncio.timeout(5):
+        connection = Connection(opened, None, "v1", following)  # type: ignore[arg-type]
         with pytest.raises(RuntimeError, match="a bug in a watch"):
-            await fleet._while_watched(following, asyncio.sleep(60))
+            await fleet._stay(Region("a", SPEC, 1, "hub"), connection)
 
 
 class _Lists:

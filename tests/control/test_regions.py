@@ -1,9 +1,7 @@
-"""Ways into regions, credentials that end and come, revisions that go step by step, objects at the limit."""
+"""Revisions that go from region to region step by step, regions that are let go, objects at the limit."""
 
 import asyncio
-import base64
 import json
-import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -29,23 +27,6 @@ kind: VoiceRegion
 metadata: {name: %s}
 spec: {mode: cloud, location: US, namespace: %s, planner: {engine: ray}, drainTimeout: 1s, %s}
 """
-PROFILES = """
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata:
-  name: clusterprofiles.multicluster.x-k8s.io
-  annotations: {api-approved.kubernetes.io: "https://github.com/kubernetes-sigs/cluster-inventory-api/pull/1"}
-spec:
-  group: multicluster.x-k8s.io
-  scope: Namespaced
-  names: {kind: ClusterProfile, plural: clusterprofiles, singular: clusterprofile, listKind: ClusterProfileList}
-  versions:
-    - name: v1alpha1
-      served: true
-      storage: true
-      subresources: {status: {}}
-      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-"""
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -65,81 +46,13 @@ async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def operator(plane: Plane, tmp_path: Path) -> AsyncIterator[operating.Operator]:
-    async with operating.operating(plane, tmp_path, "--no-lease", *_providers(plane, tmp_path)) as running:
+    async with operating.operating(plane, tmp_path, "--no-lease") as running:
         yield running
-
-
-def _providers(plane: Plane, folder: Path) -> tuple[str, ...]:
-    """Write the one credential plugin that the operator may run."""
-    plugin, providers = folder / "plugin", folder / "providers.json"
-    said = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": plane.token}}
-    plugin.write_text(f"#!/bin/sh\necho '{json.dumps(said)}'\n")
-    plugin.chmod(plugin.stat().st_mode | stat.S_IXUSR)
-    config = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin), "interactiveMode": "Never"}
-    providers.write_text(json.dumps({"providers": [{"name": "allowed", "execConfig": config}]}))
-    return ("--credential-providers", str(providers))
-
-
-def up(raw: Any) -> bool:
-    """Say whether a region answers."""
-    return condition(raw, "Ready").get("status") == "True"
-
-
-async def secret(plane: Plane, name: str, token: str) -> None:
-    """Write a region's kubeconfig."""
-    content = json.loads(operating.portable_kubeconfig(plane))
-    content["users"][0]["user"]["token"] = token
-    data = {"kubeconfig": base64.b64encode(json.dumps(content).encode()).decode()}
-    meta = {"name": name, "namespace": "voiceplane-system"}
-    await apply(plane, json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data}))
 
 
 async def remove_region(plane: Plane, name: str) -> None:
     """Delete a region and wait for its end."""
     await plane.kubectl("delete", "vr", name, "--timeout=60s")
-
-
-async def test_credentials_that_end_are_told_and_new_ones_taken_up(plane: Plane, operator: operating.Operator) -> None:
-    for account in ("first", "second"):
-        await plane.kubectl("create", "serviceaccount", account, "-n", "support")
-        subject = f"--serviceaccount=support:{account}"
-        await plane.kubectl("create", "clusterrolebinding", account, "--clusterrole=cluster-admin", subject)
-    tokens = [(await plane.kubectl("create", "token", one, "-n", "support")).strip() for one in ("first", "second")]
-    await secret(plane, "east", tokens[0])
-    await apply(plane, REGION % ("east", "east", "kubeConfig: {name: east}"))
-    await until(plane, ("vr", "east"), up)
-    await plane.kubectl("delete", "serviceaccount", "first", "-n", "support")  # and so its token
-    told = await until(
-        plane, ("vr", "east"), lambda raw: condition(raw, "Ready").get("reason") == "AccessDenied", within_s=40
-    )
-    assert told["status"]["lostSince"]
-    await secret(plane, "east", tokens[1])
-    await until(plane, ("vr", "east"), up, within_s=20)
-    assert operator.process.returncode is None
-    await remove_region(plane, "east")
-
-
-async def test_a_region_is_reached_by_a_cluster_profile_and_an_allowed_plugin(
-    plane: Plane, operator: operating.Operator
-) -> None:
-    await apply(plane, PROFILES)
-    await plane.kubectl("wait", "--for=condition=Established", "crd/clusterprofiles.multicluster.x-k8s.io")
-    authority = base64.b64encode(plane.ca.read_bytes()).decode()
-    where = {"server": plane.server, "certificate-authority-data": authority}
-    for name, provider in (("east", "allowed"), ("west", "other")):
-        meta = {"name": name, "namespace": "support"}
-        head = {"apiVersion": "multicluster.x-k8s.io/v1alpha1", "kind": "ClusterProfile", "metadata": meta}
-        await apply(plane, json.dumps(head))
-        status = {"status": {"accessProviders": [{"name": provider, "cluster": where}]}}
-        patch = ("--subresource=status", "--type=merge", "-p", json.dumps(status))
-        await plane.kubectl("patch", "clusterprofile", name, "-n", "support", *patch)
-        await apply(plane, REGION % (name, name, f"clusterProfile: {{name: {name}, namespace: support}}"))
-    await until(plane, ("vr", "east"), up)
-    denied = await until(plane, ("vr", "west"), lambda raw: condition(raw, "Ready").get("reason") == "AccessDenied")
-    assert "no credential provider that is allowed" in condition(denied, "Ready")["message"]
-    await plane.kubectl("annotate", "vr", "west", "voiceplane.dev/release-finalizer=true")
-    for name in ("east", "west"):
-        await remove_region(plane, name)
 
 
 async def test_a_revision_enters_region_after_region_and_a_credential_follows(
