@@ -35,6 +35,7 @@ class Child:
     intact: bool  # as far as known, nobody has changed it since
     deleting: bool
     block: str = ""
+    asks: str = ""  # of a Deployment of gateways: the engine of planners
     version: int = field(default=0, compare=False)  # of the object, to tell what is newer; no news by itself
 
 
@@ -59,6 +60,7 @@ class Pod:
     ending: bool
     problem: str = ""  # in words; empty while nothing is wrong
     block: str = ""  # the ports of its node that it has until it is gone, also when its Deployment is
+    asks: str = ""  # of a gateway: the engine of planners
     ends: float = 0.0  # of a pod that is told to end: when its grace is over, in seconds since 1970
 
 
@@ -103,6 +105,7 @@ def child(raw: Object, kind: str, *, before: Child | None) -> Child:
         intact,
         "deletionTimestamp" in meta,
         notes.get(names.BLOCK, ""),
+        notes.get(names.PLANNER, ""),
         version(meta),
     )
 
@@ -162,7 +165,7 @@ def _ray(status: Object, *, seen: bool) -> Rollout:
 def pod(raw: Object) -> Pod:
     """Read a pod's state and, where something is wrong, what."""
     meta, status = raw["metadata"], raw.get("status") or {}
-    label = meta.get("labels") or {}
+    label, notes = meta.get("labels") or {}, meta.get("annotations") or {}
     conditions = {one["type"]: one for one in status.get("conditions") or ()}
     ready = conditions.get("Ready", {}).get("status") == "True"
     return Pod(
@@ -172,7 +175,8 @@ def pod(raw: Object) -> Pod:
         ready,
         "deletionTimestamp" in meta,
         _pod_problem(status, conditions),
-        block=(meta.get("annotations") or {}).get(names.BLOCK, ""),
+        block=notes.get(names.BLOCK, ""),
+        asks=notes.get(names.PLANNER, ""),
         ends=seconds(meta.get("deletionTimestamp") or ""),
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from voiceplane_operator import names
+from voiceplane_operator import engines, names
 from voiceplane_operator.facts import AgentView, Child, Rollout
 from voiceplane_operator.manifests import Manifest, bundle, render_gateway, render_inner
 from voiceplane_operator.target import PortBlock, Target
@@ -63,9 +63,13 @@ def parse_block(text: str) -> PortBlock | None:
 
 def serving(view: AgentView, current: str) -> str:
     """Return the revision that new calls go to: the current one once all of it is up, before that the one until now."""
+    return _serving(view, current, floor(view, current))
+
+
+def _serving(view: AgentView, current: str, least: int) -> str:
     up = _up(view, "Deployment", "gateway", current) and all(_up(view, "", part) for part in INNER_WORKLOADS)
     scaled = any(one.kind in SCALERS and one.revision == current for one in view.children.values())
-    if up and (not scaled or _available(view, current) >= floor(view, current)):
+    if up and (not scaled or _available(view, current) >= least):
         return current
     if _pointed(view) == current and _available(view, current):
         return current  # calls came to it already: a part that is being replaced sends them nowhere else
@@ -99,9 +103,12 @@ def converge(target: Target, view: AgentView) -> Plan:
     """Plan a step towards the target; `target.others` are the bundles of live_revisions."""
     current = target.revision.name
     older = live_revisions(view, current)
-    takes = serving(view, current)
+    least = floor(view, current)
+    takes = _serving(view, current, least)
     full = len(older) >= MAX_EARLIER and not any(one.revision == current for one in _gateways(view))
-    target = replace(target, serving=takes, floor=floor(view, current))
+    engine = target.spec.planner.engine
+    asks = engines.asked(view, current, engine)
+    target = replace(target, serving=takes, floor=least, planner=asks, leaving=engines.leaving(view, engine, asks))
     bundles = (one for older_one in target.others for one in bundle.manifests(replace(target, revision=older_one)))
     wanted = [*bundles, *render_inner(target), *render_gateway(target, begin=not full)]
     apply = tuple(manifest for manifest in map(marked, wanted) if not _unchanged(view, manifest))
@@ -188,6 +195,8 @@ def _judge(target: Target, view: AgentView, *, full: bool, ready: bool) -> tuple
     troubled = sorted(f"pod {one.name}: {one.problem}" for one in view.pods.values() if one.problem and not one.ending)
     if ready:
         told = f"new calls are answered by revision {target.revision.name}"
+        if target.asks != target.spec.planner.engine:
+            told += f", with planners of {target.asks} until those of {target.spec.planner.engine} are up"
         return ("Serving", told) if not troubled else ("ServingInTrouble", f"{told}; {troubled[0]}"[:500])
     if troubled:
         return "PodsInTrouble", troubled[0][:500]

@@ -63,6 +63,8 @@ class Target:
     max_unavailable: int = 0  # gateways of one revision while they are replaced
     floor: int = 1  # gateways that a revision must have before calls move to it: as many as serve until now
     credential: str = field(default="", repr=False)  # base64, of the newest revision's Secret
+    planner: str = ""  # the engine that gateways ask while the one that the region names is not up yet
+    leaving: str = ""  # the engine that is wanted no more, while a gateway asks it
 
     @property
     def prefix(self) -> str:
@@ -80,6 +82,16 @@ class Target:
         return tuple(
             sorted({one.name: one for one in (*self.others, self.revision)}.values(), key=lambda one: one.name)
         )
+
+    @property
+    def asks(self) -> str:
+        """Return the engine of planners that gateways ask."""
+        return self.planner or self.spec.planner.engine
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Return the engines of planners that are there, the wanted one first."""
+        return tuple(dict.fromkeys(one for one in (self.spec.planner.engine, self.leaving) if one))
 
     @property
     def gateways(self) -> int:

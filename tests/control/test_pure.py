@@ -147,8 +147,8 @@ def test_a_model_planner_finds_its_credential_where_it_reads_it(mode: str) -> No
     rendered = manifests.render(wanted)
     (secret,) = [one for one in rendered if one["kind"] == "Secret"]
     assert secret["data"] == {"api-key": "c2VjcmV0"}
-    (planner,) = [one for one in rendered if one["kind"] in ("RayService", "Deployment") and "'ray" in str(one) or
-                  one["kind"] == "Deployment" and one["metadata"]["name"].endswith("-planner")]  # fmt: skip
+    (planner,) = [one for one in rendered if one["kind"] in ("RayService", "Deployment")
+                  and one["metadata"]["labels"][names.COMPONENT] == "planner"]  # fmt: skip
     text = str(planner)
     assert "'mountPath': '/var/run/voiceplane/credentials/models-key'" in text
     assert secret["metadata"]["name"] in text and "c2VjcmV0" not in str([one for one in rendered if one != secret])

@@ -150,12 +150,12 @@ def deployment(
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec}
 
 
-def headless(target: Target, component: str, ports: dict[str, int]) -> Object:
+def headless(target: Target, component: str, ports: dict[str, int], *, name: str = "") -> Object:
     """Return a Service whose name is its pods' addresses, so that gRPC sees each of them."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(target, f"{target.prefix}-{component}", component),
+        "metadata": metadata(target, f"{target.prefix}-{name or component}", component),
         "spec": {
             "clusterIP": "None",
             "selector": selector(target, component),

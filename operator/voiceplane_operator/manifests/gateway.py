@@ -6,7 +6,7 @@ of a SIP edge (Kamailio, rtpengine) is in front of the Service.
 """
 
 from voiceplane_operator import names
-from voiceplane_operator.manifests import common
+from voiceplane_operator.manifests import common, raynodes, rayservice
 from voiceplane_operator.manifests.common import GATEWAY_GRPC, GATEWAY_METRICS, SIP, Object
 from voiceplane_operator.target import Target
 
@@ -61,7 +61,7 @@ def _deployment(target: Target, replicas: int | None) -> Object:
     command += ["--sip", f"0.0.0.0:{sip}", "--advertise", target.spec.network.advertise or "$(POD_IP)"]
     command += ["--rtp-ports", f"{first}-{last}", "--max-calls", str(target.spec.gateway.calls)]
     command += ["--speech", target.address("speech", common.SPEECH_GRPC)]
-    command += ["--planner", target.address("planner", common.PLANNER_GRPC)]
+    command += ["--planner", target.address(_PLANNERS[target.asks], common.PLANNER_GRPC)]
     command += ["--tools", target.address("tools", common.TOOLS_GRPC), "--records", target.spec.records]
     command += ["--spool", common.SPOOL, "--host", "0.0.0.0", "--grpc-port", str(grpc), "--metrics-port", str(metrics)]
     main = common.container(
@@ -82,6 +82,7 @@ def _deployment(target: Target, replicas: int | None) -> Object:
     if target.spec.network.node_selector:
         spec["nodeSelector"] = dict(target.spec.network.node_selector)
     meta = common.metadata(target, names.gateway_name(target.prefix, revision), PART, revision=revision)
+    meta["annotations"][names.PLANNER] = target.asks
     select = common.selector(target, PART) | {names.REVISION: revision}
     if target.block is not None:
         meta["annotations"][names.BLOCK] = f"{target.block.first}+{target.block.size}"
@@ -119,51 +120,42 @@ def _bounds(target: Target) -> tuple[int, int]:
 
 def _horizontal(target: Target) -> Object:
     """Return an autoscaler by an external metric, which an adapter offers."""
-    revision = target.revision.name
-    name = names.gateway_name(target.prefix, revision)
-    selector = {"matchLabels": {AGENT_LABEL: target.prefix, REVISION_LABEL: revision}}
+    selector = {"matchLabels": {AGENT_LABEL: target.prefix, REVISION_LABEL: target.revision.name}}
     wanted = {"type": "AverageValue", "averageValue": str(_average(target))}
+    metric = {"type": "External", "external": {"metric": {"name": METRIC, "selector": selector}, "target": wanted}}
     least, most = _bounds(target)
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": common.metadata(target, name, PART, revision=revision),
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-            "minReplicas": least,
-            "maxReplicas": most,
-            "metrics": [
-                {
-                    "type": "External",
-                    "external": {"metric": {"name": METRIC, "selector": selector}, "target": wanted},
-                }
-            ],
-            "behavior": _BEHAVIOR,
-        },
-    }
+    counts = {"minReplicas": least, "maxReplicas": most}
+    spec = {**counts, "metrics": [metric], "behavior": _BEHAVIOR}
+    return _scaler(target, "autoscaling/v2", "HorizontalPodAutoscaler", spec)
 
 
 def _keda(target: Target) -> Object:
     """Return KEDA's ScaledObject, which asks Prometheus and makes the autoscaler itself."""
+    least, most = _bounds(target)
+    query = f'sum({METRIC}{{{AGENT_LABEL}="{target.prefix}",{REVISION_LABEL}="{target.revision.name}"}})'
+    asks = {"serverAddress": target.spec.autoscaling.prometheus, "query": query, "threshold": str(_average(target))}
+    spec = {
+        "minReplicaCount": least,
+        "maxReplicaCount": most,
+        "triggers": [{"type": "prometheus", "metricType": "AverageValue", "metadata": asks}],
+        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _BEHAVIOR}},
+    }
+    return _scaler(target, "keda.sh/v1alpha1", "ScaledObject", spec)
+
+
+def _scaler(target: Target, api_version: str, kind: str, spec: Object) -> Object:
+    """Return an object that scales the gateways of the current revision."""
     revision = target.revision.name
     name = names.gateway_name(target.prefix, revision)
-    least, most = _bounds(target)
-    query = f'sum({METRIC}{{{AGENT_LABEL}="{target.prefix}",{REVISION_LABEL}="{revision}"}})'
-    asks = {"serverAddress": target.spec.autoscaling.prometheus, "query": query, "threshold": str(_average(target))}
     return {
-        "apiVersion": "keda.sh/v1alpha1",
-        "kind": "ScaledObject",
+        "apiVersion": api_version,
+        "kind": kind,
         "metadata": common.metadata(target, name, PART, revision=revision),
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-            "minReplicaCount": least,
-            "maxReplicaCount": most,
-            "triggers": [{"type": "prometheus", "metricType": "AverageValue", "metadata": asks}],
-            "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _BEHAVIOR}},
-        },
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}, **spec},
     }
 
 
+_PLANNERS = {"kuberay": rayservice.PART, "ray": raynodes.ADDRESS}
 METRIC = "voiceplane_calls_active"
 _BEHAVIOR = {  # a gateway that goes finishes its calls first, so one at a time is enough
     "scaleDown": {

@@ -61,7 +61,7 @@ def _inner(target: Target) -> Object:
     }
     kuberay = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app.kubernetes.io/name": "kuberay-operator"}}}
     ingress: list[Object] = [{"from": [_own(target)]}, *_from_nodes(target)]
-    if target.spec.planner.engine == "kuberay":
+    if "kuberay" in target.engines:
         ports = [{"protocol": "TCP", "port": port} for port in (8265, 8000)]
         ingress.append({"from": [kuberay], "ports": ports})
     egress = [{"to": [_own(target)]}, {"to": [ANY_POD], "ports": DNS}, *_far(target)]

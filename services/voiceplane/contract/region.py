@@ -104,7 +104,7 @@ class Gateways(ContractModel):
 
 
 class PlannerEngine(ContractModel):
-    """KubeRay's RayService, or a Ray head of our own for clusters without KubeRay."""
+    """KubeRay's RayService, or a Ray head and workers of our own for clusters without KubeRay."""
 
     engine: Literal["kuberay", "ray"] = "kuberay"
 

@@ -38,6 +38,7 @@ SERVICERS = [
     "voiceplane.rpc.v1.planner_pb2_grpc.add_PlannerServicer_to_server",
     "grpc_health.v1.health_pb2_grpc.add_HealthServicer_to_server",
 ]
+QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,17 +168,16 @@ class LocalRay:
             _temp_dir=self._folder,
             _node_ip_address="127.0.0.1",
         )
-        quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
         serve.start(
             proxy_location="HeadOnly",
             http_options={"host": settings.host, "port": settings.http_port},
             grpc_options=gRPCOptions(port=settings.grpc_port, grpc_servicer_functions=SERVICERS),
-            logging_config=quiet,
+            logging_config=QUIET,
         )
         application = PlannerReplica.options(  # type: ignore[attr-defined]
             num_replicas=settings.replicas
         ).bind(settings.agents, settings.otlp_endpoint)
-        serve.run(application, name=APPLICATION, route_prefix="/planner", logging_config=quiet)
+        serve.run(application, name=APPLICATION, route_prefix="/planner", logging_config=QUIET)
 
     def stop(self) -> None:
         """Stop the application, then Ray with all of its processes and files."""
