@@ -1,7 +1,9 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from voiceplane.call.mouth import Chunk, Mouth, Source
+from tests.call.virtual import virtually
+
+from voiceplane.call.mouth import BROKEN_S, Chunk, Mouth, Source
 from voiceplane.call.shields import Shield
 from voiceplane.contract.audio import Pcm, WordTime
 
@@ -132,21 +134,62 @@ class HaltingSpeaker(WordBySpeaker):
                 await self.go_on.wait()
 
 
-async def test_a_bridge_does_not_come_between_the_words_of_a_sentence_that_is_heard() -> None:
-    speaker, line = HaltingSpeaker(), Line()
-    mouth = Mouth(speaker, line)
-    mouth.begin()
-    speaking = asyncio.create_task(mouth.phrase("parcel is delivered"))
-    for _ in range(20):  # turns of the loop: the first word is queued, the second is waited for
-        await asyncio.sleep(0)
-    await mouth.interject("one moment")
-    assert line.queued == ["parcel"]
-    line.send(1)  # silence in the middle of the sentence: now the caller is told
-    await mouth.interject("one moment")
-    assert line.queued == ["one", "moment"]
-    speaker.go_on.set()
-    await speaking
-    assert line.queued == ["one", "moment", "is", "delivered"]
+def test_a_bridge_does_not_come_between_the_words_of_a_sentence_that_goes_on() -> None:
+    async def conversation() -> None:
+        speaker, line = HaltingSpeaker(), Line()
+        mouth = Mouth(speaker, line)
+        mouth.begin()
+        speaking = asyncio.create_task(mouth.phrase("parcel is delivered"))
+        await asyncio.sleep(BROKEN_S)  # the first word is queued, the second is waited for
+        bridging = asyncio.create_task(mouth.interject("one moment"))
+        await asyncio.sleep(BROKEN_S)
+        line.send(1)  # the sentence runs dry, for a moment
+        await asyncio.sleep(BROKEN_S / 2)
+        speaker.go_on.set()
+        await speaking
+        await bridging
+        assert [*line.sent, *line.queued] == ["parcel", "is", "delivered"]
+
+    virtually(conversation())
+
+
+def test_a_sentence_that_broke_off_is_said_anew_after_the_bridge() -> None:
+    async def conversation() -> None:
+        speaker, line = HaltingSpeaker(), Line()
+        mouth = Mouth(speaker, line)
+        mouth.begin()
+        speaking = asyncio.create_task(mouth.phrase("parcel is delivered"))
+        await asyncio.sleep(BROKEN_S)
+        line.send(1)
+        await mouth.interject("one moment")
+        assert line.queued == ["one", "moment"]
+        speaker.go_on.set()
+        await speaking
+        assert line.queued == ["one", "moment", "parcel", "is", "delivered"]
+
+    virtually(conversation())
+
+
+class PacedLine(Line):
+    """Takes a chunk when the one before has left."""
+
+    async def play(self, chunk: Chunk) -> None:
+        await super().play(chunk)
+        await asyncio.sleep(0.1)
+
+
+def test_a_reply_that_comes_during_a_bridge_waits_for_its_end() -> None:
+    async def conversation() -> None:
+        line = PacedLine()
+        mouth = Mouth(WordBySpeaker(), line)
+        mouth.begin()
+        bridging = asyncio.create_task(mouth.interject("one moment please"))
+        await asyncio.sleep(0.05)
+        await mouth.phrase("parcel is delivered")
+        await bridging
+        assert line.queued == ["one", "moment", "please", "parcel", "is", "delivered"]
+
+    virtually(conversation())
 
 
 class StallingSpeaker:

@@ -7,6 +7,7 @@ import pytest
 from tests.call.talking import Tools, talking
 from tests.call.virtual import virtually
 
+from voiceplane.call.late import PAUSE_S
 from voiceplane.contract.load import Bundle, load_bundle
 from voiceplane.planner.embed import Embedder
 from voiceplane.planner.flow import FlowPlanner
@@ -71,6 +72,25 @@ def test_a_late_answer_comes_after_the_conversation_has_moved_on(bundle: Bundle,
             await call.says("say that again")
             await call.waits(20.0)
             assert call.lines[-1] == f"agent: {ANSWER}"
+
+    virtually(conversation())
+
+
+@pytest.mark.parametrize("seconds", [5.0 + 0.05 * step for step in range(0, 120, 7)])
+def test_a_late_answer_keeps_a_pause_from_what_was_said_before(
+    bundle: Bundle, planner: FlowPlanner, seconds: float
+) -> None:
+    """Whenever it comes: in the middle of another reply, or right after it."""
+
+    async def conversation() -> None:
+        async with talking(bundle, planner, Tools({"parcel-status": seconds}, RESULTS)) as call:
+            await call.says(TRACK)
+            await call.waits(3.0)
+            await call.says("when are you open")
+            await call.waits(40.0)
+            assert call.lines[-2:] == [f"agent: {HOURS}", f"agent: {LATE} {ANSWER}"]
+            before, late = call.recorder.turns[-2:]
+            assert late.started_ns - before.ended_ns >= (PAUSE_S - 0.001) * 1e9
 
     virtually(conversation())
 

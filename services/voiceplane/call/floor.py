@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from voiceplane.call.holding import CallClock
 from voiceplane.turn.events import (
     Action,
     AskAgain,
@@ -64,6 +65,13 @@ class FloorKeeper:
         while self.state.floor is not Floor.OPEN:
             self._opened.clear()
             await self._opened.wait()
+
+    async def until_quiet(self, for_s: float, clock: CallClock) -> None:
+        """Wait until nobody has spoken, and nothing was thought about, for so long."""
+        await self.until_open()
+        while (left_s := self.state.since + for_s - clock.monotonic()) > 0:
+            await clock.sleep(left_s)
+            await self.until_open()
 
     def shield(self, until: float) -> None:
         """Let nothing interrupt the agent before this time (loop seconds)."""

@@ -14,6 +14,7 @@ from voiceplane.contract.dialogue import DialogueState, Done, HangUp, RunningToo
 
 # A tool ends within 20 s, and a caller does not wish for more than this in that time; the oldest is dropped.
 MAX_LATE = 4
+PAUSE_S = 0.35  # between what was said last and a late answer: it is another subject
 
 
 @dataclass(frozen=True, slots=True)

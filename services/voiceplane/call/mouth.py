@@ -1,7 +1,7 @@
 """The agent's voice in one call: phrases in, audio to playout, what the caller heard out. Used by call.talk."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +11,8 @@ from voiceplane.call.shields import Shield
 from voiceplane.contract.audio import Pcm, WordTime
 
 T = TypeVar("T")
+BROKEN_S = 1.0  # silence in a sentence: what comes after so long is no part of it for the ear
+LOOK_S = 0.1
 
 
 class Source(Enum):
@@ -99,10 +101,11 @@ class Mouth:
         self._speaker = speaker
         self._playout = playout
         self._interrupted = asyncio.Event()
-        self._lock = asyncio.Lock()  # a bridge phrase and a reply must not mix their chunks
+        self._lock = asyncio.Lock()  # held for a chunk of a reply, and for a whole sentence beside it: they never mix
         self._sounded = False  # speech came in this turn
         self.first_speech: Callable[[Chunk], None] = lambda chunk: None  # told of it, for the record
         self._mid_phrase = False  # a part of a phrase is queued, the rest still comes
+        self._broken = False  # a sentence came between its words
 
     def begin(self) -> None:
         """Begin a turn of the agent."""
@@ -139,32 +142,64 @@ class Mouth:
         if shield is not None:
             self._playout.shield(shield)  # from here on: a caller must not slip in before its first sound
         try:
-            async with aclosing(self._speaker.speak(text, constant=constant)) as chunks:
-                while not self._interrupted.is_set():
-                    chunk = await self._until_interrupted(_next(chunks))
-                    if chunk is None:
-                        break
-                    if not self._sounded:
-                        self._sounded = True
-                        self.first_speech(chunk)
-                    async with self._lock:
-                        await self._until_interrupted(self._playout.play(chunk))
-                    self._mid_phrase = True
+            while not await self._spoken(text, constant=constant):
+                pass
         finally:
             self._mid_phrase = False
             if shield is not None:
                 self._playout.unshield()
+
+    async def _spoken(self, text: str, *, constant: bool) -> bool:
+        """Queue a phrase; False when another sentence came between its words: it is to be said from its beginning."""
+        self._broken = False
+        async with aclosing(self._speaker.speak(text, constant=constant)) as chunks:
+            while not self._interrupted.is_set():
+                chunk = await self._until_interrupted(_next(chunks))
+                if chunk is None:
+                    break
+                if self._broken:
+                    return False
+                async with self._lock:
+                    await self._queue(chunk)
+                self._mid_phrase = True
+        return True
+
+    async def _queue(self, chunk: Chunk) -> None:
+        if not self._sounded:
+            self._sounded = True
+            self.first_speech(chunk)
+        await self._until_interrupted(self._playout.play(chunk))
 
     @property
     def heard(self) -> str:
         """Return the words of this turn that the caller has heard until now."""
         return self._playout.heard()
 
-    async def interject(self, text: str) -> None:
-        """Say a constant sentence while a phrase is waited for; a turn that is being heard is left alone."""
-        being_heard = self._mid_phrase and self._playout.remaining_s() > 0.0
-        if not being_heard and not self._lock.locked() and not self._interrupted.is_set():
-            await self.phrase(text, constant=True)
+    async def interject(self, text: str, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Say a constant sentence while a phrase is waited for; between the words of one only after a long silence.
+
+        The sentence that broke off is said anew after it. One that goes on, or is whole, needs nothing said.
+        """
+        if self._mid_phrase and not await self._broke_off(sleep):
+            return
+        if self._lock.locked() or self._interrupted.is_set():
+            return
+        async with self._lock, aclosing(self._speaker.speak(text, constant=True)) as chunks:
+            while not self._interrupted.is_set():
+                chunk = await self._until_interrupted(_next(chunks))
+                if chunk is None:
+                    break
+                await self._queue(chunk)
+
+    async def _broke_off(self, sleep: Callable[[float], Awaitable[None]]) -> bool:
+        """Wait until the phrase that is being said is whole, or silent in its middle for too long."""
+        silent_s = 0.0
+        while self._mid_phrase and silent_s < BROKEN_S:
+            await sleep(LOOK_S)
+            silent_s = silent_s + LOOK_S if self._playout.remaining_s() <= 0.0 else 0.0
+        self._broken = self._mid_phrase
+        self._mid_phrase = False
+        return self._broken
 
     async def finish(self) -> Spoken:
         """Wait until the turn was heard or interrupted, and say what was heard."""

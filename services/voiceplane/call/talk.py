@@ -13,7 +13,7 @@ from opentelemetry.trace import Span
 from voiceplane.call.attempt import Attempt, Event, ToolDone, ToolStarted
 from voiceplane.call.ending import AGENT_HUNG_UP, CALLER_SILENT, TROUBLE, Ending
 from voiceplane.call.heard import Planned, as_heard, planned
-from voiceplane.call.late import Late, tell
+from voiceplane.call.late import PAUSE_S, Late, tell
 from voiceplane.call.listening import KeysPressed, Listening, said
 from voiceplane.call.mouth import Spoken
 from voiceplane.call.patience import OutOfPatienceError
@@ -130,7 +130,7 @@ class Talk:
 
     async def _until_late_is_ready(self) -> Attempt:
         late = await self._late.next()
-        await self._listening.floor.until_open()
+        await self._listening.floor.until_quiet(PAUSE_S, self._listening.clock)
         return late
 
     def _maybe(self, transcript: Transcript, told: Callable[[], None]) -> None:
