@@ -37,3 +37,24 @@ def test_a_suite_that_fails_leaves_the_others_and_ends_with_a_failure(
     assert bench_command.run(options) == 1
     assert list(json.loads((tmp_path / "out.json").read_text())["suites"]) == ["first", "third"]
     assert "not measured: second" in capsys.readouterr().err
+
+
+def test_an_agent_of_ones_own_goes_with_ones_own_recordings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[Path] = []
+
+    @contextlib.asynccontextmanager
+    async def own(folder: Path, tell: object, agent: Path) -> AsyncIterator[tuple[Any, Any]]:
+        opened.append(agent)
+        raise OSError("no further")
+        yield
+
+    monkeypatch.setattr(bench_command, "open_place", own)
+    parser = argparse.ArgumentParser()
+    bench_command.add(parser.add_subparsers())
+    agent = ["--agent", str(tmp_path / "agent.yaml"), "--output", str(tmp_path)]
+    assert bench_command.run(parser.parse_args(["bench", "turns", *agent])) == 2
+    assert "--recordings" in capsys.readouterr().err
+    assert bench_command.run(parser.parse_args(["bench", "turns", "--recordings", str(tmp_path), *agent])) == 1
+    assert opened == [tmp_path / "agent.yaml"]

@@ -5,8 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from voiceplane.contract.load import load_bundle
 from voiceplane.testing.bench.recordings import RecordingsError, of_folder
+from voiceplane.testing.bench.turn_facts import asked_for_digits
 from voiceplane.testing.phone.audio import write_wav
+
+EXAMPLE = Path(__file__).parents[2] / "docs/examples/parcel-desk.yaml"
 
 
 def folder(path: Path, *lines: str) -> Path:
@@ -46,3 +50,11 @@ def test_a_folder_without_a_list_is_refused(tmp_path: Path) -> None:
         of_folder(tmp_path)
     with pytest.raises(RecordingsError, match="no recordings"):
         of_folder(folder(tmp_path))
+
+
+def test_the_question_for_digits_is_the_agents_own() -> None:
+    spec = load_bundle(EXAMPLE.read_text()).agent.spec
+    asked = asked_for_digits(spec, 6)
+    assert asked is not None
+    assert spec.intent(asked.intent).slot(asked.asking).length == 6
+    assert asked_for_digits(spec, 9) is None

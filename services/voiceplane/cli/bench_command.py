@@ -23,6 +23,7 @@ from voiceplane.cli.state import Endpoints
 from voiceplane.cli.validate import read_bundle
 from voiceplane.cli.voices import FliteVoice, VoiceUnavailableError
 from voiceplane.contract.audio import Pcm
+from voiceplane.contract.load import InvalidAgentError
 from voiceplane.planner.client import open_client
 from voiceplane.runtime import shutdown
 from voiceplane.runtime.clock import SystemClock
@@ -44,6 +45,7 @@ EPILOG = """examples:
   voiceplane bench --suite turn --suite load     only these
   voiceplane bench --runs 3                      three times as many cases
   voiceplane bench turns --recordings my/calls   the same over your own recordings, listed in my/calls/recordings.csv
+  voiceplane bench turns --recordings my/calls --agent my/agent.yaml   they were said to this agent
   voiceplane bench turns --picture turns.svg     sweep the end of turn over recordings: cut-offs against delay
 
 Starts its own stack (gateway, Triton, planner, tools, records) and calls it with the test phone and flite's voices.
@@ -64,6 +66,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("what", nargs="?", choices=("calls", "turns"), default="calls", help="default %(default)s")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="with turns: write the sweep as SVG")
     parser.add_argument("--recordings", type=Path, metavar="FOLDER", help="with turns: these; docs/benchmarks.md")
+    parser.add_argument(
+        "--agent", type=Path, metavar="FILE", help="with --recordings: the VoiceAgent they were said to"
+    )
     parser.add_argument("--suite", action="append", choices=sorted(SUITES), help="run this one; again for more")
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="times the usual number of cases")
     parser.add_argument("--quick", action="store_true", help="few cases")
@@ -78,10 +83,20 @@ def run(options: argparse.Namespace) -> int:
     if options.runs < 1:
         print("--runs is 1 or more", file=sys.stderr)
         return 2
+    if options.agent is not None and options.recordings is None:
+        print("--agent goes with turns --recordings: the suites know what their own agent says", file=sys.stderr)
+        return 2
     try:
         options.output.mkdir(parents=True, exist_ok=True)
         return asyncio.run(_until_done(options))
-    except (StackFailedError, NoFreePortError, VoiceUnavailableError, RecordingsError, OSError) as error:
+    except (
+        StackFailedError,
+        NoFreePortError,
+        VoiceUnavailableError,
+        RecordingsError,
+        InvalidAgentError,
+        OSError,
+    ) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -105,7 +120,7 @@ async def _work(options: argparse.Namespace) -> int:
     effort = Effort(quick=options.quick, runs=options.runs)
     measured: dict[str, list[Line]] = {}
     failed: list[str] = []
-    async with open_place(options.output.resolve(), tell) as (place, endpoints):
+    async with open_place(options.output.resolve(), tell, options.agent or AGENT) as (place, endpoints):
         if options.what == "turns":
             return await _sweep(place, endpoints, effort, options=options)
         for name in SUITES:
@@ -126,10 +141,12 @@ async def _work(options: argparse.Namespace) -> int:
 
 
 @contextlib.asynccontextmanager
-async def open_place(folder: Path, tell: Callable[[str], None]) -> AsyncIterator[tuple[Place, Endpoints]]:
-    """Run the stack of desk.yaml inside the block."""
-    bundle = read_bundle(str(AGENT))
-    stack_options = StackOptions(AGENT, folder, sip_port=None, rtp_ports="23000-23999", parcels=True)
+async def open_place(
+    folder: Path, tell: Callable[[str], None], agent: Path = AGENT
+) -> AsyncIterator[tuple[Place, Endpoints]]:
+    """Run the stack of an agent inside the block."""
+    bundle = read_bundle(str(agent))
+    stack_options = StackOptions(agent, folder, sip_port=None, rtp_ports="23000-23999", parcels=True)
     parts, endpoints = plan(bundle, stack_options)
     gateway = next(part for part in parts if part.name == "gateway")
     tell(f"starting {', '.join(part.name for part in parts)}")
@@ -150,7 +167,7 @@ async def open_place(folder: Path, tell: Callable[[str], None]) -> AsyncIterator
 
 async def _sweep(place: Place, endpoints: Endpoints, effort: Effort, *, options: argparse.Namespace) -> int:
     """Listen to the recordings once, then try every set of parameters on what was heard."""
-    bundle = read_bundle(str(AGENT))
+    bundle = read_bundle(str(options.agent or AGENT))
     spec, metadata = bundle.agent.spec, bundle.agent.metadata
     vad = SileroModel(load_profile(spec.voice.profile).vad.file(".onnx"))
     async with TritonSpeech((endpoints.speech,)) as speech, open_client(endpoints.planner) as planner:
@@ -159,7 +176,7 @@ async def _sweep(place: Place, endpoints: Endpoints, effort: Effort, *, options:
             judge=speech,
             recognizer=speech,
             planner=planner,
-            hints=spec.hints,
+            spec=spec,
             agent=f"{metadata.namespace}/{metadata.name}",
             revision=bundle.revision,
             clock=place.clock,

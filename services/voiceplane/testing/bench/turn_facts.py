@@ -16,6 +16,7 @@ import numpy as np
 
 from voiceplane.call.ears import Ears
 from voiceplane.call.listening import JUDGED_SILENCE
+from voiceplane.contract.agent import SlotType, VoiceAgentSpec
 from voiceplane.contract.audio import FRAME_MS, SPEECH_RATE, Pcm
 from voiceplane.contract.dialogue import CallerSaid, DialogueState, Done, ReplyRequest, ToolCall, understood
 from voiceplane.contract.ids import new_call_id
@@ -25,7 +26,7 @@ from voiceplane.speech.ports import Recognizer, TurnJudge
 from voiceplane.speech.prompts import DIGITS, said_before
 from voiceplane.speech.vad import SileroModel
 from voiceplane.testing.bench.caller import RATE
-from voiceplane.testing.bench.recordings import Recording
+from voiceplane.testing.bench.recordings import Recording, RecordingsError
 from voiceplane.testing.bench.sound import pause
 from voiceplane.testing.phone.audio import Samples, resample
 from voiceplane.testing.phone.codecs import CODECS
@@ -72,7 +73,7 @@ class Models:
     judge: TurnJudge
     recognizer: Recognizer
     planner: PlannerClient
-    hints: tuple[str, ...]
+    spec: VoiceAgentSpec
     agent: str
     revision: str
     clock: Clock
@@ -80,10 +81,13 @@ class Models:
 
 async def gather(made: list[Recording], models: Models, kept: Path, tell: Callable[[str], None]) -> tuple[Facts, ...]:
     """Return the facts of all recordings; those of a run before are read from the file if nothing has changed."""
-    key = _key(made, models.hints)
+    key = _key(made, models)
     if (found := _kept(kept, key)) is not None:
         tell(f"facts of {len(found)} recordings from {kept}")
         return found
+    for recording in made:
+        if recording.digits and asked_for_digits(models.spec, recording.digits) is None:
+            raise RecordingsError(f"{recording.words}: the agent never asks for {recording.digits} digits")
     facts = []
     for number, recording in enumerate(made, start=1):
         facts.append(await _listen(recording, models))
@@ -93,9 +97,9 @@ async def gather(made: list[Recording], models: Models, kept: Path, tell: Callab
     return tuple(facts)
 
 
-def _key(made: list[Recording], hints: tuple[str, ...]) -> str:
-    """Name recordings and ears: other ones have other facts."""
-    digest = hashlib.sha256(f"{hints} {DIGITS} {GateParameters()} {len(JUDGED_SILENCE)}".encode())
+def _key(made: list[Recording], models: Models) -> str:
+    """Name recordings, ears and agent: other ones have other facts."""
+    digest = hashlib.sha256(f"{models.revision} {DIGITS} {GateParameters()} {len(JUDGED_SILENCE)}".encode())
     for recording in made:
         digest.update(recording.sound.tobytes())
         digest.update(repr((recording.part, recording.kind, recording.digits, recording.end_s)).encode())
@@ -167,7 +171,7 @@ async def _ask(edge: SpeechPaused, audio: bytes, recording: Recording, *, models
     clock = models.clock
     began = clock.monotonic()
     verdict, judged_s = await _timed(models.judge.end_probability(audio + JUDGED_SILENCE), clock)
-    before = said_before(models.hints, digits=recording.digits > 0)
+    before = said_before(models.spec.hints, digits=recording.digits > 0)
     transcript, read_s = await _timed(models.recognizer.recognize(audio, hints=before), clock)
     understands = await _understood(transcript.text, recording, models)
     after_s = clock.monotonic() - began - judged_s
@@ -181,9 +185,8 @@ async def _timed(work: Awaitable[T], clock: Clock) -> tuple[T, float]:
     return await work, clock.monotonic() - began
 
 
-# What the planner has asked when these are said; all else is said unasked.
+# What the planner of desk.yaml has asked when these are said; digits are any agent's own; all else is said unasked.
 _ASKED = {
-    "digits": DialogueState(intent="track-parcel", asking="parcel_number"),
     "date": DialogueState(intent="change-delivery-day", slots=(("parcel_number", "731004"),), asking="day"),
     "correction": DialogueState(
         intent="change-delivery-day", slots=(("day", "2026-01-09"), ("parcel_number", "731004")), confirming=True
@@ -194,11 +197,23 @@ _ASKED = {
 }
 
 
+def asked_for_digits(spec: VoiceAgentSpec, count: int) -> DialogueState | None:
+    """Return the state in which this agent has asked for so many digits; None when it never does."""
+    for length in (count, None):
+        for intent in spec.intents:
+            for slot in intent.slots:
+                if slot.type is SlotType.DIGITS and slot.length == length:
+                    return DialogueState(intent=intent.name, asking=slot.name)
+    return None
+
+
 async def _understood(text: str, recording: Recording, models: Models) -> bool | None:
     """Ask the planner whether it knows what these words want, as a speculation would."""
     if not text:
         return None
     today, state = datetime.date(2026, 1, 5).isoformat(), _ASKED.get(recording.asked, DialogueState())
+    if recording.digits:
+        state = asked_for_digits(models.spec, recording.digits) or state
     request = ReplyRequest(
         new_call_id(), models.agent, models.revision, 1, new_call_id(), state, CallerSaid(text), today
     )
