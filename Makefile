@@ -46,7 +46,7 @@ else
 	@echo "make bench-operator and make bench-pipecat measure the rest (make bench ALL=1: with them)"
 endif
 
-# AGENTS="100 1000" measures only these; PARTITIONS=5 parts a region so often, 50 times (half an hour) without it.
+# AGENTS="100 1000" measures only these; PARTITIONS=5 parts a region so often, 50 times (ten minutes) without it.
 bench-operator: setup controlplane
 	@python -m tests.control.measured $(if $(AGENTS),--agents $(AGENTS)) $(if $(PARTITIONS),--partitions $(PARTITIONS))
 

@@ -25,7 +25,7 @@ from voiceplane_operator.kinds import KINDS, Api
 Object = dict[str, Any]
 REQUEST_S = 10.0
 CONCURRENT = 32  # requests to one API server at once; its own fairness queues begin to fill beyond
-PAGE = 500
+PAGE = 250  # objects of a list; of Deployments, 10 MB when parsed
 MOST_TEXT = 4 * 1024 * 1024  # of a page of metrics: a gateway's is a hundredth of that
 WATCH_S = 240  # the server ends a watch then; a longer silence than that of settings is a frozen connection
 APPLY = "application/apply-patch+yaml"
@@ -100,11 +100,13 @@ class Cluster:
                 async with await self._send("GET", path, limits=aiohttp.ClientTimeout(total=within_s)) as response:
                     return answers.told(response, await answers.first(response, most), path)
 
-    async def list(
+    async def pages(
         self, api: Api, namespace: str | None, *, labels: str = "", whole: bool = True
-    ) -> tuple[list[Object], str]:
-        """List a collection in pages; return its objects and the place in history to watch from."""
-        found: list[Object] = []
+    ) -> AsyncIterator[tuple[list[Object], str]]:
+        """Yield a collection's objects a page at a time, with the place in history to watch from after the last one.
+
+        Whoever keeps little of each object never holds all of them: thousands take hundreds of megabytes.
+        """
         more = ""
         while True:
             query = {"limit": str(PAGE)} | ({"labelSelector": labels} if labels else {})
@@ -117,10 +119,21 @@ class Cluster:
             meta = page.get("metadata") or {}
             if "resourceVersion" not in meta:
                 raise errors.ClusterAwayError(f"{api.path(namespace)}: an answer that is no list")
-            found.extend(page.get("items") or ())
             more = meta.get("continue", "")
+            yield page.get("items") or [], meta["resourceVersion"]
             if not more:
-                return found, meta["resourceVersion"]
+                return
+
+    async def list(
+        self, api: Api, namespace: str | None, *, labels: str = "", whole: bool = True
+    ) -> tuple[list[Object], str]:
+        """List a collection; return its objects and the place in history to watch from."""
+        found: list[Object] = []
+        since = ""
+        async for page, at in self.pages(api, namespace, labels=labels, whole=whole):
+            found.extend(page)
+            since = at
+        return found, since
 
     async def watch(
         self, api: Api, namespace: str | None, since: str, *, labels: str = "", whole: bool = True

@@ -5,6 +5,7 @@ from typing import Any
 
 import kopf
 
+from voiceplane_operator.cluster import PAGE
 from voiceplane_operator.names import DOMAIN
 
 PLURALS = ("voiceagents", "voicepolicies", "voiceregions", "siptrunks")
@@ -51,6 +52,7 @@ def settings(*, silence_s: float) -> kopf.OperatorSettings:
     built.persistence.diffbase_storage = _NoMemory()
     built.persistence.finalizer = f"{DOMAIN}/unused"
     built.scanning.disabled = True
+    built.watching.chunk_size = PAGE
     built.watching.server_timeout = 300
     built.watching.client_timeout = 360
     built.watching.connect_timeout = 10

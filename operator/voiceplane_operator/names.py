@@ -1,5 +1,6 @@
 """Names, labels and annotations of what the operator makes. Deterministic: the same agent, the same names."""
 
+import functools
 import hashlib
 import re
 
@@ -22,6 +23,7 @@ FINALIZER = f"{DOMAIN}/drain"
 RELEASE = f"{DOMAIN}/release-finalizer"  # annotation: break glass
 
 
+@functools.lru_cache(maxsize=16_384)  # asked for some three hundred times for each agent
 def prefix(owner: str) -> str:
     """Return the short name of an agent given as namespace/name: readable, and never another agent's."""
     _, _, name = owner.partition("/")

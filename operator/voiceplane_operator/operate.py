@@ -22,6 +22,7 @@ PASS_S = 120.0  # the deadline of one pass over everything of one object
 SCHEMA_EVERY_S = 60.0
 COMPARE_EVERY_S = 60.0  # names only
 RETRY_S = 1.0
+GATHER_S = 0.1  # what happens in a region comes in flocks, such as four Deployments that begin: one pass sees them all
 Object = dict[str, Any]
 
 
@@ -82,7 +83,8 @@ class Operation:
 
     def observed(self, owner: str) -> None:
         """Look again at an agent, of which something changed in a region."""
-        self._add("VoiceAgent" if "/" in owner else "VoiceRegion", owner, Urgency.OBSERVED)
+        key = Key("VoiceAgent" if "/" in owner else "VoiceRegion", owner)
+        self.hub.queue.add(key, Urgency.OBSERVED, delay_s=GATHER_S)
 
     def counted(self, region: str, owner: str) -> None:
         """Look again at an agent and its region: the number of live calls there is another."""
@@ -124,13 +126,13 @@ class Operation:
         for kind in self.passes:
             while True:
                 try:
-                    found, _ = await self.hub.cluster.list(KINDS[kind], None)
+                    async for found, _ in self.hub.cluster.pages(KINDS[kind], None):
+                        for raw in found:
+                            self.tell("LISTED", {**raw, "kind": kind})
                     break
                 except errors.ClusterError as error:
                     log.warning("objects cannot be listed", extra={"kind": kind, "reason": str(error)})
                     await asyncio.sleep(RETRY_S)
-            for raw in found:
-                self.tell("LISTED", {**raw, "kind": kind})
         for stored in self.hub.store.all("VoiceRegion"):
             self.regions.take_up(stored)
 
@@ -139,12 +141,15 @@ class Operation:
         while True:
             await asyncio.sleep(COMPARE_EVERY_S)
             for kind in self.passes:
+                there: set[tuple[str, str]] = set()
+                since = ""
                 try:
-                    found, since = await self.hub.cluster.list(KINDS[kind], None, whole=False)
+                    async for found, at in self.hub.cluster.pages(KINDS[kind], None, whole=False):
+                        since = at
+                        there |= {(one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in found}
                 except errors.ClusterError as error:
                     log.info("objects cannot be listed", extra={"kind": kind, "reason": str(error)})
                     continue
-                there = {(one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in found}
                 for stored in self.hub.store.older(kind, since):
                     if (stored.namespace, stored.name) not in there:
                         self.forget(stored)

@@ -38,7 +38,7 @@ class _Entry:
     due: float
     queued: bool = False
     active_since: float | None = None
-    again: bool = False  # named while it was worked on
+    again_at: float | None = None  # named while it was worked on: when to come back
     failures: int = 0
 
 
@@ -58,9 +58,8 @@ class KeyedQueue:
         due = self.now() + delay_s
         entry = self._entries.setdefault(key, _Entry(urgency, due))
         if entry.active_since is not None:
-            if delay_s == 0.0:
-                entry.again = True
-                entry.urgency = min(entry.urgency, urgency)
+            entry.again_at = due if entry.again_at is None else min(entry.again_at, due)
+            entry.urgency = min(entry.urgency, urgency)
             return
         if not entry.queued or due < entry.due or urgency < entry.urgency:
             entry.urgency = min(entry.urgency, urgency) if entry.queued else urgency
@@ -85,8 +84,8 @@ class KeyedQueue:
     def done(self, key: Key, *, again_s: float | None = None) -> None:
         """Report success; the key comes back when it was named meanwhile, or after `again_s`."""
         entry = self._entries.pop(key)
-        if entry.again:
-            self.add(key, entry.urgency)
+        if entry.again_at is not None:
+            self.add(key, entry.urgency, delay_s=max(0.0, entry.again_at - self.now()))
         elif again_s is not None:
             self.add(key, Urgency.RESYNC, delay_s=again_s)
 
@@ -95,7 +94,7 @@ class KeyedQueue:
         entry = self._entries[key]
         entry.failures += 1
         wait_s = max(after_s, min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** (entry.failures - 1)))
-        entry.active_since, entry.again, entry.queued = None, False, True
+        entry.active_since, entry.again_at, entry.queued = None, None, True
         entry.due = self.now() + wait_s
         self._push(key, entry)
 

@@ -93,12 +93,15 @@ class RegionWatch:
                 await asyncio.sleep(error.after_s if isinstance(error, errors.BusyError) else RETRY_S)
 
     async def _list(self, api: Api) -> str:
-        objects, since = await self._cluster.list(api, self._namespace, labels=self._labels, whole=api.whole)
-        self.missing.discard(api.kind)
+        pages = self._cluster.pages(api, self._namespace, labels=self._labels, whole=api.whole)
         seen: set[tuple[str, str]] = set()
-        for raw in objects:
-            seen.add((self._place(raw["metadata"]), raw["metadata"]["name"]))
-            self._take(api, raw)
+        since = ""
+        async for objects, at in pages:
+            since = at
+            for raw in objects:
+                seen.add((self._place(raw["metadata"]), raw["metadata"]["name"]))
+                self._take(api, raw)
+        self.missing.discard(api.kind)
         for prefix, view in list(self.views.items()):
             known = view.pods if api is POD else [name for kind, name in view.children if kind == api.kind]
             for name in list(known):

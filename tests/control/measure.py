@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ def _agents(count: int, regions: int, *, everywhere: bool) -> list[dict[str, Any
     return made
 
 
-async def _prepare(planes: list[Plane], way: Way | None = None) -> None:
-    """Make each plane a region of the first; the way leads to the second, if there is one."""
+async def _prepare(planes: list[Plane], ways: Sequence[Way] = ()) -> None:
+    """Make each plane a region of the first; the ways lead to the others, if there are any."""
     hub = planes[0]
     await operating.prepare(hub)
     for plane in planes[1:]:
@@ -55,7 +56,7 @@ async def _prepare(planes: list[Plane], way: Way | None = None) -> None:
     for number, plane in enumerate(planes):
         access: dict[str, Any] = {"inCluster": {}}
         if number:
-            content = way.kubeconfig(plane.token) if way and number == 1 else operating.portable_kubeconfig(plane)
+            content = ways[number - 1].kubeconfig(plane.token) if ways else operating.portable_kubeconfig(plane)
             secret = f"--from-literal=kubeconfig={content}"
             await hub.kubectl("create", "secret", "generic", "-n", "voiceplane-system", f"r{number}", secret)
             access = {"kubeConfig": {"name": f"r{number}"}}
@@ -77,29 +78,34 @@ async def measure(options: argparse.Namespace, folder: Path) -> Figures:
             figures |= await _converge(options, planes, operator, hub, agents)
             sessions = [await stack.enter_async_context(controllers.session(plane)) for plane in planes]
             figures |= await drifts.drift(sessions)
-            figures["rss_mb"] = _rss_mb(operator)
+            figures["rss_mb"] = figures["first_rss_mb"] = _rss_mb(operator)
         async with operating.operating(planes[0], folder / "second", "--no-lease", *options.operator) as operator:
             begun, requests = time.monotonic(), await _writes(operator)
             await _steady(operator, regions=options.regions, agents=options.agents)
             figures["restart_to_steady_s"] = round(time.monotonic() - begun, 1)
             figures["restart_cpu_s"] = round(_cpu_s(operator.process.pid), 1)
             figures["restart_writes"] = await _writes(operator) - requests
+            figures["rss_mb"] = max(figures["rss_mb"], _rss_mb(operator))
         return figures
 
 
 async def part(options: argparse.Namespace, folder: Path) -> Figures:
-    """Return the figures of so many partitions of the second region, with so many agents in all regions."""
+    """Return the figures of so many partitions of all regions but the hub's, with so many agents in each of them."""
     async with contextlib.AsyncExitStack() as stack:
         planes = await _planes(options, folder, stack)
-        way = await stack.enter_async_context(way_to(planes[1]))
-        await _prepare(planes, way)
-        agents = _agents(options.agents, options.regions, everywhere=True)
+        ways = [await stack.enter_async_context(way_to(plane)) for plane in planes[1:]]
+        await _prepare(planes, ways)
+        tracks, agents = [], []
+        for number, way in enumerate(ways, start=1):
+            of_region = _agents(options.agents, options.regions, everywhere=True)
+            for agent in of_region:
+                agent["metadata"]["name"] += f"-r{number}"
+                agent["spec"]["placement"]["residency"] = [COUNTRIES[0], COUNTRIES[number]]
+            tracks.append(partitions.Partitions(planes[0], planes[number], way, f"r{number}", of_region[0]))
+            agents += of_region
         await operating.apply(planes[0], "\n---\n".join(map(json.dumps, agents)))
         figures = {"agents": options.agents, "regions": options.regions, "cores": os.cpu_count() or 1}
-        named = [agent["metadata"]["name"] for agent in agents]
-        return figures | await partitions.parted(
-            planes, way, folder / "first", agent=agents[0], agents=named, rounds=options.partitions
-        )
+        return figures | await partitions.parted(planes[0], folder / "first", tracks, agents, rounds=options.partitions)
 
 
 async def _planes(options: argparse.Namespace, folder: Path, stack: contextlib.AsyncExitStack) -> list[Plane]:
@@ -226,10 +232,10 @@ def _rss_mb(operator: Operator) -> float:
 def main(argv: list[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.control.measure", description=__doc__)
-    parser.add_argument("--agents", type=int, default=100)
+    parser.add_argument("--agents", type=int, default=100, help="with --partitions: in each region")
     parser.add_argument("--regions", type=int, default=3, choices=range(1, len(COUNTRIES) + 1))
     parser.add_argument("--everywhere", action="store_true", help="each agent in every region, not in one of them")
-    parser.add_argument("--partitions", type=int, default=0, help="part the second region so often, and only that")
+    parser.add_argument("--partitions", type=int, default=0, help="part the other regions so often, and only that")
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds until all must be Ready")
     parser.add_argument("--folder", type=Path, help="keep logs there; default: a folder that is removed")
     parser.add_argument("operator", nargs="*", help="options of the operator, after --")

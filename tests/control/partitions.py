@@ -1,6 +1,7 @@
 """Measure what partitions do: no agent goes where nobody answers, nothing is deleted, nothing is left. Used by measure.
 
-In each round a region is parted. Agents are created until one is placed without it; then one that runs there is
+Several regions go through their rounds side by side, each with agents of its own that may be in it and on the hub's
+cluster. In a round the region is parted. Agents are created until one is placed without it; then one that runs there is
 deleted, in every second round with the glass broken, so that only its objects are left. When the region is back those
 go, and nothing else has: the Deployments of the other agents are the same ones.
 """
@@ -8,6 +9,7 @@ go, and nothing else has: the Deployments of the other agents are the same ones.
 import asyncio
 import contextlib
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,7 +32,7 @@ Object = dict[str, Any]
 
 @dataclass(slots=True)
 class Partitions:
-    """The rounds and what was seen in them; `far` is the plane behind the way, `region` its name on the hub."""
+    """One region's rounds and what was seen; `far` is the plane behind the way, `region` its name on the hub."""
 
     hub: Plane
     far: Plane
@@ -44,22 +46,14 @@ class Partitions:
     orphans: int = 0
     replaced: int = 0  # Deployments of others that are not the ones from before
 
-    async def run(self, rounds: int) -> dict[str, float]:
-        """Part the region so many times and return the figures."""
+    async def run(self, rounds: int) -> None:
+        """Part the region so many times."""
         for number in range(rounds):
             await self._round(number)
-        return {
-            "partitions": rounds,
-            "partition_no_placement_max_s": round(max(self.lost_s), 1),
-            "partition_back_max_s": round(max(self.back_s), 1),
-            "partition_clean_max_s": round(max(self.clean_s), 1),
-            "partition_deletes": self.deletes,
-            "partition_orphans": self.orphans,
-            "partition_replaced": self.replaced,
-        }
+            print(f"{self.region}: parted {number + 1} times", file=sys.stderr, flush=True)
 
     async def _round(self, number: int) -> None:
-        victim = f"gone-{number}"
+        victim = f"gone-{self.region}-{number}"
         await self._create(victim)
         await until(self.hub, _va(victim), lambda raw: ready(raw) and self._is_placed(raw))
         kept = await self._deployments(but=victim)
@@ -71,7 +65,7 @@ class Partitions:
         await self._delete(victim)
         if number % 2:
             await self.hub.kubectl("annotate", *_va(victim), GLASS)
-            await until(self.hub, ("va", "-n", "support"), lambda raw: victim not in _named(raw))
+            await self._gone(victim)
         self.deletes += len(self.way.deletes)
         self.way.deletes.clear()
         self.way.parted = False
@@ -85,14 +79,14 @@ class Partitions:
         for name in others:
             await self._delete(name)
         for name in others:
-            await until(self.hub, ("va", "-n", "support"), lambda raw, name=name: name not in _named(raw))  # type: ignore[misc]
+            await self._gone(name)
 
     async def _create_until_elsewhere(self, number: int, begun: float) -> list[str]:
         """Create an agent a second until one is placed without the parted region; take the time when it came."""
         made: list[str] = []
         async with asyncio.timeout(LOST_WITHIN_S):
             while True:
-                name, at = f"new-{number}-{len(made)}", time.monotonic()
+                name, at = f"new-{self.region}-{number}-{len(made)}", time.monotonic()
                 made.append(name)
                 await self._create(name)
                 raw = await until(self.hub, _va(name), lambda raw: bool(_regions(raw)))
@@ -108,9 +102,9 @@ class Partitions:
             async with asyncio.timeout(BACK_WITHIN_S):
                 while left:
                     left = len((await read(self.far, CHILDREN, "-n", "voiceplane", "-l", label))["items"])
-        gone = victim not in _named(await until(self.hub, ("va", "-n", "support"), lambda _: True))
+        there = await self._is_there(victim)
         self.clean_s.append(time.monotonic() - begun)
-        return left + (not gone)
+        return left + there
 
     async def _deployments(self, *, but: str) -> set[str]:
         raw = await read(self.far, "deployments", "-n", "voiceplane", "-l", names.AGENT)
@@ -119,6 +113,14 @@ class Partitions:
 
     def _is_placed(self, raw: Object) -> bool:
         return self.region in _regions(raw)
+
+    async def _is_there(self, name: str) -> bool:
+        return bool(await self.hub.kubectl("get", *_va(name), "--ignore-not-found", "-o", "name"))
+
+    async def _gone(self, name: str) -> None:
+        async with asyncio.timeout(BACK_WITHIN_S):
+            while await self._is_there(name):  # noqa: ASYNC110  (asks an API server)
+                await asyncio.sleep(0.3)
 
     async def _create(self, name: str) -> None:
         meta = {"name": name, "namespace": "support"}
@@ -129,21 +131,35 @@ class Partitions:
 
 
 async def parted(
-    planes: Sequence[Plane], way: Way, folder: Path, *, agent: Object, agents: Sequence[str], rounds: int
+    hub: Plane, folder: Path, tracks: Sequence[Partitions], agents: Sequence[Object], *, rounds: int
 ) -> dict[str, float]:
-    """Return the figures of so many rounds; the way leads to the second plane, r1, where all agents are too."""
-    async with operating.operating(planes[0], folder, "--no-lease"):
-        for name in agents:
-            await until(planes[0], _va(name), lambda raw: ready(raw) and "r1" in _regions(raw), within_s=300)
-        return await Partitions(planes[0], planes[1], way, "r1", agent).run(rounds)
+    """Return the figures of so many rounds, shared by the tracks; the agents are what nobody touches."""
+    async with operating.operating(hub, folder, "--no-lease"):
+        for agent in agents:
+            wanted = len(agent["spec"]["placement"]["residency"])
+            await until(
+                hub,
+                _va(agent["metadata"]["name"]),
+                lambda raw, wanted=wanted: ready(raw) and len(_regions(raw)) == wanted,  # type: ignore[misc]
+                within_s=300,
+            )
+        async with asyncio.TaskGroup() as group:
+            for number, track in enumerate(tracks):
+                group.create_task(track.run(rounds // len(tracks) + (number < rounds % len(tracks))))
+    return {
+        "partitions": sum(len(one.lost_s) for one in tracks),
+        "partition_regions": len(tracks),
+        "partition_no_placement_max_s": round(max(wait for one in tracks for wait in one.lost_s), 1),
+        "partition_back_max_s": round(max(wait for one in tracks for wait in one.back_s), 1),
+        "partition_clean_max_s": round(max(wait for one in tracks for wait in one.clean_s), 1),
+        "partition_deletes": sum(one.deletes for one in tracks),
+        "partition_orphans": sum(one.orphans for one in tracks),
+        "partition_replaced": sum(one.replaced for one in tracks),
+    }
 
 
 def _va(name: str) -> tuple[str, ...]:
     return ("va", "-n", "support", name)
-
-
-def _named(raw: Object) -> set[str]:
-    return {one["metadata"]["name"] for one in raw["items"]}
 
 
 def _regions(raw: Object) -> set[str]:

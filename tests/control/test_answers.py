@@ -99,12 +99,14 @@ class _Lists:
     def __init__(self, names: set[str], since: str) -> None:
         self.names, self.since, self.asked = names, since, asyncio.Event()
 
-    async def list(self, api: Api, _: None, *, whole: bool) -> tuple[list[dict[str, Any]], str]:
+    async def pages(self, api: Api, _: None, *, whole: bool) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
         assert not whole
         if api.kind == "SIPTrunk":
             self.asked.set()
         found = sorted(self.names) if api.kind == "VoiceAgent" else []
-        return [{"metadata": {"name": name, "namespace": "a"}} for name in found], self.since
+        for name in found:
+            yield [{"metadata": {"name": name, "namespace": "a"}}], self.since
+        yield [], self.since
 
 
 async def test_what_was_deleted_while_nobody_watched_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -287,6 +287,18 @@ def test_a_key_waits_once_and_comes_back_when_named_during_its_pass() -> None:
     assert queue._pop() is None, "the second failure waits longer"
 
 
+def test_a_key_named_for_later_during_its_pass_comes_back_then() -> None:
+    now = [0.0]
+    queue, one = KeyedQueue(lambda: now[0]), Key("VoiceAgent", "a/b")
+    queue.add(one, Urgency.CHANGED)
+    assert queue._pop() == one
+    queue.add(one, Urgency.OBSERVED, delay_s=0.2)
+    queue.done(one)
+    assert queue._pop() is None
+    now[0] = 0.25
+    assert queue._pop() == one
+
+
 def candidate(
     name: str, capacity: int, *, answers: bool = True, holds: bool = False, location: str = "US"
 ) -> Candidate:
