@@ -1,11 +1,11 @@
 """The caller's voice is chosen before a call is placed; what is not there is told with what is."""
 
+import shutil
 from typing import Any, cast
 
 import pytest
 from tests.cli.test_call_command import needs_voice, voiceplane
 
-from voiceplane.cli import voices
 from voiceplane.cli.voices import FliteVoice, TritonVoice, VoiceUnavailableError, choose_voice
 from voiceplane.speech.health import ModelState, ServerState
 from voiceplane.testing.phone import AnsweringPhone
@@ -31,7 +31,7 @@ async def test_a_voice_of_flite_is_taken_with_and_without_triton() -> None:
 
 async def test_a_voice_of_triton_is_taken_and_without_flite_it_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(await choose_voice(SPEECH, "joe"), TritonVoice)
-    monkeypatch.setattr(voices.shutil, "which", lambda program: None)
+    monkeypatch.setattr(shutil, "which", lambda program: None)
     assert (await choose_voice(SPEECH, None)).about == "joe by Triton"
     with pytest.raises(VoiceUnavailableError, match="apt-get install flite"):
         await choose_voice(None, None)
