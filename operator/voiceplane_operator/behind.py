@@ -2,7 +2,8 @@
 
 Read by reconcile and leaving. A step is one agent in one region, never two at a time; its outcome is told to the pass
 that waits for it, or wakes the agent for another. A region that has once used up its share is waited for by nobody for
-a minute, and so many of its steps go on at once.
+a minute, and so many of its steps go on at once. One that answers each request soon, while many of ours wait for their
+turn, is not slow: its steps are waited for, as long as a pass may take.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from voiceplane_operator.status import UNKNOWN, Outcome
 
 log = logging.getLogger(__name__)
 SHARE_S = 3.0
+ANSWER_S = 1.5  # a region whose oldest request is younger answers: what takes long there is our own queue
 GLANCE_S = 0.05  # for a slow region: enough when there is nothing to do
 SLOW_S = 60.0
 BEHIND = 4  # steps of a slow region at once: each has some twenty requests, and a region takes 32
@@ -50,7 +52,10 @@ class Behind:
         taken = [self._step(owner, step) for step in steps]
         prompt = {one.task for step, one in zip(steps, taken, strict=True) if one and not self._slow(step.region.name)}
         if prompt:
-            await asyncio.wait(prompt, timeout=SHARE_S)
+            while prompt:
+                _, late = await asyncio.wait(prompt, timeout=SHARE_S)
+                answering = (one.task for step, one in zip(steps, taken, strict=True) if one and _answers(step.region))
+                prompt = late.intersection(answering)
         else:
             tasks = {one.task for one in taken if one}
             if tasks:
@@ -108,3 +113,7 @@ class Behind:
                 if task.cancelled() or task.exception() is not None:
                     del self._begun[owner, region]
                 self.wake(owner)
+
+
+def _answers(region: Region) -> bool:
+    return region.cluster is not None and region.cluster.turns.oldest_s() < ANSWER_S

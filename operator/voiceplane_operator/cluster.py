@@ -21,6 +21,7 @@ from prometheus_client import Counter
 
 from voiceplane_operator import answers, errors, names
 from voiceplane_operator.kinds import KINDS, Api
+from voiceplane_operator.turns import Turns
 
 Object = dict[str, Any]
 REQUEST_S = 10.0
@@ -47,7 +48,7 @@ class Cluster:
     def __init__(self, api: client.ApiClient) -> None:
         """Use these credentials."""
         self._api = api
-        self._turns = asyncio.Semaphore(CONCURRENT)
+        self.turns = Turns(CONCURRENT)
         self._probes = asyncio.Semaphore(2)  # never behind requests that a slow API server does not answer
         self._closed = False
         self._former: dict[asyncio.Task[None], client.ApiClient] = {}
@@ -95,7 +96,7 @@ class Cluster:
 
     async def text(self, path: str, *, within_s: float = 2.0, most: int = MOST_TEXT) -> str:
         """Read a path as text, such as a pod's metrics through the API server; no more of it than `most` bytes."""
-        async with self._turns:
+        async with self.turns.one():
             with answers.named(path):
                 async with await self._send("GET", path, limits=aiohttp.ClientTimeout(total=within_s)) as response:
                     return answers.told(response, await answers.first(response, most), path)
@@ -206,7 +207,7 @@ class Cluster:
         accept: str = "application/json",
         within_s: float = REQUEST_S,
     ) -> Object:
-        async with self._turns:
+        async with self.turns.one():
             text = await self._raw(method, path, body=body, content=content, accept=accept, within_s=within_s)
         return answers.parsed(path, text)
 

@@ -68,6 +68,33 @@ async def test_a_region_uses_up_its_share_once_and_its_work_goes_on_behind(monke
     await taking.close()
 
 
+class _Answering:
+    """Stand for an API server whose oldest request is so old."""
+
+    def __init__(self, old_s: float) -> None:
+        self.old_s, self.turns = old_s, self
+
+    def oldest_s(self) -> float:
+        return self.old_s
+
+
+async def test_a_region_that_answers_is_waited_for_while_our_own_requests_queue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(behind, "SHARE_S", 0.02)
+    taking, work, answering = Behind(lambda _: None), _Work("busy"), _Answering(0.1)
+    work.region.cluster = answering  # type: ignore[assignment]
+    passing = asyncio.create_task(taking.take("a", [work.step()]))
+    await asyncio.sleep(0.1)
+    assert not passing.done()
+    work.go.set()
+    assert [one.reason for one in await passing] == ["Serving"]
+    work.go.clear()
+    answering.old_s = behind.ANSWER_S + 1
+    assert [one.reason for one in await taking.take("a", [work.step()])] == ["Slow"]
+    await taking.close()
+
+
 async def test_no_more_than_a_few_steps_of_a_slow_region_go_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(behind, "SHARE_S", 0.02)
     taking, slow = Behind(lambda _: None), _Work("slow")
