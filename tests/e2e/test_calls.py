@@ -3,17 +3,12 @@
 import asyncio
 import signal
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sip.sipp_runner import run_sipp
 
 from voiceplane.cli.voices import FliteVoice
-from voiceplane.media.codecs import CODECS, encoder
-from voiceplane.media.resample import downsample
 from voiceplane.records.client import read_calls, read_trace
-from voiceplane.records.rows import CallRow
 from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
 from voiceplane.runtime import grpc_server
 from voiceplane.testing.phone import Phone, PhoneSettings, TransferPolicy
@@ -172,25 +167,6 @@ def _kill_replica(running: Any) -> None:
     found = subprocess.run(["pgrep", "-P", pid, "-f", "raylet"], capture_output=True, text=True, check=True)
     raylet = found.stdout.split()[0]
     subprocess.run(["pkill", "-9", "-P", raylet, "-f", "ServeReplica"], check=True)
-
-
-async def test_two_hundred_calls_at_twenty_a_second_with_rtp_and_none_fails(running: Any, tmp_path: Path) -> None:
-    spoken = await FliteVoice().speak(ASKS)
-    (tmp_path / "speech.ulaw").write_bytes(encoder(CODECS["PCMU"])(downsample(spoken.data)))
-    known = {row.call_id for row in await read_calls(running.endpoints.records, 1000)}
-    options = ("-r", "20", "-m", "200", "-l", "200", "-d", "1000", "-timeout", "70s", "-timeout_error")
-    address = running.endpoints.sip.split("@")[1]
-    await run_sipp(address, "call_with_rtp.xml", tmp_path, *options, service="parcel-desk")
-    rows: list[CallRow] = []
-    for _ in range(100):  # records are written just after the calls have ended
-        listed = await read_calls(running.endpoints.records, 1000)
-        rows = [row for row in listed if row.call_id not in known]
-        if len(rows) >= 200:
-            break
-        await asyncio.sleep(0.1)
-    assert len(rows) == 200
-    silent = [row.quality for row in rows if not (row.quality.packets_sent and row.quality.packets_received)]
-    assert silent == []
 
 
 async def test_a_gateway_that_is_told_to_stop_finishes_its_calls_first(running: Any) -> None:
