@@ -97,14 +97,6 @@ def test_late_facts_about_an_old_pause_are_ignored() -> None:
     assert (state.floor, state.probability, state.reading, actions) == (Floor.PAUSED, None, None, [])
 
 
-def test_half_a_number_waits_for_the_rest() -> None:
-    asked = TurnState(floor=Floor.OPEN, digits=6)
-    state, _ = run(asked, *SAID, PauseJudged(2.1, 1, 0.99), WordsRead(2.12, 1, Reading.OPEN), Tick(4.1))
-    assert state.floor is Floor.PAUSED
-    _, actions = run(state, Tick(2.0 + P.digits_max_pause_s))
-    assert isinstance(actions[0], EndTurn)
-
-
 def test_the_caller_is_heard_again_before_the_reply_is() -> None:
     ended, _ = run(LISTENING, *SAID, Tick(5.0))
     again, actions = run(ended, SpeechStarted(5.1))

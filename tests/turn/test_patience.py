@@ -30,7 +30,7 @@ def test_the_surer_the_sound_the_shorter_the_silence(reading: Reading) -> None:
 
 def test_a_whole_answer_leaves_most_of_300_ms_to_the_reply() -> None:
     assert required_silence(Reading.COMPLETE, 0.99, P, digits=False) <= 0.2
-    assert required_silence(Reading.COMPLETE, 0.99, P, digits=True) <= 0.2
+    assert required_silence(Reading.COUNTED, 0.99, P, digits=True) <= 0.2
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,19 @@ def test_a_probability_is_named_by_its_threshold(probability: float | None, sure
 def test_half_a_number_waits_longest_however_sure_the_sound_is() -> None:
     assert required_silence(Reading.OPEN, 0.99, P, digits=True) == P.digits_max_pause_s
     assert P.digits_max_pause_s > P.max_pause_s
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.6, 0.99])
+def test_a_whole_number_ends_at_once_whatever_the_sound_says(probability: float) -> None:
+    assert required_silence(Reading.COUNTED, probability, P, digits=True) <= 0.25
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.6, 0.99])
+def test_a_number_that_lacks_one_digit_waits_longer_than_a_pause_between_groups_and_no_longer(
+    probability: float,
+) -> None:
+    silence = required_silence(Reading.LACKING, probability, P, digits=True)
+    assert 1.2 < silence < 1.5 < P.digits_max_pause_s  # dictated pauses are up to 1.2 s
 
 
 def test_words_that_have_not_come_yet_are_waited_for_but_not_for_ever() -> None:

@@ -85,8 +85,18 @@ def test_fewer_digits_than_asked_for_are_open_even_if_understood(text: str) -> N
 
 
 @pytest.mark.parametrize("text", ["456721", "4 5 6 7 2 1", "forty-five sixty-seven twenty-one", "it's four five six seven two one"])  # fmt: skip  # noqa: E501
-def test_all_digits_that_were_asked_for_are_complete(text: str) -> None:
-    assert reading(text, digits=6) is Reading.COMPLETE
+def test_all_digits_that_were_asked_for_are_counted(text: str) -> None:
+    assert reading(text, digits=6) is Reading.COUNTED
+
+
+@pytest.mark.parametrize("text", ["45672", "nine zero, one two seven", "double two five three one"])
+@pytest.mark.parametrize("understood", [True, False, None])
+def test_all_digits_but_one_are_lacking(text: str, understood: bool | None) -> None:
+    assert reading(text, digits=6, understood=understood) is Reading.LACKING
+
+
+def test_one_digit_that_was_asked_for_does_not_lack_before_a_word_of_it_was_said() -> None:
+    assert reading("it is", digits=1, understood=False) is Reading.OPEN
 
 
 @pytest.mark.parametrize("text", ["date", "A", "and", "", "it is", "okay, let me see", "the number is"])

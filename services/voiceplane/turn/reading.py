@@ -8,6 +8,8 @@ class Reading(Enum):
     """What the words so far say about the end of the turn."""
 
     COMPLETE = "complete"  # all that was asked for is there, or a wish that the planner understands
+    COUNTED = "counted"  # as many digits as were asked for
+    LACKING = "lacking"  # all of them but one: a group's rest, or a digit that was misheard
     BRIEF = "brief"  # complete, but a word that often begins more: "yes, please", "no, on Saturday"
     UNKNOWN = "unknown"  # the planner has not said
     UNCLEAR = "unclear"  # the planner makes nothing of the words: half a sentence, or misheard
@@ -90,8 +92,10 @@ _FROM_PLANNER = {True: Reading.COMPLETE, False: Reading.UNCLEAR, None: Reading.U
 def _read_digits(text: str, words: list[str], *, wanted: int, understood: bool | None) -> Reading:
     """Judge the answer to a question for digits; a word or two that are none may be a digit misheard."""
     digits = count_digits(text)
+    if digits >= wanted:
+        return Reading.COUNTED
     if digits:
-        return Reading.COMPLETE if digits >= wanted else Reading.OPEN
+        return Reading.LACKING if 1 < wanted == digits + 1 else Reading.OPEN
     if understood and words:
         return Reading.COMPLETE
     if len(words) <= 2 or set(words) <= _BEFORE_DIGITS:

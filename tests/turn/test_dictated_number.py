@@ -1,0 +1,42 @@
+"""A number that was asked for: dictated in groups, whole, or with a digit that was misheard."""
+
+from voiceplane.turn.events import Action, EndTurn, Event, PauseJudged, Tick, WordsRead
+from voiceplane.turn.gate import SpeechPaused, SpeechStarted
+from voiceplane.turn.machine import Floor, TurnState, advance
+from voiceplane.turn.parameters import TurnParameters
+from voiceplane.turn.reading import Reading
+
+P = TurnParameters()
+ASKED = TurnState(floor=Floor.OPEN, digits=6)
+SAID = (SpeechStarted(1.0), SpeechPaused(2.07, 2.0))
+
+
+def run(state: TurnState, *events: Event) -> tuple[TurnState, list[Action]]:
+    actions: list[Action] = []
+    for event in events:
+        state, step = advance(state, event, P)
+        actions += step
+    return state, actions
+
+
+def test_half_a_number_waits_for_the_rest() -> None:
+    state, _ = run(ASKED, *SAID, PauseJudged(2.1, 1, 0.99), WordsRead(2.12, 1, Reading.OPEN), Tick(4.1))
+    assert state.floor is Floor.PAUSED
+    _, actions = run(state, Tick(2.0 + P.digits_max_pause_s))
+    assert isinstance(actions[0], EndTurn)
+
+
+def test_a_number_that_has_all_its_digits_ends_although_the_sound_expects_more() -> None:
+    state, _ = run(ASKED, *SAID, PauseJudged(2.1, 1, 0.01), WordsRead(2.12, 1, Reading.COUNTED))
+    assert state.floor is Floor.PAUSED
+    state, actions = run(state, Tick(2.25))
+    assert (state.floor, actions) == (Floor.THINKING, [EndTurn(2.25, 2.0, "judged", 1, 1.0)])
+
+
+def test_a_number_that_lacks_a_digit_is_asked_about_after_the_longest_pause_between_groups() -> None:
+    state, _ = run(ASKED, *SAID, PauseJudged(2.1, 1, 0.99), WordsRead(2.12, 1, Reading.LACKING), Tick(3.2))
+    assert state.floor is Floor.PAUSED  # the last group may begin now
+    state, _ = run(state, SpeechStarted(3.3))
+    assert state.floor is Floor.CALLER
+    _, actions = run(state, SpeechPaused(3.97, 3.9), WordsRead(4.02, 2, Reading.LACKING), Tick(3.9 + 1.35))
+    assert actions[-1] == EndTurn(3.9 + 1.35, 3.9, "judged", 2, 1.0)
