@@ -78,6 +78,12 @@ RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
                 " || (has(self.mcp) && has(self.mcp.readOnly) && self.mcp.readOnly)",
                 "a speculative tool may only read: http with method GET, or mcp with readOnly: true",
             ),
+            Rule(
+                "!has(self.grants) || self.grants == 'none' || ((!has(self.speculative) || !self.speculative)"
+                " && (!has(self.requires) || self.requires == 'none'"
+                " || (self.requires == 'identified' && self.grants == 'verified')))",
+                "a tool that grants a level requires a lower one, and is not speculative",
+            ),
         ),
         "spec.rollout.steps": (Rule("self.isSorted()", "the shares of rollout.steps rise: 5, 25, 100"),),
         "spec.planner": (Rule("has(self.flow) != has(self.model)", "name exactly one planner: flow or model"),),

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voiceplane.contract.agent import Authentication, Tool, placeholders
+from voiceplane.contract.agent import Tool, placeholders
+from voiceplane.contract.authentication import Authentication
 from voiceplane.contract.base import format_duration, parse_duration
 from voiceplane.contract.load import InvalidAgentError, load_bundle
 from voiceplane.contract.policy import ToolRules, VoicePolicySpec, canonical_json, digest
@@ -194,7 +195,7 @@ def test_a_date_without_quotes_stays_text_as_in_a_cluster() -> None:
 
 
 def test_canonical_json_gives_equal_bytes_for_equal_content() -> None:
-    assert canonical_json(ToolRules()) == b'{"allow":null,"deny":[],"maxAttemptsPerCall":50}'
+    assert canonical_json(ToolRules()) == b'{"allow":null,"deny":[],"maxAttemptsPerCall":50,"maxFailedProofsPerCall":3}'
     assert digest(ToolRules()) == digest(ToolRules(deny=())) != digest(ToolRules(allow=()))
 
 
@@ -205,6 +206,25 @@ def test_canonical_json_gives_equal_bytes_for_equal_content() -> None:
 )
 def test_a_level_covers_those_below_it(level: str, needed: str, covers: bool) -> None:
     assert Authentication(level).covers(Authentication(needed)) is covers
+
+
+@pytest.mark.parametrize(
+    ("levels", "valid"),
+    [
+        ({"grants": "identified"}, True),
+        ({"requires": "identified", "grants": "verified"}, True),
+        ({"requires": "identified", "grants": "identified"}, False),
+        ({"requires": "verified", "grants": "identified"}, False),
+        ({"grants": "verified", "speculative": True, "idempotent": True}, False),
+    ],
+)
+def test_a_tool_grants_more_than_it_requires_and_not_in_doubt(levels: dict[str, object], valid: bool) -> None:
+    written = {"name": "t", "http": {"url": "http://x"}, **levels}
+    if valid:
+        assert Tool.model_validate(written).grants is Authentication(str(levels["grants"]))
+    else:
+        with pytest.raises(ValueError, match="grants a level"):
+            Tool.model_validate(written)
 
 
 def test_python_code_gives_durations_in_seconds_and_yaml_reads_them_back() -> None:

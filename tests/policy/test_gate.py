@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceplane.contract.agent import Authentication
+from voiceplane.contract.authentication import Authentication
 from voiceplane.contract.dialogue import ToolRequest
 from voiceplane.contract.ids import CallId
 from voiceplane.contract.load import Bundle, load_bundle

@@ -19,6 +19,7 @@ from voiceplane.call.pumped import Pumped
 from voiceplane.call.recorder import Recorder
 from voiceplane.call.site import Site
 from voiceplane.call.waste import Work
+from voiceplane.contract.authentication import Authentication
 from voiceplane.contract.dialogue import (
     CallerSaid,
     DialogueState,
@@ -63,6 +64,9 @@ class Replies:
         self._tasks = tasks
         self._voice = voice
         self._speculative = {tool.name for tool in site.bundle.agent.spec.tools if tool.speculative}
+        self._grants = {tool.name: tool.grants for tool in site.bundle.agent.spec.tools}
+        # What the caller has proved in this call. Only a tool's success raises it: no planner and no word can.
+        self._known = Authentication.NONE
         self._attempt: Attempt | None = None
 
     def speculate(self, given: CallerSaid, state: DialogueState, index: int, *, told: Callable[[], None]) -> None:
@@ -245,6 +249,7 @@ class Replies:
             call.tool,
             call.arguments_json,
             key,
+            self._known.value,
         )
         attempt.tool_attempts += 1  # one may run; how many it were is in the reply
         try:
@@ -256,4 +261,7 @@ class Replies:
         except ToolsUnavailableError:
             reply = ToolReply(ToolOutcome.FAILED, "", "the tool gateway is away", 0)
         attempt.tool_attempts += reply.attempts - 1
+        granted = self._grants.get(call.tool, Authentication.NONE)
+        if reply.outcome is ToolOutcome.OK and granted.covers(self._known):
+            self._known = granted
         return reply

@@ -110,6 +110,7 @@ def summary(bundle: Bundle) -> list[str]:
         )
     for tool in spec.tools:
         where = f"{tool.http.method} {tool.http.url}" if tool.http else f"mcp {tool.mcp.tool if tool.mcp else ''}"
-        lines.append(f"  tool       {tool.name}: {where}, {tool.timeout:g} s, requires {tool.requires.value}")
+        levels = f"requires {tool.requires.value}, grants {tool.grants.value}"
+        lines.append(f"  tool       {tool.name}: {where}, {tool.timeout:g} s, {levels}")
     lines.append(f"  escalation {spec.escalation.target if spec.escalation else 'none: the agent says goodbye'}")
     return lines

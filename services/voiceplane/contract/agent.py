@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from voiceplane.contract.authentication import Authentication
 from voiceplane.contract.barge_in import BargeIn
 from voiceplane.contract.base import (
     ContractModel,
@@ -33,19 +34,6 @@ class SlotType(StrEnum):
     NAME = "name"
     CHOICE = "choice"
     YES_NO = "yes-no"
-
-
-class Authentication(StrEnum):
-    """How well the caller is known; a tool names the least level that it accepts."""
-
-    NONE = "none"
-    IDENTIFIED = "identified"
-    VERIFIED = "verified"
-
-    def covers(self, needed: "Authentication") -> bool:
-        """Say whether this level is at least the needed one."""
-        order = list(Authentication)
-        return order.index(self) >= order.index(needed)
 
 
 class Slot(ContractModel):
@@ -108,6 +96,7 @@ class Tool(ContractModel):
     http: HttpBackend | None = None
     mcp: McpBackend | None = None
     requires: Authentication = Authentication.NONE
+    grants: Authentication = Authentication.NONE  # its success proves who calls: it checks a number, a PIN
     timeout: Duration = 2.0
     idempotent: bool = False
     speculative: bool = False  # may run before the caller's turn is over; only a tool that reads, and idempotent
@@ -124,6 +113,8 @@ class Tool(ContractModel):
             raise ValueError("a speculative tool must be idempotent: it may run for words that the caller takes back")
         if self.speculative and not self.reads_only:
             raise ValueError("a speculative tool may only read: http with method GET, or mcp with readOnly: true")
+        if self.grants is not Authentication.NONE and (self.speculative or self.requires.covers(self.grants)):
+            raise ValueError("a tool that grants a level requires a lower one, and is not speculative")
         return self
 
     @property

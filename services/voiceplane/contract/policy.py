@@ -16,6 +16,8 @@ class ToolRules(ContractModel):
     allow: Annotated[tuple[DnsLabel, ...], Field(max_length=1000)] | None = None
     deny: Annotated[tuple[DnsLabel, ...], Field(max_length=1000)] = ()
     max_attempts_per_call: Annotated[int, Field(ge=1, le=1000)] = 50
+    # Of tools that grant a level of authentication: a PIN must not be found by trying.
+    max_failed_proofs_per_call: Annotated[int, Field(ge=1, le=100)] = 3
 
     def permits(self, tool: str) -> bool:
         """Say whether the policy lets this tool run."""

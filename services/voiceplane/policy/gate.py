@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from voiceplane.contract.agent import Authentication, Tool
+from voiceplane.contract.agent import Tool
+from voiceplane.contract.authentication import Authentication
 from voiceplane.contract.dialogue import ToolRequest
 from voiceplane.contract.load import Bundle
 
@@ -20,7 +21,9 @@ class Decision:
         return self.tool is not None
 
 
-def decide(request: ToolRequest, bundle: Bundle | None, *, attempts_in_call: int) -> Decision:
+def decide(
+    request: ToolRequest, bundle: Bundle | None, *, attempts_in_call: int, failed_proofs_in_call: int = 0
+) -> Decision:
     """Judge a request against the agent's revision and its policy."""
     if bundle is None:
         return Decision("unknown-revision")
@@ -40,4 +43,7 @@ def decide(request: ToolRequest, bundle: Bundle | None, *, attempts_in_call: int
         return Decision("authentication")
     if attempts_in_call >= bundle.policy.tools.max_attempts_per_call:
         return Decision("too-many-attempts")
+    proves = tool.grants is not Authentication.NONE
+    if proves and failed_proofs_in_call >= bundle.policy.tools.max_failed_proofs_per_call:
+        return Decision("too-many-failed-proofs")
     return Decision("allowed", tool)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from voiceplane.contract.agent import Tool
+from voiceplane.contract.authentication import Authentication
 from voiceplane.contract.dialogue import ToolOutcome, ToolReply, ToolRequest
 from voiceplane.contract.ids import CallId, is_session_uuid
 from voiceplane.contract.load import Bundle
@@ -109,7 +110,13 @@ class Invoker:
         """Return the reply, and whether a tool that may run once has run."""
         request = wish.request
         bundle = self._bundles(request.agent, request.revision)
-        decision = decide(request, bundle, attempts_in_call=self._memory.attempts(request.call_id))
+        memory, call = self._memory, request.call_id
+        decision = decide(
+            request,
+            bundle,
+            attempts_in_call=memory.attempts.of(call),
+            failed_proofs_in_call=memory.failed_proofs.of(call),
+        )
         if decision.tool is None or bundle is None:
             return await self._refuse(request, bundle, ToolOutcome.REFUSED, decision.reason), False
         intent = bundle.agent.spec.intent(request.intent)
@@ -121,7 +128,10 @@ class Invoker:
             reason = "an earlier attempt may have run"
             return await self._refuse(request, bundle, ToolOutcome.FAILED, reason), False
         wish.read_only = decision.tool.speculative
+        proves = decision.tool.grants is not Authentication.NONE
+        memory.failed_proofs.add(call, proves)  # in advance: others of the call may be tried at the same time
         reply = await self._attempts(_Order(request, bundle, decision.tool, arguments, deadline, wish))
+        memory.failed_proofs.add(call, -int(proves and reply.outcome is ToolOutcome.OK))
         return reply, reply.attempts > 0 and not decision.tool.idempotent
 
     async def _attempts(self, order: _Order) -> ToolReply:
@@ -131,9 +141,9 @@ class Invoker:
         for number in range(1, tries + 1):
             if order.wish.abandoned or self._clock.monotonic() + LEAST_S > order.deadline:
                 break
-            self._memory.count(order.request.call_id)
+            self._memory.attempts.add(order.request.call_id)
             reply, repeatable = await self._attempt(order, number)
-            if not repeatable or self._memory.attempts(order.request.call_id) >= limit:
+            if not repeatable or self._memory.attempts.of(order.request.call_id) >= limit:
                 break
             if number < tries:
                 await asyncio.sleep(BACKOFF_S * 2 ** (number - 1))
@@ -191,7 +201,7 @@ class Invoker:
         self, request: ToolRequest, bundle: Bundle | None, outcome: ToolOutcome, reason: str
     ) -> ToolReply:
         """Record that a tool was not run; what was not checked shows nothing but its length."""
-        self._memory.count(request.call_id)
+        self._memory.attempts.add(request.call_id)
         unseen = {"(unchecked)": f"[{len(request.arguments_json)} characters]"}
         audit = self._audit(request, bundle, unseen)
         await self._sink.finish(

@@ -30,12 +30,32 @@ class Wish:
         return self.task is not None and not self.task.done()
 
 
-class Memory:
-    """Attempts by call, wishes by call and key."""
+class Counts:
+    """How often something happened in each call; the call that was unused for longest is forgotten."""
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self._attempts: OrderedDict[str, int] = OrderedDict()
+        self._counts: OrderedDict[str, int] = OrderedDict()
+
+    def of(self, call_id: str) -> int:
+        """Return how often it happened in this call."""
+        return self._counts.get(call_id, 0)
+
+    def add(self, call_id: str, number: int = 1) -> None:
+        """Count some more, or take back what was counted in advance."""
+        self._counts[call_id] = self.of(call_id) + number
+        self._counts.move_to_end(call_id)
+        while len(self._counts) > MAX_CALLS:
+            self._counts.popitem(last=False)
+
+
+class Memory:
+    """Attempts and failed proofs by call, wishes by call and key."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.attempts = Counts()
+        self.failed_proofs = Counts()
         self._wishes: OrderedDict[tuple[str, str], Wish] = OrderedDict()
         self._running = 0
         self._bytes = 0
@@ -44,17 +64,6 @@ class Memory:
     def full(self) -> bool:
         """Say whether as many wishes run as may."""
         return self._running >= MAX_RUNNING
-
-    def attempts(self, call_id: str) -> int:
-        """Return how often this call tried a tool."""
-        return self._attempts.get(call_id, 0)
-
-    def count(self, call_id: str) -> None:
-        """Count one more attempt."""
-        self._attempts[call_id] = self.attempts(call_id) + 1
-        self._attempts.move_to_end(call_id)
-        while len(self._attempts) > MAX_CALLS:
-            self._attempts.popitem(last=False)
 
     def wish(self, request: ToolRequest) -> Wish | None:
         """Find a wish by call and key."""

@@ -6,6 +6,7 @@ from typing import Any
 from opentelemetry.trace import Status, StatusCode
 
 from voiceplane.contract.agent import Tool
+from voiceplane.contract.authentication import Authentication
 from voiceplane.contract.dialogue import ToolOutcome, ToolReply
 from voiceplane.rpc import convert
 from voiceplane.rpc.v1 import tools_pb2, tools_pb2_grpc
@@ -47,6 +48,7 @@ class ToolsService(tools_pb2_grpc.ToolsServicer):
         """Run a tool or say why not; the gRPC status is OK for both."""
         asked = convert.tool_request_from_wire(request)
         name = asked.tool if asked.tool in self._tools else "unknown"
+        level = asked.authentication
         left_s = context.time_remaining()
         started = self._clock.monotonic()
         with telemetry.tracer("voiceplane.tools").start_as_current_span(f"execute_tool {name}") as span:
@@ -56,6 +58,7 @@ class ToolsService(tools_pb2_grpc.ToolsServicer):
                     "gen_ai.tool.name": name,
                     "gen_ai.tool.type": "extension",
                     "voice.turn.index": asked.turn_index,
+                    "voice.caller.authentication": level if level in list(Authentication) else "unknown",
                 }
             )
             reply = await self._invoker.invoke(asked, within_s=TOTAL_S if left_s is None else left_s)

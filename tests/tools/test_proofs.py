@@ -1,0 +1,120 @@
+"""Tools whose success proves who calls: a PIN is not found by trying, whatever a request says."""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.tools.test_invoke import CALL, Desk, Ledger, Scripted
+
+from voiceplane.contract.agent import Tool
+from voiceplane.contract.dialogue import ToolOutcome, ToolRequest
+from voiceplane.contract.ids import CallId
+from voiceplane.contract.load import load_bundle
+from voiceplane.runtime.clock import SystemClock
+from voiceplane.tools.errors import AttemptFailedError
+from voiceplane.tools.invoke import Invoker
+from voiceplane.tools.ports import Attempt, Backend
+
+BUNDLE = load_bundle("""
+apiVersion: voiceplane.dev/v1alpha1
+kind: VoiceAgent
+metadata: {name: desk, namespace: support}
+spec:
+  opening: "Hello."
+  intents:
+    - name: prove
+      examples: ["prove"]
+      slots: [{name: pin, type: digits, length: 4, ask: "Your PIN?"}]
+      tool: check-pin
+      reply: "Yes."
+    - {name: pay, examples: ["pay"], tool: pay-bill, reply: "Yes."}
+  tools:
+    - name: check-pin
+      http: {method: POST, url: "http://a.svc/pin", body: {pin: "{pin}"}}
+      grants: verified
+      result: {type: object, required: [verified], properties: {verified: {const: true}}}
+    - {name: pay-bill, http: {method: POST, url: "http://a.svc/pay"}, requires: verified}
+""")
+RIGHT, WRONG = '{"verified": true}', '{"verified": false}'
+
+
+def proof(key: str, call: str = CALL) -> ToolRequest:
+    return ToolRequest(CallId(call), "support/desk", BUNDLE.revision, 1, "prove", "check-pin", '{"pin": "1234"}', key)
+
+
+@contextlib.asynccontextmanager
+async def opened(backend: Backend, ledger: Ledger) -> AsyncIterator[Invoker]:
+    bundles = {("support/desk", BUNDLE.revision): BUNDLE}
+    invoker = Invoker(lambda agent, revision: bundles.get((agent, revision)), backend, ledger, SystemClock())
+    async with asyncio.timeout(30), invoker.running():
+        yield invoker
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    ledger = Ledger()
+    backend = Scripted(ledger)
+    async with opened(backend, ledger) as invoker:
+        yield invoker, backend, ledger
+
+
+async def test_a_result_that_is_no_proof_is_no_success(desk: Desk) -> None:
+    invoker, backend, _ = desk
+    backend.steps = [WRONG, RIGHT]
+    assert (await invoker.invoke(proof("1"))).outcome is ToolOutcome.INVALID_RESULT
+    assert (await invoker.invoke(proof("2"))).outcome is ToolOutcome.OK
+
+
+@pytest.mark.parametrize("wrong", [WRONG, AttemptFailedError("HTTP status 403")])
+async def test_after_three_failed_proofs_the_right_one_is_not_even_tried(
+    desk: Desk, wrong: str | AttemptFailedError
+) -> None:
+    invoker, backend, ledger = desk
+    backend.steps = [wrong, wrong, wrong, RIGHT]
+    for number in range(3):
+        assert (await invoker.invoke(proof(f"key-{number}"))).outcome is not ToolOutcome.OK
+
+    reply = await invoker.invoke(proof("key-4"))
+
+    assert (reply.outcome, reply.reason) == (ToolOutcome.REFUSED, "too-many-failed-proofs")
+    assert len(backend.attempts) == 3 and ledger.told[-1] == ("refused", "refused", 0)
+    other = await invoker.invoke(proof("key-5", "0" * 31 + "1"))
+    assert other.outcome is ToolOutcome.OK
+
+
+class Held:
+    """A backend that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.three, self.go = asyncio.Event(), asyncio.Event()
+
+    async def run(self, tool: Tool, attempt: Attempt) -> str:
+        self.begun += 1
+        if self.begun == 3:
+            self.three.set()
+        await self.go.wait()
+        return RIGHT
+
+
+async def test_proofs_at_the_same_time_are_counted_before_their_outcome_is_known() -> None:
+    backend = Held()
+    async with opened(backend, Ledger()) as invoker:
+        asking = [asyncio.create_task(invoker.invoke(proof(f"key-{number}"))) for number in range(3)]
+        await backend.three.wait()
+        assert (await invoker.invoke(proof("key-4"))).reason == "too-many-failed-proofs"
+        backend.go.set()
+        assert {(await each).outcome for each in asking} == {ToolOutcome.OK}
+        assert (await invoker.invoke(proof("key-5"))).outcome is ToolOutcome.OK
+
+
+async def test_what_needs_a_verified_caller_runs_for_no_other(desk: Desk) -> None:
+    invoker, backend, _ = desk
+    pay = ToolRequest(CALL, "support/desk", BUNDLE.revision, 2, "pay", "pay-bill", "{}", "key-p")
+    assert (await invoker.invoke(pay)).reason == "authentication"
+    assert not backend.attempts
+    verified = dataclasses.replace(pay, idempotency_key="key-q", authentication="verified")
+    backend.steps = ["{}"]
+    assert (await invoker.invoke(verified)).outcome is ToolOutcome.OK
