@@ -1,4 +1,4 @@
-"""One API server: get, list, watch, server-side apply, patch, delete. The only place that knows kubernetes.aio.
+"""One API server: get, list, watch, server-side apply, patch, delete. Only this and clients know kubernetes.aio.
 
 Every answer that is no success becomes a name of errors.py, every request has a deadline, and so many go at once that
 one cluster cannot take all of the operator's time.
@@ -8,15 +8,12 @@ import asyncio
 import contextlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import aiohttp
-from kubernetes.aio import client, config
+from kubernetes.aio import client
 from prometheus_client import Counter
 
 from voiceplane_operator import answers, errors, names
@@ -33,7 +30,6 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 LEASES = f"/{KINDS['Lease'].plural}"
 REQUESTS = Counter("voiceplane_api_requests", "Requests to API servers", ["method"])
-PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 METADATA_ONLY = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,application/json"
 
 
@@ -243,9 +239,10 @@ class Cluster:
             raise errors.ClusterAwayError(f"{path.partition('?')[0]}: not sent, the lease was not renewed in time")
         REQUESTS.labels(method).inc()
         headers = {"Accept": accept, "Content-Type": content, "User-Agent": names.MANAGER}
-        await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
-        answer = await self._api.rest_client.request(  # type: ignore[no-untyped-call]
-            method, self._api.configuration.host + path, headers=headers, body=body, _request_timeout=limits
+        api = self._api  # one for all of it: another may be adopted meanwhile
+        await api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        answer = await api.rest_client.request(  # type: ignore[no-untyped-call]
+            method, api.configuration.host + path, headers=headers, body=body, _request_timeout=limits
         )
         response: aiohttp.ClientResponse = answer.response
         return response
@@ -256,52 +253,3 @@ async def _close_later(api: client.ApiClient) -> None:
         await asyncio.sleep(WATCH_S + REQUEST_S)  # the longest that anything asked on it may take
     finally:
         await api.close()  # type: ignore[no-untyped-call]
-
-
-async def from_kubeconfig(content: Object, *, certificate: str = "", key: str = "") -> Cluster:
-    """Open a client by a kubeconfig's content and perhaps a certificate (PEM); AccessDeniedError when not usable."""
-    settings = _settings()
-    try:
-        await config.load_kube_config_from_dict(  # type: ignore[no-untyped-call]
-            content, client_configuration=settings
-        )
-        return Cluster(_with_certificate(settings, certificate, key) if certificate else client.ApiClient(settings))
-    except (config.ConfigException, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise errors.AccessDeniedError(f"the kubeconfig cannot be used: {error}") from error
-
-
-def _with_certificate(settings: client.Configuration, certificate: str, key: str) -> client.ApiClient:
-    """Return a client that has read its certificate: TLS takes files only, and only once."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings.cert_file, settings.key_file = f"{folder}/certificate", f"{folder}/key"
-        Path(settings.cert_file).write_text(certificate)
-        Path(settings.key_file).write_text(key)
-        return client.ApiClient(settings)
-
-
-async def from_file(path: str) -> Cluster:
-    """Open a client by a kubeconfig file."""
-    settings = _settings()
-    await config.load_kube_config(  # type: ignore[no-untyped-call]
-        config_file=path, client_configuration=settings, persist_config=False
-    )
-    return Cluster(client.ApiClient(settings))
-
-
-def from_service_account() -> Cluster:
-    """Open a client as the pod that this process runs in; its token is read anew before it expires."""
-    settings = _settings()
-    config.load_incluster_config(  # type: ignore[no-untyped-call]
-        client_configuration=settings
-    )
-    return Cluster(client.ApiClient(settings))
-
-
-def _settings() -> client.Configuration:
-    settings = client.Configuration()
-    settings.connection_pool_maxsize = 2 * CONCURRENT  # watches stay open beside the requests
-    settings.retries = None
-    # Reading the environment's proxies and .netrc takes a thread and several files for each request: a quarter of all
-    # the operator's time. Credentials never come from .netrc; proxies are looked for only where there are any.
-    settings.client_session_kwargs = {"trust_env": any(os.environ.get(name) for name in PROXIES)}
-    return settings

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from voiceplane.contract.region import ClusterProfile, KubeConfig, VoiceRegionSpec
-from voiceplane_operator import cluster, errors, plugins
+from voiceplane_operator import clients, errors, plugins
 from voiceplane_operator.cluster import Cluster
 from voiceplane_operator.plugins import Provider, Providers
 
@@ -50,7 +50,7 @@ class Access:
         if not isinstance(content, dict) or "clusters" not in content:
             raise errors.AccessDeniedError(f"{where}, key {reference.key}: not a kubeconfig")
         _refuse_plugins(content, where)
-        return await cluster.from_kubeconfig(content)
+        return await clients.from_kubeconfig(content)
 
     async def _by_profile(self, reference: ClusterProfile) -> Cluster:
         where = f"ClusterProfile {reference.namespace}/{reference.name}"
@@ -61,7 +61,7 @@ class Access:
         provider, endpoint = chosen(profile.get("status") or {}, self._providers(), where)
         given = await plugins.credential(provider, endpoint)
         content = _profile_config(endpoint, given.token)
-        opened = await cluster.from_kubeconfig(content, certificate=given.certificate, key=given.key)
+        opened = await clients.from_kubeconfig(content, certificate=given.certificate, key=given.key)
         opened.renew_at = asyncio.get_running_loop().time() + given.renew_in_s
         return opened
 
@@ -99,7 +99,7 @@ def _endpoint(endpoint: Object, where: str) -> Object:
 
 async def hub_cluster(kubeconfig: str) -> Cluster:
     """Open a client of the operator's own cluster."""
-    return await cluster.from_file(kubeconfig) if kubeconfig else cluster.from_service_account()
+    return await clients.from_file(kubeconfig) if kubeconfig else clients.from_service_account()
 
 
 def _refuse_plugins(content: Object, where: str) -> None:

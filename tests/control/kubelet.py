@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from voiceplane_operator import cluster, errors
+from voiceplane_operator import clients, cluster, errors
 from voiceplane_operator.kinds import POD
 from voiceplane_operator.regions import now_text
 
@@ -71,7 +71,7 @@ def _ready(status: dict[str, Any]) -> bool:
 @contextlib.asynccontextmanager
 async def reporting(kubeconfig: str) -> AsyncIterator[ReportingNode]:
     """Have the node in a plane and report until the block ends."""
-    api = await cluster.from_file(kubeconfig)
+    api = await clients.from_file(kubeconfig)
     with contextlib.suppress(errors.ConflictError):  # of an earlier test
         await api._request("POST", "/api/v1/nodes", body=_node())
     node = ReportingNode(api)

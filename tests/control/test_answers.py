@@ -10,7 +10,7 @@ from aiohttp import web
 
 from voiceplane.contract.base import FROM_YAML
 from voiceplane.contract.region import VoiceRegionSpec
-from voiceplane_operator import cluster, errors, operate, settings
+from voiceplane_operator import clients, cluster, errors, operate, settings
 from voiceplane_operator.__main__ import _parser
 from voiceplane_operator.connection import Connection
 from voiceplane_operator.hub import Hub
@@ -43,7 +43,7 @@ async def answering(body: str) -> AsyncIterator[cluster.Cluster]:
         "users": [{"name": "a", "user": {"token": "t"}}],
         "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
     }  # fmt: skip
-    opened = await cluster.from_kubeconfig(content)
+    opened = await clients.from_kubeconfig(content)
     try:
         yield opened
     finally:
