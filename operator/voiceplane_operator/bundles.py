@@ -5,6 +5,8 @@ The text is what the services read with contract.load; digests of both are equal
 
 import json
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,11 +16,42 @@ from voiceplane.contract.base import FROM_YAML
 from voiceplane.contract.documents import dotted
 from voiceplane.contract.load import Bundle, cross_checks
 from voiceplane.contract.policy import VoicePolicy, VoicePolicySpec
+from voiceplane.contract.trunk import TrunkOfAgent
 from voiceplane_operator.errors import InvalidObjectError
-from voiceplane_operator.target import Revision
+from voiceplane_operator.target import Everywhere, Revision
 
 MAX_TEXT_BYTES = 200_000  # five revisions, escaped, must fit one RayService, and etcd takes 1.5 MB
 _UNPRINTABLE = re.compile("[\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")  # what YAML will not have raw
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A parsed agent."""
+
+    agent: VoiceAgent
+    revision: Revision
+
+    def is_own_trunk(self, document: dict[str, Any]) -> bool:
+        """Say whether a document is a SIPTrunk of the agent."""
+        meta, spec = document.get("metadata") or {}, document.get("spec") or {}
+        named = (meta.get("namespace", "default"), (spec.get("agentRef") or {}).get("name"))
+        return document.get("kind") == "SIPTrunk" and named == (
+            self.agent.metadata.namespace,
+            self.agent.metadata.name,
+        )
+
+    def everywhere(self, hub: str, trunks: Iterable[dict[str, Any]], *, credential: str) -> Everywhere:
+        """Return what all regions of the agent have in common."""
+        metadata, spec = self.agent.metadata, self.agent.spec
+        return Everywhere(
+            hub,
+            f"{metadata.namespace}/{metadata.name}",
+            self.revision,
+            spec.voice.profile,
+            spec.rollout.max_unavailable,
+            tuple(trunk(one) for one in trunks),
+            credential,
+        )
 
 
 def parse_agent(raw: dict[str, Any]) -> VoiceAgent:
@@ -35,6 +68,13 @@ def parse_policy(raw: dict[str, Any]) -> VoicePolicy:
         return VoicePolicy.model_validate(_identified(raw, "VoicePolicy"), context=FROM_YAML)
     except ValidationError as error:
         raise InvalidObjectError(explain(error)) from error
+
+
+def trunk(raw: dict[str, Any]) -> TrunkOfAgent:
+    """Return a stored SIPTrunk, which the API server has checked, as gateways know it."""
+    meta, spec = raw["metadata"], raw["spec"]
+    sources, numbers = tuple(spec.get("sources") or ()), tuple(spec.get("numbers") or ())
+    return TrunkOfAgent(name=f"{meta.get('namespace', 'default')}/{meta['name']}", sources=sources, numbers=numbers)
 
 
 def explain(error: ValidationError) -> str:

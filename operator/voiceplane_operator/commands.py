@@ -3,20 +3,18 @@
 import argparse
 import asyncio
 import difflib
+import hashlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import ValidationError
 
-from voiceplane.contract.base import FROM_YAML
-from voiceplane.contract.load import InvalidAgentError, load_bundle
-from voiceplane.contract.region import VoiceRegion
-from voiceplane_operator import bundles, errors, manifests, names, plan
+from voiceplane.contract.load import InvalidAgentError
+from voiceplane_operator import errors, manifests, names, plan
+from voiceplane_operator.files import documents, read_region, target_of
 from voiceplane_operator.kinds import CHILDREN
-from voiceplane_operator.ports import free_block
-from voiceplane_operator.target import Revision, Target
+from voiceplane_operator.target import Target
 
 if TYPE_CHECKING:  # a client of Kubernetes takes a second to load: not for --help
     from voiceplane_operator.cluster import Cluster
@@ -33,6 +31,12 @@ def add(commands: Any) -> None:
         parser = commands.add_parser(name, help=about)
         parser.add_argument("agent", type=Path, help="a file with one VoiceAgent and its VoicePolicies")
         parser.add_argument("--region", type=Path, required=True, help="a file with one VoiceRegion")
+        parser.add_argument(
+            "--with", dest="beside", action="append", type=Path, default=[], metavar="FILE",
+            help="a file with what else the hub has: SIPTrunks, the planner's Secret, other VoiceRegions; repeatable",
+        )  # fmt: skip
+        parser.add_argument("--calls", type=int, help="the region's share, where it holds other agents too")
+        parser.add_argument("--hub", default="hub", help="name of the hub, as the operator's option --hub")
         if name == "diff":
             parser.add_argument("--kubeconfig", required=True, help="of the region's cluster")
         parser.set_defaults(run=lambda options, run=run: _guarded(options, run))
@@ -52,48 +56,6 @@ def _guarded(options: argparse.Namespace, run: Any) -> int:
     return 1
 
 
-def target_of(agent_text: str, region: VoiceRegion) -> Target:
-    """Return an agent file's target in a region, serving its newest revision as it does once all of it is up."""
-    bundle = load_bundle(agent_text)
-    metadata, spec = bundle.agent.metadata, bundle.agent.spec
-    policy = next((one for one in _documents(agent_text) if _is_policy(one, bundle.agent.spec)), None)
-    parsed = bundles.parse_policy(policy) if policy is not None else None
-    revision: Revision = bundles.revision(bundle.agent, parsed)
-    host = region.spec.network.exposure == "host"
-    return Target(
-        hub="hub",
-        owner=f"{metadata.namespace}/{metadata.name}",
-        region=region.metadata.name,
-        spec=region.spec,
-        revision=revision,
-        profile=spec.voice.profile,
-        capacity=min(spec.placement.capacity, region.spec.capacity),
-        block=free_block(region.spec, []) if host else None,
-        serving=revision.name,
-        max_unavailable=spec.rollout.max_unavailable,
-    )
-
-
-def read_region(path: Path) -> VoiceRegion:
-    """Read a VoiceRegion from a file; ValueError names the mistakes."""
-    found = [one for one in _documents(path.read_text()) if one.get("kind") == "VoiceRegion"]
-    if len(found) != 1:
-        raise ValueError(f"{path}: expected one VoiceRegion, found {len(found)}")
-    try:
-        return VoiceRegion.model_validate(found[0], context=FROM_YAML)
-    except ValidationError as error:
-        raise ValueError(f"{path}: {bundles.explain(error)}") from error
-
-
-def _documents(text: str) -> list[dict[str, Any]]:
-    return [one for one in yaml.safe_load_all(text) if isinstance(one, dict)]
-
-
-def _is_policy(document: dict[str, Any], spec: Any) -> bool:
-    named = spec.policy_ref.name if spec.policy_ref else None
-    return document.get("kind") == "VoicePolicy" and document["metadata"]["name"] == named
-
-
 class _Plain(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         """Write everything out: anchors are for machines."""
@@ -105,15 +67,25 @@ def as_yaml(manifest: dict[str, Any]) -> str:
     return yaml.dump(manifest, Dumper=_Plain, sort_keys=False, width=120)
 
 
+def _target(options: argparse.Namespace) -> Target:
+    beside = [one for path in options.beside for one in documents(path.read_text())]
+    region = read_region(options.region)
+    target = target_of(options.agent.read_text(), region, beside, hub=options.hub, calls=options.calls)
+    if target.revision.credential and not target.credential:
+        told = f"without Secret {target.revision.credential}, which the operator waits for: give its file by --with"
+        print(told, file=sys.stderr)  # noqa: T201
+    return target
+
+
 def _render(options: argparse.Namespace) -> int:
-    target = target_of(options.agent.read_text(), read_region(options.region))
+    target = _target(options)
     for manifest in manifests.render(target):
         print("---\n" + as_yaml(plan.marked(manifest)), end="")  # noqa: T201
     return 0
 
 
 def _diff(options: argparse.Namespace) -> int:
-    target = target_of(options.agent.read_text(), read_region(options.region))
+    target = _target(options)
     changed = asyncio.run(_differences(options.kubeconfig, target))
     print("\n".join(changed) or "no change")  # noqa: T201
     return 0
@@ -163,4 +135,10 @@ def _text(raw: dict[str, Any]) -> list[str]:
         return []
     meta = {key: value for key, value in raw["metadata"].items() if key not in MANAGED}
     shown = {key: value for key, value in raw.items() if key not in ("status", "metadata")}
+    if raw["kind"] == "Secret":  # that a value differs is told, the value is not
+        shown["data"] = {key: f"sha256:{_hash(value)}" for key, value in (raw.get("data") or {}).items()}
     return yaml.safe_dump({**shown, "metadata": meta}, sort_keys=True, width=120).splitlines()
+
+
+def _hash(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()[:12]

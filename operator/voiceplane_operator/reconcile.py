@@ -8,9 +8,9 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane_operator import converge, errors, names, plan, status, steps
 from voiceplane_operator.behind import Behind, Step
+from voiceplane_operator.bundles import Wish
 from voiceplane_operator.hub import Hub
 from voiceplane_operator.leaving import Leaving, judged
 from voiceplane_operator.placement import Candidate, Choice, choose
@@ -19,7 +19,7 @@ from voiceplane_operator.regions import Contact, now_text
 from voiceplane_operator.status import Outcome
 from voiceplane_operator.store import Stored
 from voiceplane_operator.target import Target
-from voiceplane_operator.wishes import Wish, Wishes
+from voiceplane_operator.wishes import Wishes
 
 log = logging.getLogger(__name__)
 SOON_S = 5.0  # while something is under way; watches usually speak first
@@ -124,19 +124,10 @@ class AgentReconciler:
         return tuple(found)
 
     async def _converge(self, stored: Stored, wish: Wish, choice: Choice, *, credential: str) -> tuple[Outcome, ...]:
-        trunks = self.hub.store.trunks_of_agent(stored.full_name)
-        sources = sorted({source for trunk in trunks for source in trunk.raw()["spec"].get("sources", ())})
-        voice = wish.agent.spec.voice
-
-        def target(region: str, calls: int, spec: VoiceRegionSpec) -> Target:
-            return Target(
-                hub=self.hub.name, owner=stored.full_name, region=region, spec=spec, revision=wish.revision,
-                profile=voice.profile, capacity=max(1, calls), sources=tuple(sources),
-                credential=credential, max_unavailable=wish.agent.spec.rollout.max_unavailable,
-            )  # fmt: skip
-
+        trunks = (one.raw() for one in self.hub.store.trunks_of_agent(stored.full_name))
+        everywhere = wish.everywhere(self.hub.name, trunks, credential=credential)
         regions, revision = self.hub.fleet.regions, wish.revision.name
-        targets = {name: target(name, calls, regions[name].spec) for name, calls in choice.shares}
+        targets = {name: everywhere.in_region(name, regions[name].spec, calls=calls) for name, calls in choice.shares}
         views = {
             name: region.watch.view(targets[name].prefix)
             for name, region in regions.items()

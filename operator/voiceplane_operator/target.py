@@ -1,8 +1,9 @@
 """What is rendered: one agent in one region. The input of manifests and plan; made in reconcile. Pure data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from voiceplane.contract.region import PER_GATEWAY_PORTS, VoiceRegionSpec
+from voiceplane.contract.trunk import TrunkOfAgent
 from voiceplane_operator import names
 
 
@@ -56,7 +57,7 @@ class Target:
     revision: Revision
     profile: str  # of speech
     capacity: int  # calls that this region must hold of it
-    sources: tuple[str, ...] = ()  # of its trunks; empty: calls may come from anywhere
+    trunks: tuple[TrunkOfAgent, ...] = ()  # empty: calls may come from anywhere
     block: PortBlock | None = None  # with exposure host
     others: tuple[Revision, ...] = field(default=())  # older ones whose calls go on
     serving: str = ""  # the revision that takes new calls
@@ -66,10 +67,19 @@ class Target:
     planner: str = ""  # the engine that gateways ask while the one that the region names is not up yet
     leaving: str = ""  # the engine that is wanted no more, while a gateway asks it
 
+    def served(self, block: PortBlock | None) -> "Target":
+        """Return it as it is when its newest revision takes the calls and no earlier one has any."""
+        return replace(self, block=block, serving=self.revision.name)
+
     @property
     def prefix(self) -> str:
         """Return the agent's short name."""
         return names.prefix(self.owner)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Return the addresses that calls may come from; none: any."""
+        return tuple(sorted({source for trunk in self.trunks for source in trunk.sources}))
 
     @property
     def namespace(self) -> str:
@@ -101,3 +111,31 @@ class Target:
     def address(self, part: str, port: int) -> str:
         """Return where a part of the agent is reached."""
         return f"{self.prefix}-{part}.{self.namespace}.svc:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Everywhere:
+    """What a target has in common in all regions of an agent."""
+
+    hub: str
+    owner: str
+    revision: Revision
+    profile: str
+    max_unavailable: int
+    trunks: tuple[TrunkOfAgent, ...] = ()
+    credential: str = field(default="", repr=False)
+
+    def in_region(self, name: str, spec: VoiceRegionSpec, *, calls: int) -> Target:
+        """Return the agent in one region, which holds so many calls of it."""
+        return Target(
+            hub=self.hub,
+            owner=self.owner,
+            region=name,
+            spec=spec,
+            revision=self.revision,
+            profile=self.profile,
+            capacity=max(1, calls),
+            trunks=self.trunks,
+            max_unavailable=self.max_unavailable,
+            credential=self.credential,
+        )

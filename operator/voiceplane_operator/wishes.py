@@ -8,21 +8,14 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from voiceplane.contract.agent import Placement, Rollout, VoiceAgent
+from voiceplane.contract.agent import Placement, Rollout
 from voiceplane.contract.base import FROM_YAML
 from voiceplane_operator import bundles, converge, errors, names
+from voiceplane_operator.bundles import Wish
 from voiceplane_operator.hub import Hub
 from voiceplane_operator.manifests.credential import KEY
 from voiceplane_operator.store import Stored
 from voiceplane_operator.target import Revision
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A parsed agent."""
-
-    agent: VoiceAgent
-    revision: Revision
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import pytest
 from tests.control.test_pure import AGENT, region, view_of
 
 from voiceplane_operator import names, plan
-from voiceplane_operator.commands import target_of
 from voiceplane_operator.facts import AgentView
+from voiceplane_operator.files import target_of
 from voiceplane_operator.target import Target
 
 

@@ -9,9 +9,10 @@ import yaml
 from voiceplane.contract.load import load_bundle
 from voiceplane.contract.region import VoiceRegion, VoiceRegionSpec
 from voiceplane_operator import bundles, crds, facts, manifests, names, plan, steps
-from voiceplane_operator.commands import as_yaml, target_of
+from voiceplane_operator.commands import as_yaml
 from voiceplane_operator.errors import InvalidObjectError
 from voiceplane_operator.facts import AgentView, Child, Pod, Rollout
+from voiceplane_operator.files import target_of
 from voiceplane_operator.kinds import KINDS
 from voiceplane_operator.leaving import Time, time_of
 from voiceplane_operator.placement import Candidate, choose

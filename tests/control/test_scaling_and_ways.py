@@ -1,5 +1,6 @@
 """How gateways are scaled over a rollout, what network policies let through, and what a larger planner is made of."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -7,14 +8,16 @@ import pytest
 from tests.control.test_pure import AGENT, MODEL, region, target, view_of
 
 from voiceplane.contract.agent import Placement
+from voiceplane.contract.trunk import TrunkOfAgent, Trunks
 from voiceplane_operator import manifests, names, plan
-from voiceplane_operator.commands import target_of
 from voiceplane_operator.facts import Rollout
+from voiceplane_operator.files import target_of
 from voiceplane_operator.placement import Candidate, choose
 from voiceplane_operator.shares import Shares
 from voiceplane_operator.target import Target
 
 EDITED = AGENT.replace("How can", "Now how can")
+CARRIER = TrunkOfAgent(name="support/carrier", sources=("198.51.100.0/24",), numbers=("+15550100",))
 KEDA = {"enabled": True, "engine": "keda", "prometheus": "http://prometheus.monitoring:9090", "maxReplicas": 4}
 
 
@@ -90,11 +93,25 @@ def test_gateways_on_the_nodes_network_reach_the_parts_behind_them() -> None:
 
 
 def test_a_trunk_closes_the_gateways_to_all_but_its_sources_and_the_test_call() -> None:
-    closed = only(replace(target(), sources=("198.51.100.0/24",)), "NetworkPolicy", "-gateway")["spec"]
+    closed = only(replace(target(), trunks=(CARRIER,)), "NetworkPolicy", "-gateway")["spec"]
     assert closed["ingress"][0]["from"] == [
         {"ipBlock": {"cidr": "198.51.100.0/24"}},
         {"podSelector": {"matchLabels": {names.TEST_CALL: "true"}}},
     ]
+
+
+@pytest.mark.parametrize(("mode", "closed"), [("cloud", False), ("region-local", True)])
+def test_gateways_follow_the_trunks_and_keep_others_out_where_no_policy_holds(mode: str, closed: bool) -> None:
+    wanted = replace(target(mode), trunks=(CARRIER,))
+    told = json.loads(only(wanted, "ConfigMap", "-trunks")["data"]["trunks.json"])
+    assert told == {"closed": closed, "trunks": [{"name": "support/carrier", "sources": ["198.51.100.0/24"],
+                                                  "numbers": ["+15550100"]}]}  # fmt: skip
+    assert Trunks.model_validate(told).trunks == (CARRIER,), "as a gateway reads it"
+    assert not json.loads(only(target(mode), "ConfigMap", "-trunks")["data"]["trunks.json"])["closed"]
+    gateway = only(wanted, "Deployment", wanted.revision.name)
+    assert gateway == only(target(mode), "Deployment", wanted.revision.name), "a change of trunks rolls no gateway"
+    command = gateway["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert command[command.index("--trunks") + 1] == "/etc/voiceplane/trunks/trunks.json"
 
 
 @pytest.mark.parametrize(("calls", "last"), [(50, 20999), (333, 20999), (2000, 25999)])

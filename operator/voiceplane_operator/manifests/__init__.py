@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from voiceplane_operator.manifests import bundle, collector, credential, gateway, network, planner, speech, tools
+from voiceplane_operator.manifests import (
+    bundle,
+    collector,
+    credential,
+    gateway,
+    network,
+    planner,
+    speech,
+    tools,
+    trunks,
+)
 from voiceplane_operator.target import Target
 
 Manifest = dict[str, Any]
@@ -19,6 +29,7 @@ def render_inner(target: Target) -> tuple[Manifest, ...]:
     return (
         *bundle.manifests(target),
         *credential.manifests(target),
+        *trunks.manifests(target),
         *network.manifests(target),
         *speech.manifests(target),
         *tools.manifests(target),

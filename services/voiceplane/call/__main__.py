@@ -32,6 +32,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     serve.add_argument("--tools", default="127.0.0.1:9001")
     serve.add_argument("--records", default="127.0.0.1:9002")
     serve.add_argument("--spool", type=Path, default=None, help="folder for records while the records process is away")
+    serve.add_argument("--trunks", type=Path, default=None, help="file of the trunks that may call; default: anyone")
     serve.add_argument("--max-calls", type=int, default=100)
     serve.add_argument("--max-cps", type=float, default=50.0, help="new calls per second")
     serve.add_argument("--media-timeout", type=float, default=30.0, metavar="SECONDS")
@@ -63,6 +64,7 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         grpc_host=options.host,
         grpc_port=options.grpc_port,
         longest_hold_s=options.longest_hold,
+        trunks=options.trunks,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from voiceplane.call import trunks
 from voiceplane.call.calls_service import CallsService
 from voiceplane.call.hub import CallHub
 from voiceplane.call.loop import run_call
@@ -55,6 +56,7 @@ class GatewaySettings:
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 0
     longest_hold_s: float = 600.0
+    trunks: Path | None = None  # who may call, for which numbers; without it, anyone
 
 
 class Gateway:
@@ -161,6 +163,8 @@ async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterat
             await rpc.ready(ready)
 
         readiness = Readiness(server, speech.look, tell)  # before the port is open: no call comes in too early
+        if settings.trunks is not None:
+            await stack.enter_async_context(_following(settings.trunks, server))
         sip = await stack.enter_async_context(server.listening(settings.sip_host, settings.sip_port))
         service = CallsService(site.hub, drain=readiness.drain, draining=lambda: sip.draining)
         rpc = await stack.enter_async_context(
@@ -172,3 +176,16 @@ async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterat
             )
         )
         yield Gateway(site, sip, readiness), sip.port, rpc.port
+
+
+@contextlib.asynccontextmanager
+async def _following(path: Path, server: SipServer) -> AsyncIterator[None]:
+    """Have the server know the trunks before its doors open, and whenever they change."""
+    ways = await asyncio.to_thread(trunks.read, path)
+    server.open_to(ways)
+    following = asyncio.create_task(trunks.follow(path, ways, server.open_to), name="trunks")
+    try:
+        yield
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)

@@ -1,4 +1,7 @@
-"""The SIPTrunk: who may send calls to an agent. Read by the operator, which opens the region's network for it."""
+"""The SIPTrunk: who may send calls to an agent, for which numbers; and what a gateway is told of it.
+
+The operator opens the region's network for the sources, and gives the gateways the trunks as a file, which they follow.
+"""
 
 from typing import Annotated, Literal
 
@@ -15,7 +18,22 @@ class SIPTrunkSpec(ContractModel):
 
     agent_ref: ObjectName
     sources: Annotated[tuple[Cidr, ...], Field(min_length=1, max_length=100)]
-    numbers: Annotated[tuple[Number, ...], Field(max_length=1000)] = ()  # for people and placement
+    numbers: Annotated[tuple[Number, ...], Field(max_length=1000)] = ()  # that it may call; none: any
+
+
+class TrunkOfAgent(ContractModel):
+    """A trunk as a gateway knows it."""
+
+    name: str  # namespace/name
+    sources: tuple[Cidr, ...]
+    numbers: tuple[Number, ...] = ()
+
+
+class Trunks(ContractModel):
+    """All trunks of an agent. Without any, calls may come from anywhere, for any number."""
+
+    closed: bool = False  # the gateway itself keeps other sources out: nothing before it does
+    trunks: tuple[TrunkOfAgent, ...] = ()
 
 
 class SIPTrunk(ContractModel):

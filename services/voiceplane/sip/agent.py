@@ -10,7 +10,7 @@ from voiceplane.contract.ids import new_call_id
 from voiceplane.sip.admission import Bucket, Limits
 from voiceplane.sip.calls import Calls
 from voiceplane.sip.dialog import key_of, remote_uuid
-from voiceplane.sip.events import Event, Output, Send
+from voiceplane.sip.events import CallRefused, Event, Output, Send
 from voiceplane.sip.message import (
     NIL_UUID,
     MalformedSipError,
@@ -58,7 +58,7 @@ class UserAgent:
         try:
             message = parse(data)
         except MalformedSipError as error:
-            if error.request is not None and error.request.method != "ACK":
+            if error.request is not None and error.request.method != "ACK" and self.state.ways.admits(source.host):
                 self._malformed(error.request, error, source)
             return self.state.take()
         if isinstance(message, Response):
@@ -81,6 +81,10 @@ class UserAgent:
         return any(dialog.peer.connection == peer.connection for dialog in self.state.dialogs.values())
 
     def _request(self, request: Request, source: Peer, now: float) -> None:
+        if key_of(request) not in self.state.dialogs and not self.state.ways.admits(source.host):
+            if request.method == "INVITE":
+                self.state.put(CallRefused(0, "unknown-source"))
+            return
         stamp_received(request, source)
         peer = response_peer(request, source)
         if request.method == "ACK":

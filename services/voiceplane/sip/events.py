@@ -77,7 +77,7 @@ class ReferProgress:
 class CallRefused:
     """An INVITE was refused before the call layer saw it."""
 
-    status: int
+    status: int  # 0: it got no answer
     reason: str
 
 

@@ -11,6 +11,7 @@ from voiceplane.sip.refusals import refuse, unusable_body
 from voiceplane.sip.session_timer import MIN_SE_S, IntervalTooSmallError, SessionTimer, agree_timer
 from voiceplane.sip.state import AgentState
 from voiceplane.sip.transactions import ServerTransaction
+from voiceplane.sip.trunks import called
 
 
 def begin(state: AgentState, calls: Calls, transaction: ServerTransaction, now: float) -> None:
@@ -30,6 +31,10 @@ def begin(state: AgentState, calls: Calls, transaction: ServerTransaction, now: 
         return
     except IntervalTooSmallError:
         refuse(state, transaction, 422, now, headers=(("Min-SE", str(MIN_SE_S)),))
+        return
+    if not state.ways.takes(transaction.peer.host, called(request.uri)):
+        state.put(CallRefused(404, "unknown-number"))
+        refuse(state, transaction, 404, now)
         return
     state.bucket, refusal = admit(state.limits, state.bucket, state.load, closed=state.closed, now=now)
     if refusal is not None:

@@ -14,6 +14,7 @@ from voiceplane.sip.events import CallEnded, CallOffered, CallRefused, Output, S
 from voiceplane.sip.framing import BrokenStreamError, Framer
 from voiceplane.sip.incoming import IncomingCall, Timings
 from voiceplane.sip.message import Peer
+from voiceplane.sip.trunks import Ways
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,10 @@ class SipServer:
     def active(self) -> int:
         """Count the dialogs."""
         return len(self._agent.state.dialogs)
+
+    def open_to(self, ways: Ways) -> None:
+        """Take new calls only from these trunks, for their numbers; live calls go on."""
+        self._agent.state.ways = ways
 
     def drain(self) -> None:
         """Refuse new calls from now on: 503 with Retry-After, to OPTIONS too."""
@@ -203,7 +208,8 @@ class SipServer:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, port = writer.get_extra_info("peername")[:2]
-        if len(self._writers) >= MAX_CONNECTIONS or self._hosts[host] >= MAX_CONNECTIONS_OF_HOST:
+        full = len(self._writers) >= MAX_CONNECTIONS or self._hosts[host] >= MAX_CONNECTIONS_OF_HOST
+        if full or not self._agent.state.ways.admits(host):
             writer.close()
             return
         self._connections += 1

@@ -6,6 +6,7 @@ from voiceplane.sip.admission import DRAINING, PAUSED, Bucket, Limits, Load, Ref
 from voiceplane.sip.dialog import Dialog
 from voiceplane.sip.events import Output, TransactionOver
 from voiceplane.sip.transactions import ClientTransaction, ClientTransactions, ServerTransaction, ServerTransactions
+from voiceplane.sip.trunks import Ways
 
 # What a call's trace shows one by one. The first INVITE and REFER have more to tell, and are told by the call layer.
 TOLD = frozenset({"BYE", "INVITE", "UPDATE", "NOTIFY"})
@@ -35,6 +36,7 @@ class AgentState:
     bucket: Bucket
     draining: bool = False
     paused: bool = False
+    ways: Ways = field(default_factory=Ways)
     lag_s: float = 0.0  # how late the process is with its work, as the shell measures it
     dialogs: dict[str, Dialog] = field(default_factory=dict)
     server: ServerTransactions = field(default_factory=ServerTransactions)
