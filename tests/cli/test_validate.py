@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from voiceplane.cli import validate
+from voiceplane.contract.agent import VoiceAgent
+from voiceplane.contract.base import DURATION_SCHEMA, EXPECTED
+from voiceplane.contract.policy import VoicePolicy
 
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/parcel-desk.yaml"
 
@@ -84,3 +87,40 @@ def test_a_voice_that_no_profile_has_is_named_with_its_place(
     assert run(broken) == 1
     told = capsys.readouterr().out
     assert f"{broken}:{line}: {path}: " in told and words in told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("name: parcel-desk,", "name: Parcel_Desk,", "metadata.name: expected a name of a-z, 0-9, - and ., such as"),
+        ("name: track-parcel", "name: Track it", "spec.intents[0].name: expected a name of a-z, 0-9 and -, at most 63"),
+        (
+            'target: "sip:queue@',
+            'target: "queue@',
+            "spec.escalation.target: expected a SIP address, such as sip:queue@pbx.example",
+        ),
+        ('url: "http://parcels', 'url: "parcels', "http.url: expected an address that begins with http:// or https://"),
+        ("residency: [US]", "residency: [us]", "expected a country by its two capital letters"),
+    ],
+)
+def test_a_value_of_the_wrong_form_is_told_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, told: str
+) -> None:
+    broken = tmp_path / "agent.yaml"
+    text = EXAMPLE.read_text()
+    assert old in text, old
+    broken.write_text(text.replace(old, new, 1))
+    assert run(broken) == 1
+    out = capsys.readouterr().out
+    assert told in out and "pattern" not in out
+
+
+def test_every_pattern_of_an_agent_and_a_policy_has_words() -> None:
+    def patterns(node: object) -> set[str]:
+        if isinstance(node, dict):
+            own = {node["pattern"]} if isinstance(node.get("pattern"), str) else set()
+            return own.union(*map(patterns, node.values()))
+        return set().union(*map(patterns, node)) if isinstance(node, list) else set()
+
+    found = patterns([VoiceAgent.model_json_schema(), VoicePolicy.model_json_schema()])
+    assert found - {DURATION_SCHEMA["pattern"]} <= set(EXPECTED)

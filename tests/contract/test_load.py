@@ -62,7 +62,7 @@ def test_a_good_agent_is_read_with_its_defaults() -> None:
 
 # What is replaced in the good agent, by what, and where the mistake must be found.
 MISTAKES = [
-    ("  opening:", "  openning:", "spec.opening", 4, "required"),
+    ("  opening:", "  openning:", "spec.opening", 4, "is missing"),
     ("  opening:", "  openning:", "spec.openning", 5, "unknown field"),
     ('"Northwind parcels."', '""', "spec.opening", 5, "at least 1 character"),
     ('"Northwind parcels."', "yes", "spec.opening", 5, "quotes"),
@@ -87,9 +87,9 @@ MISTAKES = [
     ("is {status}.", "is {status.", "spec.intents[0].reply", 15, "brace"),
     ("is {status}.", "is {status:>99999999}.", "spec.intents[0].reply", 15, "brace"),
     ("is {status}.", "is {0}.", "spec.intents[0].reply", 15, "not a plain name"),
-    ("sip:queue@pbx.example", "queue", "spec.escalation.target", 20, "pattern"),
+    ("sip:queue@pbx.example", "queue", "spec.escalation.target", 20, "such as sip:queue@pbx.example"),
     ("  escalation:", "  policyRef: {name: x}\n  escalation:", "spec.policyRef.name", 20, "no VoicePolicy 'x'"),
-    ("name: parcel-desk", "name: Parcel Desk", "metadata.name", 3, "pattern"),
+    ("name: parcel-desk", "name: Parcel Desk", "metadata.name", 3, "expected a name"),
     ("voiceplane.dev/v1alpha1", "voiceplane.dev/v1", "apiVersion", 1, "v1alpha1"),
     ("kind: VoiceAgent", "kind: Agent", "kind", 1, "not 'Agent'"),
     ("tool: parcel-status", "tool: [", "(yaml)", 16, "expected"),

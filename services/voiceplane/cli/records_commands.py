@@ -99,7 +99,7 @@ async def _calls(records: Stub, options: argparse.Namespace, console: Console) -
         started = _when(call.started_unix_ns)
         turns = str(len(call.turns))
         table.add_row(call.call_id, started, call.agent, call.outcome, call.end_reason, turns, f"{length:.1f} s")
-    console.print(table)
+    console.print(table if reply.calls else "no calls are recorded yet: voiceplane call places one")
     return 0
 
 

@@ -9,6 +9,8 @@ from pydantic import Field, StringConstraints, model_validator
 from voiceplane.contract.authentication import Authentication
 from voiceplane.contract.barge_in import BargeIn
 from voiceplane.contract.base import (
+    COUNTRY,
+    HTTP,
     ContractModel,
     DnsLabel,
     Duration,
@@ -20,10 +22,10 @@ from voiceplane.contract.base import (
 )
 
 API_VERSION = "voiceplane.dev/v1alpha1"
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2008)]
+HttpUrl = Annotated[str, StringConstraints(pattern=HTTP, max_length=2008)]
 
 Mode = Literal["cloud", "region-local", "on-prem"]
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$", max_length=2)]  # ISO 3166-1 alpha-2
+Country = Annotated[str, StringConstraints(pattern=COUNTRY, max_length=2)]  # ISO 3166-1 alpha-2
 
 
 class SlotType(StrEnum):

@@ -61,10 +61,22 @@ Duration = Annotated[
     WithJsonSchema(DURATION_SCHEMA),  # what a person writes; Python code may pass seconds
 ]
 # The lengths stand beside the patterns because a cluster prices a CEL rule by them.
-DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", max_length=63)]
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$", max_length=63)]
+_LABEL, _NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
+_IDENTIFIER, _SIP = r"^[a-z][a-z0-9_]{0,62}$", r"^sips?:[^\s<>\"]{1,255}$"
+HTTP, COUNTRY = r"^https?://[^\s]+$", r"^[A-Z]{2}$"
+# What a person should have written, for those who read no regular expressions.
+EXPECTED = {
+    _LABEL: "expected a name of a-z, 0-9 and -, at most 63 characters, such as track-parcel",
+    _NAME: "expected a name of a-z, 0-9, - and ., such as parcel-desk",
+    _IDENTIFIER: "expected a name of a-z, 0-9 and _ that begins with a letter, such as parcel_number",
+    _SIP: "expected a SIP address, such as sip:queue@pbx.example",
+    HTTP: "expected an address that begins with http:// or https://",
+    COUNTRY: "expected a country by its two capital letters (ISO 3166), such as US",
+}
+DnsLabel = Annotated[str, StringConstraints(pattern=_LABEL, max_length=63)]
+Identifier = Annotated[str, StringConstraints(pattern=_IDENTIFIER, max_length=63)]
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
-SipUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>\"]{1,255}$", max_length=260)]
+SipUri = Annotated[str, StringConstraints(pattern=_SIP, max_length=260)]
 
 
 class ObjectMeta(ContractModel):
@@ -72,7 +84,7 @@ class ObjectMeta(ContractModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+    name: Annotated[str, StringConstraints(pattern=_NAME)]
     namespace: DnsLabel = "default"
 
 

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from voiceplane.contract.agent import API_VERSION, Placement, Rollout, VoiceAgent, VoiceAgentSpec, placeholders
-from voiceplane.contract.base import FROM_YAML
+from voiceplane.contract.base import EXPECTED, FROM_YAML
 from voiceplane.contract.documents import InvalidAgentError, Mistake, Path, dotted, line_of, read_documents
 from voiceplane.contract.policy import VoicePolicy, VoicePolicySpec, digest
 from voiceplane.contract.sentences import phrases
@@ -87,6 +87,10 @@ def mistakes_of(error: ValidationError, node: yaml.Node) -> Iterator[Mistake]:
             message = "unknown field: remove it or correct its spelling"
         elif detail["type"] == "string_type":
             message = "expected text: put the value in quotes if YAML reads it as a number, yes or no"
+        elif detail["type"] == "string_pattern_mismatch":
+            message = EXPECTED.get(detail["ctx"]["pattern"], message)
+        elif detail["type"] == "missing":
+            message = "is missing"
         yield Mistake(dotted(path), line_of(node, path), message)
 
 
