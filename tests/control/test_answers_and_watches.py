@@ -3,7 +3,7 @@
 import pytest
 from tests.control.test_pure import target
 
-from voiceplane_operator import manifests, plan
+from voiceplane_operator import handlers, manifests, plan
 from voiceplane_operator.kinds import KINDS
 from voiceplane_operator.watch import RegionWatch
 
@@ -39,3 +39,21 @@ async def test_an_answer_does_not_bring_back_what_was_made_and_deleted_meanwhile
     assert key not in watch.view(told.prefix).children, "it would never be made again"
     watch.applied(at(13))
     assert watch.view(told.prefix).children[key].intact, "made anew, and the watch has not told of it yet"
+
+
+@pytest.mark.asyncio
+async def test_a_page_of_a_list_is_taken_before_the_next_is_asked_for() -> None:
+    told = target("on-prem")
+    services = [one for one in map(plan.marked, manifests.render(told)) if one["kind"] == "Service"]
+    known: list[int] = []
+
+    class Pages:
+        async def pages(self, *_: object, **__: object):  # type: ignore[no-untyped-def]
+            for number, one in enumerate(services):
+                known.append(len(watch.view(told.prefix).children))
+                yield [{**one, "metadata": {**one["metadata"], "resourceVersion": str(number + 1)}}], "9"
+
+    watch = RegionWatch(Pages(), "voiceplane", "hub", lambda _: None)  # type: ignore[arg-type]
+    assert await watch._list(SERVICE) == "9"
+    assert known == list(range(len(services))) and len(services) > 1, "thousands of objects do not fit in memory"
+    assert handlers.settings(silence_s=1.0).watching.chunk_size, "nor in that of the watch shell"
