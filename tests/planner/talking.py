@@ -32,11 +32,12 @@ class Harness:
     """A model brain of the parcel desk, its endpoint, and its spans."""
 
     def __init__(self, spec: VoiceAgentSpec, flow: FlowPlanner, endpoint: Scripted, settings: ModelPlanner) -> None:
+        self.costs: list[tuple[str, int]] = []
         self.endpoint, self.flow, self.spec = endpoint, flow, spec
         self.exporter = InMemorySpanExporter()
         self.provider = TracerProvider()
         self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.brain = ModelBrain(spec, settings, flow)
+        self.brain = ModelBrain(spec, settings, flow, lambda kind, number: self.costs.append((kind, number)))
 
     async def reply(self, request: ReplyRequest) -> list[ReplyEvent]:
         with self.provider.get_tracer("test").start_as_current_span("planner.reply") as span:

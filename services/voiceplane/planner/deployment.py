@@ -17,6 +17,7 @@ from ray import serve
 from ray.serve.config import gRPCOptions
 from ray.serve.grpc_util import RayServegRPCContext
 from ray.serve.schema import LoggingConfig
+from ray.util.metrics import Counter
 
 from voiceplane.contract.dialogue import Done, ReplyEvent, ReplyRequest
 from voiceplane.contract.load import load_bundle
@@ -25,6 +26,7 @@ from voiceplane.planner.flow import FlowPlanner
 from voiceplane.planner.intents import Understanding
 from voiceplane.planner.model import ModelBrain
 from voiceplane.planner.ports import Planner
+from voiceplane.planner.spans import Spent
 from voiceplane.rpc import convert
 from voiceplane.rpc.v1 import planner_pb2
 from voiceplane.runtime import logs, telemetry
@@ -72,13 +74,14 @@ class PlannerReplica:
         logs.configure("planner")
         telemetry.configure("planner", otlp_endpoint=otlp_endpoint, instance=f"planner-{os.getpid()}")
         embedder = Embedder()
+        tokens = Counter("voiceplane_model_tokens", "What language models were given and made", tag_keys=("kind",))
         self._planners: dict[tuple[str, str], Planner] = {}
         for text in agents:
             bundle = load_bundle(text)
             metadata, spec = bundle.agent.metadata, bundle.agent.spec
             flow = FlowPlanner(spec, Understanding(spec, embedder))
             model = spec.planner.model
-            planner = flow if model is None else ModelBrain(spec, model, flow)
+            planner = flow if model is None else ModelBrain(spec, model, flow, _counting(tokens))
             self._planners[f"{metadata.namespace}/{metadata.name}", bundle.revision] = planner
 
     async def Check(self, request: health_pb2.HealthCheckRequest) -> health_pb2.HealthCheckResponse:
@@ -109,6 +112,14 @@ class PlannerReplica:
                     if isinstance(event, Done):
                         _describe(span, events)
                     yield convert.event_to_wire(event)
+
+
+def _counting(tokens: Counter) -> Spent:
+    def spent(kind: str, number: int) -> None:
+        if number > 0:
+            tokens.inc(number, {"kind": kind})
+
+    return spent
 
 
 @contextmanager

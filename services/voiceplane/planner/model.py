@@ -25,7 +25,7 @@ from voiceplane.planner.chat import End, FunctionCall, Text
 from voiceplane.planner.endpoint import Deadlines, Endpoint, EndpointError, EndpointNonsenseError
 from voiceplane.planner.flow import CERTAIN, MAX_WORDS, FlowPlanner, heard_words
 from voiceplane.planner.intents import PERSON, built_in
-from voiceplane.planner.spans import chat_span
+from voiceplane.planner.spans import Spent, chat_span
 from voiceplane.planner.steps import Steps, Turn, pairs, question
 
 log = logging.getLogger(__name__)
@@ -49,8 +49,15 @@ class _Reply:
 class ModelBrain:
     """The brain of one agent revision whose planner is a model."""
 
-    def __init__(self, spec: VoiceAgentSpec, settings: ModelPlanner, flow: FlowPlanner) -> None:
-        """Converse for this agent; `flow` answers where the model cannot or need not."""
+    def __init__(
+        self,
+        spec: VoiceAgentSpec,
+        settings: ModelPlanner,
+        flow: FlowPlanner,
+        spent: Spent = lambda kind, number: None,
+    ) -> None:
+        """Converse for this agent; `flow` answers where the model cannot or need not, `spent` is told of tokens."""
+        self._spent = spent
         self._spec, self._settings, self._flow = spec, settings, flow
         self._spoken = for_the_ear(spec)
         self._steps = Steps(self._spoken)
@@ -147,7 +154,8 @@ class ModelBrain:
         assert self._endpoint is not None
         cutter, loop = speech.Cutter(), asyncio.get_running_loop()
         reply.end = None
-        with chat_span(self._settings, self._endpoint.host, self._endpoint.port, span) as facts:
+        endpoint = self._endpoint
+        with chat_span(self._settings, endpoint.host, endpoint.port, span, spent=self._spent) as facts:
             try:
                 async with aclosing(self._endpoint.chat(reply.messages, self._functions, reply.deadlines)) as pieces:
                     async for piece in pieces:

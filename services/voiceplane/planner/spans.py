@@ -1,7 +1,7 @@
 """The span of one model request, in OpenTelemetry's GenAI words. Used by model.py; never holds what was said."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from voiceplane.planner.chat import End
 from voiceplane.runtime import telemetry
 
 PROVIDER = "openai-compatible"
+Spent = Callable[[str, int], None]  # a kind (input_tokens, output_tokens, cancelled_pieces) and how many
 
 
 @dataclass(slots=True)
@@ -20,6 +21,7 @@ class ChatFacts:
 
     span: Span
     began: float  # loop seconds
+    spent: Spent
     pieces: int = 0
 
     def token(self, now: float) -> None:
@@ -36,6 +38,8 @@ class ChatFacts:
         if end.usage is not None:
             self.span.set_attribute("gen_ai.usage.input_tokens", end.usage.input_tokens)
             self.span.set_attribute("gen_ai.usage.output_tokens", end.usage.output_tokens)
+            self.spent("input_tokens", end.usage.input_tokens)
+            self.spent("output_tokens", end.usage.output_tokens)
 
     def failed(self, kind: str) -> None:
         """Say why there is no reply."""
@@ -44,7 +48,7 @@ class ChatFacts:
 
 
 @contextmanager
-def chat_span(settings: ModelPlanner, host: str, port: int, parent: Span) -> Iterator[ChatFacts]:
+def chat_span(settings: ModelPlanner, host: str, port: int, parent: Span, *, spent: Spent) -> Iterator[ChatFacts]:
     """Open the span of a request; one that is left before its end counts as cancelled, with the pieces it cost."""
     attributes: dict[str, str | int | float] = {
         "gen_ai.operation.name": "chat",
@@ -59,11 +63,12 @@ def chat_span(settings: ModelPlanner, host: str, port: int, parent: Span) -> Ite
     span = tracer.start_span(
         f"chat {settings.name}", context=set_span_in_context(parent), kind=SpanKind.CLIENT, attributes=attributes
     )
-    facts = ChatFacts(span, asyncio.get_running_loop().time())
+    facts = ChatFacts(span, asyncio.get_running_loop().time(), spent)
     try:  # not the current span: an async generator may be closed from another context
         yield facts
     except (GeneratorExit, asyncio.CancelledError):
         span.set_attribute("voice.cancelled", True)
+        spent("cancelled_pieces", facts.pieces)  # the endpoint tells the tokens of whole replies only
         raise
     finally:
         span.set_attribute("voice.planner.pieces", facts.pieces)
