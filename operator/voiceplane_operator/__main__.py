@@ -13,7 +13,7 @@ from pathlib import Path
 
 import kopf
 
-from voiceplane_operator import crds, errors, handlers, health, logs, settings, sources
+from voiceplane_operator import crds, errors, handlers, health, logs, schema, settings, sources
 from voiceplane_operator.cluster import Cluster
 from voiceplane_operator.credentials import Access, hub_cluster
 from voiceplane_operator.hub import Hub
@@ -59,13 +59,15 @@ async def _run(chosen: Settings) -> None:
             health.serving(
                 chosen.host,
                 chosen.metrics_port,
-                active_s=queue.active_s,
-                ready=lambda: not stop.is_set(),
+                progress=operation.progress,
+                lacks=lambda: "ending" if stop.is_set() else operation.hub.schema_problem,
                 refresh=operation.refresh_metrics,
             )
         )
         sys.stdout.write(f"ready metrics={port}\n")
         sys.stdout.flush()
+        comparing = asyncio.create_task(operation.watch_schema(), name="schema")
+        stack.callback(comparing.cancel)
         leader = Leader(cluster, chosen.namespace, chosen.lease_name, chosen.identity)
         if chosen.lease:
             if not await _until(stop, leader.acquire()):
@@ -106,15 +108,9 @@ async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None
     if chosen.kubeconfig:
         os.environ["KUBECONFIG"] = chosen.kubeconfig  # for kopf's own login
     begun = asyncio.Event()
-    shell = kopf.operator(
-        registry=handlers.registry(operation.tell),
-        settings=handlers.settings(silence_s=chosen.watch_silence_s),
-        clusterwide=True,
-        standalone=True,
-        ready_flag=begun,
-    )
-    watching = asyncio.create_task(shell, name="watch shell")
+    watching = asyncio.create_task(_watch(operation, begun), name="watch shell")
     tasks = {
+        asyncio.create_task(stop.wait(), name="stop"),
         asyncio.create_task(_take_signals_back(begun, stop), name="end"),
         watching,
         asyncio.create_task(operation.run(), name="operation"),
@@ -130,6 +126,17 @@ async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None
         task.result()
     if not stop.is_set() and watching not in done:  # kopf has the signals while it begins, and ends by them
         raise errors.OperatorError("a part of the operator ended by itself")
+
+
+async def _watch(operation: Operation, begun: asyncio.Event) -> None:
+    await schema.served(operation.hub.cluster)
+    await kopf.operator(
+        registry=handlers.registry(operation.tell),
+        settings=handlers.settings(silence_s=operation.settings.watch_silence_s),
+        clusterwide=True,
+        standalone=True,
+        ready_flag=begun,
+    )
 
 
 def _write_definitions(folder: Path | None) -> None:

@@ -10,6 +10,7 @@ import aiohttp
 from voiceplane_operator import errors
 
 Object = dict[str, Any]
+MOST_PATIENCE_S = 60.0  # whatever Retry-After says: an hour's wait is no answer of an API server
 
 
 def told(response: aiohttp.ClientResponse, raw: bytes, path: str) -> str:
@@ -61,7 +62,7 @@ def failure(status: int, raw: bytes, path: str, headers: Any) -> errors.ClusterE
     told = f"{path.partition('?')[0]}: {status}: {str(said)[:1000]}"
     if status == 429:
         after = str(headers.get("Retry-After", "1"))
-        return errors.BusyError(told, after_s=float(after) if after.isdecimal() else 1.0)
+        return errors.BusyError(told, after_s=min(float(after), MOST_PATIENCE_S) if after.isdecimal() else 1.0)
     named: dict[int, type[errors.ClusterError]] = {
         401: errors.CredentialsRefusedError,
         403: errors.AccessDeniedError,

@@ -80,7 +80,7 @@ class Cluster:
             answer = answers.parsed("/version", await self._raw("GET", "/version", within_s=within_s))
         return str(answer.get("gitVersion", ""))
 
-    async def probe(self, api: Api, namespace: str, *, within_s: float = 5.0) -> None:
+    async def probe(self, api: Api, namespace: str | None, *, within_s: float = 5.0) -> None:
         """Ask for as little as shows that the API server answers and lets us in; ClusterError when not."""
         path = f"{api.path(namespace)}?limit=1"
         async with self._probes:

@@ -1,7 +1,9 @@
-"""/healthz, /readyz and /metrics. Liveness is progress: a pass that does not end, or a silent hub, fails it."""
+"""/healthz, /readyz and /metrics. Liveness is progress: a pass that does not end fails it, and keys nobody takes up."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict, dataclass, field
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
@@ -22,20 +24,54 @@ REGIONS_LOST = Gauge("voiceplane_regions_lost", "Regions without contact")
 SCHEMA_SKEW = Gauge("voiceplane_schema_skew", "1 while the definitions on the hub are not this version's")
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How old everything is, in seconds; keys are as people name objects, kind and name."""
+
+    pass_s: float = 0.0  # of the oldest pass that goes on
+    pass_of: str = ""
+    due_s: float = 0.0  # since the oldest key that nobody works on has been due
+    due: str = ""
+    idle_s: float = 0.0  # since a pass has ended
+    depth: int = 0
+    heard_s: Mapping[str, float] = field(default_factory=dict)  # of each kind on the hub, since its last event
+    regions: Mapping[str, "RegionAges"] = field(default_factory=dict)
+
+    def problem(self) -> str:
+        """Say why this process must be started anew; empty while it makes progress.
+
+        Keys may be due for long when there are many: as long as passes end, they are worked on.
+        """
+        if self.pass_s > STUCK_S:
+            return f"the pass of {self.pass_of} has not ended for {self.pass_s:.0f} s"
+        if min(self.due_s, self.idle_s) > STUCK_S:
+            return f"{self.due} has been due for {self.due_s:.0f} s, and no pass has ended for {self.idle_s:.0f} s"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionAges:
+    """A region's contact, and how long ago its watches said something; bookmarks come about once a minute."""
+
+    contact: str
+    heard_s: Mapping[str, float]
+
+
 @contextlib.asynccontextmanager
 async def serving(
-    host: str, port: int, *, active_s: Callable[[], float], ready: Callable[[], bool], refresh: Callable[[], None]
+    host: str, port: int, *, progress: Callable[[], Progress], lacks: Callable[[], str], refresh: Callable[[], None]
 ) -> AsyncIterator[int]:
-    """Serve until the block ends; yield the port."""
+    """Serve until the block ends; yield the port. `lacks` says what stands against being ready."""
 
     async def healthz(_: web.Request) -> web.Response:
-        age_s = active_s()
-        if age_s > STUCK_S:
-            return web.Response(status=503, text=f"a pass has not ended for {age_s:.0f} s\n")
-        return web.Response(text="ok\n")
+        seen = progress()
+        problem = seen.problem()
+        told = json.dumps({"healthy": not problem, "problem": problem} | _rounded(asdict(seen)), indent=2)
+        return web.Response(status=503 if problem else 200, text=told + "\n", content_type="application/json")
 
     async def readyz(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n") if ready() else web.Response(status=503, text="not yet\n")
+        lacking = lacks()
+        return web.Response(status=503, text=f"{lacking}\n") if lacking else web.Response(text="ok\n")
 
     async def metrics(_: web.Request) -> web.Response:
         refresh()
@@ -51,3 +87,13 @@ async def serving(
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+def _rounded(told: object) -> dict[str, object]:
+    """Return ages to the tenth of a second."""
+    assert isinstance(told, dict)
+    return {key: _one(value) for key, value in told.items()}
+
+
+def _one(value: object) -> object:
+    return round(value, 1) if isinstance(value, float) else _rounded(value) if isinstance(value, dict) else value

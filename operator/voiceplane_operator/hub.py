@@ -2,6 +2,7 @@
 
 import logging
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,8 @@ from voiceplane_operator.store import Store, Stored, read
 
 log = logging.getLogger(__name__)
 Object = dict[str, Any]
+STALLED = "Stalled"  # True is the bad one
+TOLD = ("Ready", "Accepted", STALLED)
 BEGINNINGS = ("Starting", "Connecting")
 REMEMBERED = 512  # parsed revisions; parsing one takes about a millisecond
 
@@ -64,18 +67,23 @@ class Hub:
             self.store.put(read(answer))
 
     async def _announce(self, stored: Stored, written: Object) -> None:
-        """Post an Event when Ready, or Accepted, changes; nothing depends on its arrival."""
-        old = {one["type"]: one for one in stored.status.get("conditions") or ()}
-        for one in written.get("conditions") or ():
-            before = old.get(one["type"], {}).get("status")
-            if one["type"] not in ("Ready", "Accepted") or before == one["status"]:
-                continue
-            if before is None and one["status"] != status.TRUE and one["reason"] in BEGINNINGS:
-                continue  # every object begins so
+        """Post an Event when a condition of TOLD changes; nothing depends on its arrival."""
+        for one in changed(stored.status.get("conditions") or (), written.get("conditions") or ()):
             try:
                 await self.cluster.create("Event", stored.namespace or "default", _event(stored, one))
             except ClusterError as error:
                 log.info("an Event was not posted", extra={"reason": str(error)})
+
+
+def changed(before: Iterable[Object], after: Iterable[Object]) -> list[Object]:
+    """Return the conditions whose change is news: Stalled only when nothing else tells of it."""
+    old = {one["type"]: one["status"] for one in before}
+    news = {one["type"]: one for one in after if one["type"] in TOLD and old.get(one["type"]) != one["status"]}
+    for one in list(news.values()):
+        begins = one["status"] != status.TRUE and (one["reason"] in BEGINNINGS or one["type"] == STALLED)
+        if (one["type"] not in old and begins) or (one["type"] == STALLED and "Ready" in news):
+            del news[one["type"]]
+    return list(news.values())
 
 
 def _event(stored: Stored, condition: Object) -> Object:
@@ -93,7 +101,7 @@ def _event(stored: Stored, condition: Object) -> Object:
         },
         "reason": condition["reason"],
         "message": condition["message"][:1000],
-        "type": "Normal" if condition["status"] == status.TRUE else "Warning",
+        "type": "Normal" if (condition["status"] == status.TRUE) != (condition["type"] == STALLED) else "Warning",
         "source": {"component": "voiceplane-operator"},
         "firstTimestamp": now,
         "lastTimestamp": now,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from voiceplane_operator import calls, crds, errors, health
+from voiceplane_operator import calls, errors, health, schema
 from voiceplane_operator.hub import Hub
 from voiceplane_operator.kinds import KINDS
 from voiceplane_operator.others import PlainReconciler, RegionReconciler
@@ -19,7 +19,7 @@ from voiceplane_operator.store import Stored, read
 
 log = logging.getLogger(__name__)
 PASS_S = 120.0  # the deadline of one pass over everything of one object
-SCHEMA_EVERY_S = 60.0
+SCHEMA_EVERY_S, SCHEMA_AGAIN_S = 60.0, 5.0  # the second while there is a problem
 COMPARE_EVERY_S = 60.0  # names only
 RETRY_S = 1.0
 GATHER_S = 0.1  # what happens in a region comes in flocks, such as four Deployments that begin: one pass sees them all
@@ -35,6 +35,7 @@ class Operation:
     agents: AgentReconciler = field(init=False)
     regions: RegionReconciler = field(init=False)
     passes: dict[str, Callable[[str], Awaitable[float | None]]] = field(init=False)
+    _heard: dict[str, float] = field(default_factory=dict)  # kind -> loop time of its last event
 
     def __post_init__(self) -> None:
         """Build the reconcilers."""
@@ -50,6 +51,7 @@ class Operation:
     def tell(self, kind: str, raw: Object) -> None:
         """Take an event of the watch shell: remember the object, name what it concerns."""
         stored = read(raw)
+        self._heard[stored.kind] = asyncio.get_running_loop().time()
         if kind == "DELETED":
             self.forget(stored)
             return
@@ -113,7 +115,6 @@ class Operation:
             for number in range(self.settings.workers):
                 group.create_task(self._work(), name=f"worker {number}")
             group.create_task(self._resync(), name="resync")
-            group.create_task(self._watch_schema(), name="schema")
             group.create_task(self._compare(), name="comparison")
             if self.settings.calls_every_s > 0:
                 counting = calls.count(
@@ -203,11 +204,11 @@ class Operation:
                     delay_s = random.uniform(0.0, self.settings.resync_s / 2)
                     self.hub.queue.add(Key(kind, name), Urgency.RESYNC, delay_s=delay_s)
 
-    async def _watch_schema(self) -> None:
-        """Compare the definitions on the hub with this version's: an older one would drop what it does not know."""
+    async def watch_schema(self) -> None:
+        """Compare the definitions on the hub with this version's again and again, also while another replica leads."""
         while True:
             try:
-                problem = await schema_problem(self.hub)
+                problem = await schema.problem(self.hub.cluster)
             except errors.ClusterError as error:
                 log.info("the definitions could not be compared", extra={"reason": str(error)})
             else:
@@ -217,20 +218,21 @@ class Operation:
                     if problem:
                         log.error("definitions of another version", extra={"reason": problem})
                     self._add_all("VoiceAgent", Urgency.RESYNC)
-            await asyncio.sleep(SCHEMA_EVERY_S)
+            await asyncio.sleep(SCHEMA_AGAIN_S if self.hub.schema_problem else SCHEMA_EVERY_S)
+
+    def progress(self) -> health.Progress:
+        """Tell how old everything is."""
+        queue, now = self.hub.queue, asyncio.get_running_loop().time()
+        (active, active_s), (due, due_s) = queue.oldest_active(), queue.oldest_due()
+        regions = {
+            name: health.RegionAges(one.contact.value, one.watch.ages(now) if one.watch is not None else {})
+            for name, one in self.hub.fleet.regions.items()
+        }
+        heard = {kind: now - at for kind, at in self._heard.items()}
+        return health.Progress(
+            active_s, _named(active), due_s, _named(due), queue.idle_s(), queue.depth(), heard, regions
+        )
 
 
-async def schema_problem(hub: Hub) -> str:
-    """Say which definitions on the hub are not this version's; empty when all are."""
-    other = []
-    for kind in crds.KINDS:
-        name = f"{kind.plural}.{crds.GROUP}"
-        live = await hub.cluster.get("CustomResourceDefinition", name)
-        if (live["metadata"].get("annotations") or {}).get(crds.SCHEMA_HASH) != crds.schema_hash(kind):
-            other.append(name)
-    if not other:
-        return ""
-    return (
-        f"{', '.join(other)}: the cluster has another version of these definitions and may drop fields without a word; "
-        "upgrade chart voiceplane-crds to the operator's version"
-    )
+def _named(key: Key | None) -> str:
+    return f"{key.kind} {key.name}" if key is not None else ""

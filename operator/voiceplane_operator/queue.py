@@ -52,6 +52,11 @@ class KeyedQueue:
     _later: list[tuple[float, int, Key]] = field(default_factory=list)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    _ended: float = field(init=False)  # when a pass has last ended
+
+    def __post_init__(self) -> None:
+        """Count from now."""
+        self._ended = self.now()
 
     def add(self, key: Key, urgency: Urgency, *, delay_s: float = 0.0) -> None:
         """Name a key; it is worked on once, at the most urgent and earliest of what was asked."""
@@ -83,6 +88,7 @@ class KeyedQueue:
 
     def done(self, key: Key, *, again_s: float | None = None) -> None:
         """Report success; the key comes back when it was named meanwhile, or after `again_s`."""
+        self._ended = self.now()
         entry = self._entries.pop(key)
         if entry.again_at is not None:
             self.add(key, entry.urgency, delay_s=max(0.0, entry.again_at - self.now()))
@@ -91,6 +97,7 @@ class KeyedQueue:
 
     def failed(self, key: Key, *, after_s: float = 0.0) -> None:
         """Report failure; the key comes back after a time that doubles with each failure, `after_s` at least."""
+        self._ended = self.now()
         entry = self._entries[key]
         entry.failures += 1
         wait_s = max(after_s, min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** (entry.failures - 1)))
@@ -105,8 +112,24 @@ class KeyedQueue:
 
     def active_s(self) -> float:
         """Return how long the oldest key has been worked on."""
-        begun = [entry.active_since for entry in self._entries.values() if entry.active_since is not None]
-        return self.now() - min(begun) if begun else 0.0
+        return self.oldest_active()[1]
+
+    def oldest_active(self) -> tuple[Key | None, float]:
+        """Return the key that has been worked on for longest, and for how long."""
+        begun = [(one.active_since, key) for key, one in self._entries.items() if one.active_since is not None]
+        since, key = min(begun, default=(self.now(), None))
+        return key, self.now() - since
+
+    def oldest_due(self) -> tuple[Key | None, float]:
+        """Return the key that has been due for longest without being begun, and for how long."""
+        now = self.now()
+        waits = [(one.due, key) for key, one in self._entries.items() if one.active_since is None and one.due <= now]
+        due, key = min(waits, default=(now, None))
+        return key, now - due
+
+    def idle_s(self) -> float:
+        """Return how long no pass has ended."""
+        return self.now() - self._ended
 
     def idle(self) -> bool:
         """Say whether nothing is due and nothing is worked on."""

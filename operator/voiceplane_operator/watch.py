@@ -13,7 +13,7 @@ from voiceplane_operator.kinds import CHILDREN, POD, Api
 
 log = logging.getLogger(__name__)
 RETRY_S = 1.0
-LOOK_FOR_KIND_S = 30.0
+LOOK_FOR_KIND_S = 10.0
 Object = dict[str, Any]
 
 
@@ -28,6 +28,7 @@ class RegionWatch:
         self._changed = changed
         self._kinds = (*CHILDREN, POD)
         self._heard: dict[str, int] = {}  # of a kind: everything up to this resourceVersion
+        self._at: dict[str, float] = {}  # and the loop's time of its last word, also a bookmark
         self.views: dict[str, AgentView] = {}
         self.owners: dict[str, str] = {}
         self.missing: set[str] = set()
@@ -49,6 +50,10 @@ class RegionWatch:
         blocks = [one.block for view in views for one in view.children.values() if one.kind == "Deployment"]
         blocks += [one.block for view in views for one in view.pods.values()]
         return frozenset(blocks) - {""}
+
+    def ages(self, now: float) -> dict[str, float]:
+        """Return how long ago each kind's watch has said something."""
+        return {kind: now - at for kind, at in self._at.items() if kind not in self.missing}
 
     def applied(self, raw: Object) -> None:
         """Take the answer to an own apply: known at once, and no reason to look again.
@@ -72,11 +77,15 @@ class RegionWatch:
             view.rollouts[key] = facts.rollout(raw, raw["kind"])
 
     async def _follow(self, api: Api) -> None:
+        loop = asyncio.get_running_loop()
         while True:
+            begun = loop.time()
             try:
                 since = await self._list(api)
                 while True:
                     since = await self._watch(api, since)
+                    await asyncio.sleep(max(0.0, begun + RETRY_S - loop.time()))
+                    begun = loop.time()
             except (errors.NotThereError, errors.AccessDeniedError) as error:
                 if not api.optional and isinstance(error, errors.AccessDeniedError):
                     log.info("a watch is not allowed", extra={"kind": api.kind, "reason": str(error)})
@@ -86,8 +95,8 @@ class RegionWatch:
                     self.missing.add(api.kind)
                 self._mark_heard(api)
                 await asyncio.sleep(LOOK_FOR_KIND_S)
-            except errors.GoneError:
-                continue  # the place in history is too old: list again, at once
+            except errors.GoneError:  # the place in history is too old: list again, at once, but not again and again
+                await asyncio.sleep(max(0.0, begun + RETRY_S - loop.time()))
             except errors.ClusterError as error:
                 log.info("a watch ended", extra={"kind": api.kind, "reason": str(error)})
                 await asyncio.sleep(error.after_s if isinstance(error, errors.BusyError) else RETRY_S)
@@ -112,6 +121,7 @@ class RegionWatch:
 
     def _mark_heard(self, api: Api, since: str = "") -> None:
         self._heard[api.kind] = facts.version({"resourceVersion": since})
+        self._at[api.kind] = asyncio.get_running_loop().time()
         if len(self._heard) == len(self._kinds):
             self.ready.set()
 
@@ -123,7 +133,7 @@ class RegionWatch:
                 self._forget(api, self._place(raw["metadata"]), raw["metadata"]["name"], facts.version(raw["metadata"]))
             elif kind != "BOOKMARK":
                 self._take(api, raw)
-            self._heard[api.kind] = facts.version(raw["metadata"])
+            self._mark_heard(api, since)
         return since
 
     def _place(self, meta: Object) -> str:

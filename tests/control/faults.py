@@ -22,11 +22,13 @@ class Way:
     port: int = 0
     answer: Callable[[web.Request], int] = lambda _: 0  # a status instead of the server's; 0: the server's own
     wrote: Callable[[web.Request], None] = lambda _: None  # after a write was done and before it is answered
+    told: Callable[[web.Request], str] = lambda _: ""  # a text instead of the server's answer
     delay_s: Callable[[web.Request], float] = lambda _: 0.0  # before it is passed on
     parted: bool = False  # nothing comes through, and nothing is answered
     frozen: bool = False  # watches give no more events; all else works
     deletes: list[str] = field(default_factory=list)  # paths
     passing: set["asyncio.Task[object]"] = field(default_factory=set)
+    watches: dict["asyncio.Task[object]", tuple[str, web.StreamResponse]] = field(default_factory=dict)  # with paths
 
     def kubeconfig(self, token: str) -> str:
         """Return a kubeconfig that leads this way."""
@@ -39,6 +41,16 @@ class Way:
             "current-context": "way",
         }
         return json.dumps(content)
+
+    async def cut(self, event: object = None, *, of: str = "/") -> None:
+        """End every watch that goes on and has this in its path, with a last event if there is one."""
+        for task, (path, response) in list(self.watches.items()):
+            if of not in path:
+                continue
+            if event is not None:
+                with contextlib.suppress(ConnectionError):  # of a client that has gone by itself
+                    await response.write(json.dumps(event).encode() + b"\n")
+            task.cancel()
 
     def part(self) -> None:
         """Let nothing through any more, not even what is under way."""
@@ -86,9 +98,11 @@ async def _pass(way: Way, server: str, session: aiohttp.ClientSession, request: 
         if status:
             headers = {"Retry-After": "1"} if status == 429 else {}
             return web.json_response(STATUS | {"code": status}, status=status, headers=headers)
-        return await _forward(way, server, session, request)
+        said = way.told(request)
+        return web.Response(text=said) if said else await _forward(way, server, session, request)
     finally:
         way.passing.discard(task)
+        way.watches.pop(task, None)
 
 
 async def _forward(way: Way, server: str, session: aiohttp.ClientSession, request: web.Request) -> web.StreamResponse:
@@ -106,6 +120,9 @@ async def _forward(way: Way, server: str, session: aiohttp.ClientSession, reques
             return web.Response(status=answer.status, body=content, headers=headers)
         response = web.StreamResponse(status=answer.status, headers=headers)
         await response.prepare(request)
+        task = asyncio.current_task()
+        assert task is not None
+        way.watches[task] = (request.path, response)
         async for part in answer.content.iter_any():
             if way.frozen:
                 await asyncio.Event().wait()

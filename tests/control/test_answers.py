@@ -10,7 +10,7 @@ from aiohttp import web
 
 from voiceplane.contract.base import FROM_YAML
 from voiceplane.contract.region import VoiceRegionSpec
-from voiceplane_operator import clients, cluster, errors, operate, settings
+from voiceplane_operator import answers, clients, cluster, errors, operate, settings
 from voiceplane_operator.__main__ import _parser
 from voiceplane_operator.connection import Connection
 from voiceplane_operator.hub import Hub
@@ -139,3 +139,9 @@ async def test_an_older_state_of_an_object_is_not_taken_for_news() -> None:
     seen("9", 1)
     stored = hub.store.get("VoiceAgent", "a/a")
     assert stored is not None and stored.generation == 2
+
+
+async def test_no_server_is_waited_for_longer_than_a_minute() -> None:
+    for said, after_s in (("7", 7.0), ("86400", answers.MOST_PATIENCE_S), ("soon", 1.0)):
+        busy = answers.failure(429, b"{}", "/api", {"Retry-After": said})
+        assert isinstance(busy, errors.BusyError) and busy.after_s == after_s

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 import yaml
@@ -16,8 +15,7 @@ from tests.control.operating import AGENT, apply, condition, read, ready, until
 from tests.control.test_pure import MODEL
 
 from voiceplane.cli.__main__ import main
-from voiceplane_operator import health, names
-from voiceplane_operator.queue import Key, KeyedQueue, Urgency
+from voiceplane_operator import names
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 DESK = ("va", "-n", "support", "parcel-desk")
@@ -179,22 +177,3 @@ async def test_an_agent_of_900_kb_is_told_to_be_split_and_harms_nobody(
     assert condition(told, "Ready")["reason"] == "TooLarge" and "split" in condition(told, "Ready")["message"]
     await plane.kubectl("delete", "va", "-n", "support", "huge", "--timeout=30s")
     await until(plane, DESK, ready)
-
-
-async def test_liveness_fails_when_a_pass_does_not_end() -> None:
-    now = [0.0]
-    queue = KeyedQueue(lambda: now[0])
-    queue.add(Key("VoiceAgent", "a/b"), Urgency.CHANGED)
-    await queue.get()
-
-    async def healthy(port: int) -> int:
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/healthz") as answer:
-            return answer.status
-
-    serving = health.serving("127.0.0.1", 0, active_s=queue.active_s, ready=lambda: True, refresh=lambda: None)
-    async with serving as port:
-        assert await healthy(port) == 200
-        now[0] = health.STUCK_S + 1
-        assert await healthy(port) == 503
-        queue.done(Key("VoiceAgent", "a/b"))
-        assert await healthy(port) == 200

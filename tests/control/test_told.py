@@ -1,0 +1,144 @@
+"""What people are told of an agent: Events on transitions only, live calls as gateways count them, KubeRay missing."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from tests.cluster.plane import Plane, PlaneOptions, running_plane
+from tests.control import controllers, operating
+from tests.control.faults import way_to
+from tests.control.operating import AGENT, REGION, apply, condition, read, ready, until
+
+from voiceplane_operator import names
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
+DESK = ("va", "-n", "support", "parcel-desk")
+RAY = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: rayservices.ray.io}
+spec:
+  group: ray.io
+  scope: Namespaced
+  names: {kind: RayService, plural: rayservices, singular: rayservice, listKind: RayServiceList}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      subresources: {status: {}}
+      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+"""
+RUNNING = {
+    "observedGeneration": 1000,
+    "conditions": [{"type": "Ready", "status": "True"}],
+    "activeServiceStatus": {"applicationStatuses": {"planner": {"status": "RUNNING"}}},
+}
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
+    options = PlaneOptions(controllers=False)
+    async with running_plane(tmp_path_factory.mktemp("plane"), options) as running:
+        await operating.prepare(running)
+        await running.kubectl("create", "namespace", "ray")
+        async with controllers.rolling_out(running), controllers.rolling_out(running, "ray"):
+            await apply(running, REGION % ("here", "capacity: 1000, inCluster: {}"))
+            yield running
+
+
+async def _events(plane: Plane) -> list[tuple[str, str]]:
+    told = await read(plane, "events", "-n", "support", "--field-selector", "involvedObject.name=parcel-desk")
+    found = sorted(told["items"], key=lambda one: int(one["metadata"]["resourceVersion"]))
+    return [(one["type"], one["reason"]) for one in found]
+
+
+async def test_events_tell_of_transitions_and_of_nothing_else(plane: Plane, tmp_path: Path) -> None:
+    async with operating.operating(plane, tmp_path, "--no-lease", "--resync", "1"):
+        await apply(plane, AGENT)
+        await until(plane, DESK, ready)
+        assert (await _events(plane))[-1] == ("Normal", "Serving")
+        begun = await _events(plane)
+        await asyncio.sleep(4)  # several passes
+        assert await _events(plane) == begun
+        await apply(plane, AGENT.replace("arrive {eta}", "arrive {etc"))
+        await until(plane, DESK, lambda raw: condition(raw, "Stalled").get("reason") == "Invalid")
+        await asyncio.sleep(3)
+        assert await _events(plane) == [*begun, ("Warning", "Invalid")], "once, and not with each pass"
+        await apply(plane, AGENT)
+        await until(plane, DESK, lambda raw: ready(raw) and condition(raw, "Stalled")["status"] == "False")
+    async with operating.operating(plane, tmp_path / "next", "--no-lease", "--resync", "1"):
+        await asyncio.sleep(4)
+        await until(plane, DESK, ready)
+        assert await _events(plane) == [*begun, ("Warning", "Invalid"), ("Normal", "Progressing")], "nor by a restart"
+
+
+async def test_the_calls_of_an_agent_are_what_its_gateways_count(plane: Plane, tmp_path: Path) -> None:
+    live = 3
+    asked: list[str] = []
+
+    def told(request: web.Request) -> str:
+        if not request.path.endswith("/proxy/metrics"):
+            return ""
+        asked.append(request.path)
+        return f'voiceplane_calls_active{{agent="a"}} {live}\n'
+
+    async with way_to(plane) as way:
+        way.told = told
+        path = tmp_path / "way.json"
+        path.write_text(way.kubeconfig(plane.token))
+        options = ("--no-lease", "--calls-every", "0.5")
+        async with operating.operating(plane, tmp_path, *options, kubeconfig=path):
+            await apply(plane, AGENT)
+            await until(plane, DESK, ready)
+            await _pod_of_the_gateway(plane)
+            for live in (3, 1, 0):
+                await until(plane, DESK, lambda raw, n=live: raw["status"].get("calls") == n)  # type: ignore[misc]
+                await until(plane, ("vr", "here"), lambda raw, n=live: raw["status"].get("calls") == n)  # type: ignore[misc]
+                shown = (await plane.kubectl("get", *DESK)).splitlines()
+                assert shown[1][shown[0].index("CALLS") :].split()[0] == str(live)
+            assert "/pods/answering:" in asked[0]
+            await plane.kubectl("delete", "pod", "-n", "voiceplane", "answering", "--force", "--grace-period=0")
+
+
+async def _pod_of_the_gateway(plane: Plane) -> None:
+    """Make a Ready pod of the gateway's Deployment, which no controller of this plane does."""
+    label = f"{names.COMPONENT}=gateway,{names.AGENT}={names.prefix('support/parcel-desk')}"
+    (gateway,) = (await read(plane, "deployments", "-n", "voiceplane", "-l", label))["items"]
+    labels = gateway["spec"]["template"]["metadata"]["labels"]
+    meta = {"name": "answering", "namespace": "voiceplane", "labels": labels}
+    spec = {"nodeName": "far", "containers": [{"name": "a", "image": "a"}]}
+    await apply(plane, json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}))
+    status = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+    patch = ("--subresource=status", "--type=merge", "-p", json.dumps(status))
+    await plane.kubectl("patch", "pod", "-n", "voiceplane", "answering", *patch)
+
+
+async def test_a_region_without_kuberay_says_so_and_serves_when_it_comes(plane: Plane, tmp_path: Path) -> None:
+    region = (REGION % ("ray", "namespace: ray, capacity: 1000, inCluster: {}")).replace(
+        "engine: ray", "engine: kuberay"
+    )
+    await apply(plane, region.replace("location: US", "location: DE"))
+    agent = AGENT.split("\n---")[0].replace("parcel-desk", "ray-desk").replace("residency: [US]", "residency: [DE]")
+    desk, service = ("va", "-n", "support", "ray-desk"), ("rayservices", "-n", "ray")
+    async with operating.operating(plane, tmp_path, "--no-lease"):
+        await apply(plane, agent)
+
+        def lacks(raw: Any) -> bool:
+            return condition(raw, "Stalled").get("reason") == condition(raw, "Ready").get("reason") == "KubeRayMissing"
+
+        raw = await until(plane, desk, lacks)
+        (state,) = raw["status"]["regionStates"]
+        assert state["condition"]["reason"] == "KubeRayMissing" and "install KubeRay" in state["condition"]["message"]
+        await apply(plane, AGENT.replace("How can I help you?", "What is it?"))
+        await until(plane, DESK, ready)
+        await apply(plane, RAY)
+        made: Any = await until(plane, service, lambda raw: len(raw["items"]) == 1)
+        patch = ("--subresource=status", "--type=merge", "-p", json.dumps({"status": RUNNING}))
+        await plane.kubectl("patch", *service, made["items"][0]["metadata"]["name"], *patch)
+        raw = await until(plane, desk, ready)
+        assert condition(raw, "Stalled")["status"] == "False"
