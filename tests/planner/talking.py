@@ -70,7 +70,7 @@ async def talking(
     **changes: object,
 ) -> AsyncIterator[Harness]:
     async with scripted(*scripts) as endpoint:
-        values: dict[str, object] = {"endpoint": endpoint.url, "name": "small", "first_token": 0.4, "timeout": 5.0}
+        values: dict[str, object] = {"endpoint": endpoint.url, "name": "small", "first_token": 5.0, "timeout": 20.0}
         settings = ModelPlanner.model_validate(values | changes)
         harness = Harness(bundle.agent.spec, flow, endpoint, settings)
         if monkeypatch is not None:

@@ -39,10 +39,11 @@ async def test_the_flow_planner_answers_when_the_endpoint_does_not(
     bundle: Bundle, planner: FlowPlanner, case: str
 ) -> None:
     script, kind = BROKEN[case]
-    async with talking(bundle, planner, script) as harness:
+    first_token = 0.4 if kind == "slow" else 5.0
+    async with talking(bundle, planner, script, first_token=first_token) as harness:
         began = time.monotonic()
         events = await harness.say("do you work on Sundays")
-        assert time.monotonic() - began < 4.0
+        assert time.monotonic() - began < 15.0, "it waited for the endpoint to the end"
         assert events == flows(harness, "do you work on Sundays")
         assert harness.fallback() == kind
 
@@ -70,7 +71,7 @@ async def test_what_was_said_is_kept_when_the_rest_goes_wrong(
     bundle: Bundle, planner: FlowPlanner, ending: Script
 ) -> None:
     script: Script = (Words("We sell boxes. "), Words("And a "), *ending)
-    async with talking(bundle, planner, script, timeout=2.0) as harness:
+    async with talking(bundle, planner, script, timeout=5.0) as harness:
         events = await harness.say("what do you sell then")
     assert texts(events) == ["We sell boxes."]
     assert isinstance(events[-1], Done)

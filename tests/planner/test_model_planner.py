@@ -69,7 +69,7 @@ async def test_closing_a_reply_closes_the_connection_and_counts_what_it_cost(
 async def test_a_cancelled_task_closes_the_connection_before_the_first_word(
     bundle: Bundle, planner: FlowPlanner
 ) -> None:
-    async with talking(bundle, planner, (Words("Well"), Pause(30.0)), first_token=5.0, timeout=20.0) as harness:
+    async with talking(bundle, planner, (Words("Well"), Pause(30.0))) as harness:
         work = asyncio.create_task(harness.say("tell me a story about boxes"))
         await asyncio.wait_for(harness.endpoint.began.wait(), 5)
         work.cancel()
