@@ -83,12 +83,13 @@ async def test_an_operator_that_has_lost_a_watch_of_the_hub_ends_and_the_next_on
         path = tmp_path / "way.json"
         path.write_text(way.kubeconfig(plane.token))
         async with operating.operating(plane, tmp_path, kubeconfig=path) as operator:
+            await apply(plane, AGENT)
             await until(plane, DESK, ready)
             await _watched(way, 1, of="/voiceagents")
             await way.cut({"type": "ERROR", "object": EXPIRED | {"code": 500}}, of="/voiceagents")
             async with asyncio.timeout(30):
                 assert await operator.process.wait() == 1
-            assert "the operator ends" in operator.log.read_text()
+            assert "Error in the watch-stream" in operator.log.read_text()
     async with operating.operating(plane, tmp_path / "next"):
         await _seen_again(plane, 30)
 
