@@ -1,6 +1,6 @@
 """Turn latency, one call at a time: the caller's last sound to the agent's first, its parts, and what partials do."""
 
-from voiceplane.testing.bench import stages
+from voiceplane.testing.bench import gaps, stages
 from voiceplane.testing.bench.caller import Act, Deed, Held, hold, voiced
 from voiceplane.testing.bench.lines import Goal, Line, of_cases
 from voiceplane.testing.bench.metrics import Counts
@@ -49,7 +49,7 @@ async def run(place: Place, effort: Effort) -> list[Line]:
                 trouble = f" ({calls[-1].trouble})" if calls[-1].trouble else ""
                 place.tell(f"turn: call {len(calls)}/{total}, voice {voice}, round {round_ + 1}: {seen} ms{trouble}")
     change = (await Counts.read(place.metrics)).since(before)
-    return [*lines(calls), *speech_lines(calls, change)]
+    return [*lines(calls), *gaps.lines(calls), *speech_lines(calls, change)]
 
 
 def lines(calls: list[Held], *, name: str = "caller's last sound to agent's first sound", goal: Goal | None = None) -> list[Line]:  # fmt: skip  # noqa: E501
