@@ -15,7 +15,7 @@ help:
 	@echo "make bench-pipecat   the same recordings against pipecat-ai 1.14: build/bench/pipecat.md"
 	@echo "make check   formatting, lint, types, layers, generated code"
 	@echo "make protos  generate services/voiceplane/rpc/v1 from protos/"
-	@echo "make demo-k8s  install the charts on a real Kubernetes control plane, call the agent, edit it during a call (KEEP=1 keeps it)"
+	@echo "make demo-k8s  install the charts on a real Kubernetes control plane, call the agent, edit it during a call (KEEP=1 keeps it, MODE=on-prem)"
 	@echo "make test-k8s  the tests on real Kubernetes control planes: charts, operator, end to end"
 
 setup:
@@ -68,7 +68,7 @@ protos: setup
 # A real Kubernetes control plane (built from Go modules the first time: 4 to 9 minutes) with the charts, KubeRay and a node.
 demo-k8s: setup
 	@voiceplane install
-	@python -m tests.cluster.demo $(if $(KEEP),--keep)
+	@python -m tests.cluster.demo $(if $(KEEP),--keep) $(if $(MODE),--mode $(MODE))
 
 test-k8s: setup
 	@voiceplane install

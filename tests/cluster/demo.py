@@ -12,14 +12,16 @@ import tempfile
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
-from tests.cluster import network
+from tests.cluster import network, outside
 from tests.cluster.calls import Caller, calling, closest
 from tests.cluster.plane import PlaneFailedError
 from tests.cluster.stage import AGENT, EXAMPLES, SYSTEM, Say, Stage, StageError, running_stage
 
 from voiceplane.cli.install import install
 from voiceplane.cli.voices import TritonVoice
+from voiceplane.contract.agent import Mode
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.testing.phone import PhoneError
 
@@ -46,6 +48,7 @@ class Report:
     revisions: tuple[str, str] = ("", "")
     live_to_its_end: bool = False
     helm_tests: list[str] = field(default_factory=list)
+    sent_outside: list[str] = field(default_factory=list)  # who sent where, in an on-prem region
 
     def problems(self) -> list[str]:
         """Say what was not as it must be."""
@@ -59,15 +62,27 @@ class Report:
             "the live call had other words before": closest(self.hours_before, OLD_HOURS, NEW_HOURS) == OLD_HOURS,
             "the live call lost its words": closest(self.hours_after, OLD_HOURS, NEW_HOURS) == OLD_HOURS,
             "the live call did not live": self.live_to_its_end,
+            f"a pod sent packets out of the cluster: {', '.join(self.sent_outside)}": not self.sent_outside,
         }
         return [problem for problem, fine in checks.items() if not fine]
 
 
-async def play(stage: Stage, folder: Path) -> Report:
-    """Do every step; the report is judged by its reader."""
+async def play(stage: Stage, folder: Path, mode: Mode = "cloud") -> Report:
+    """Do every step; the report is judged by its reader. An on-prem region may send nothing out of the cluster."""
+    async with outside.watching(stage.node.interface) as watched:
+        report = await _play(stage, folder, mode)
+    if mode == "on-prem":
+        report.sent_outside = sorted(watched.seen)
+        stage.say(f"packets that left for an address outside of the cluster: {len(report.sent_outside) or 'none'}")
+    return report
+
+
+async def _play(stage: Stage, folder: Path, mode: Mode) -> Report:
     say, report = stage.say, Report()
     await stage.install("helm4")
-    await stage.apply(EXAMPLES / "kubernetes" / "parcels.yaml", EXAMPLES / "kubernetes" / "region.yaml", AGENT)
+    await stage.apply(EXAMPLES / "kubernetes" / "parcels.yaml")
+    await stage.region(folder, mode)
+    await stage.apply(AGENT)
     first = await stage.ready()
     await stage.plane.kubectl(
         "rollout", "status", "deployment/voiceplane-collector", "-n", "voiceplane", "--timeout=60s"
@@ -139,7 +154,7 @@ async def main(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="voiceplane-k8s-") as name:
         folder = Path(name)
         async with running_stage(folder, say) as stage:
-            report = await play(stage, folder)
+            report = await play(stage, folder, options.mode)
             say("kubectl get voiceagents,voiceregions,pods -A")
             print(await stage.plane.kubectl("get", "voiceagents,voiceregions", "-A"))
             print(await stage.plane.kubectl("get", "pods", "-A"))
@@ -155,6 +170,7 @@ async def main(options: argparse.Namespace) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="keep the cluster until Ctrl-C")
+    parser.add_argument("--mode", choices=get_args(Mode), default="cloud", help="mode of the region (default: cloud)")
     chosen = parser.parse_args()
     install()
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):

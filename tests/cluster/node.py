@@ -47,6 +47,11 @@ class Node:
         self.pods: dict[str, tuple[Pod, asyncio.Task[None]]] = {}
 
     @property
+    def interface(self) -> str:
+        """Return the interface that all packets of pods pass."""
+        return self._bridge.name
+
+    @property
     def address(self) -> str:
         """Return the node's address, reached by pods and by this machine."""
         return self._bridge.address

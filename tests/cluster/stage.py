@@ -15,6 +15,7 @@ from tests.cluster.kuberay import running_kuberay
 from tests.cluster.node import Node, NodeOptions, running_node
 from tests.cluster.plane import ROOT, Plane, binaries, running_plane
 
+from voiceplane.contract.agent import Mode
 from voiceplane.runtime.models import cache_root
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -64,6 +65,15 @@ class Stage:
         for file in files:
             await self.plane.kubectl("apply", "-f", str(file))
             self.say(f"kubectl apply -f {file.relative_to(ROOT)}")
+
+    async def region(self, folder: Path, mode: Mode) -> None:
+        """Apply the example region in a mode."""
+        text = await asyncio.to_thread((EXAMPLES / "kubernetes" / "region.yaml").read_text)
+        assert "mode: cloud" in text
+        file = folder / "region.yaml"
+        await asyncio.to_thread(file.write_text, text.replace("mode: cloud", f"mode: {mode}"))
+        await self.plane.kubectl("apply", "-f", str(file))
+        self.say(f"kubectl apply -f region.yaml (mode {mode})")
 
     async def agent(self) -> Object:
         """Return the VoiceAgent."""

@@ -1,4 +1,7 @@
-"""End to end: three charts, one VoiceAgent, pods that answer a call, an edit that leaves the live call as it is."""
+"""End to end: three charts, one VoiceAgent, pods that answer a call, an edit that leaves the live call as it is.
+
+In an on-prem region, where besides no packet may leave for an address outside of the cluster.
+"""
 
 from pathlib import Path
 
@@ -13,6 +16,6 @@ async def test_new_calls_hear_the_edit_and_the_live_call_keeps_its_words(tmp_pat
     if not await network.permitted():
         pytest.skip("this process may make no network namespace: run as root")
     async with running_stage(tmp_path, print) as stage:
-        report = await play(stage, tmp_path)
+        report = await play(stage, tmp_path, "on-prem")
     assert report.problems() == []
     assert len(report.helm_tests) == 4

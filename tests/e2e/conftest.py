@@ -37,7 +37,7 @@ class Running:
     endpoints: Endpoints
     speech: TritonSpeech
 
-    async def call(self, *lines: str, settings: PhoneSettings | None = None) -> "Outcome":
+    async def call(self, *lines: str | Line, settings: PhoneSettings | None = None) -> "Outcome":
         """Place a call with these lines and return what was heard; the record is read when the call is over."""
         heard: list[str] = []
 
@@ -47,7 +47,7 @@ class Running:
 
         script = Script(
             self.endpoints.sip,
-            tuple(Line(say=line) for line in lines),
+            tuple(Line(say=line) if isinstance(line, str) else line for line in lines),
             settings or PhoneSettings(),
             agent_timeout_s=45.0,
         )

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,9 +57,10 @@ Script = tuple[Action, ...]
 
 @dataclass
 class Scripted:
-    """The endpoint: one script for each request, the last one for all further ones."""
+    """The endpoint: one script for each request, the last one for all further ones; or chosen by the caller's words."""
 
     scripts: tuple[Script, ...]
+    choose: Callable[[str], Script] | None = None
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -71,6 +72,8 @@ class Scripted:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         script = self.scripts[min(len(self.requests), len(self.scripts) - 1)]
         self.requests.append(await request.json())
+        if self.choose is not None:
+            script = self.choose(str(self.requests[-1]["messages"][-1]["content"]).lower())
         self.headers.append(dict(request.headers))
         if isinstance(script[0], Status):
             return web.json_response({"error": {"message": "no"}}, status=script[0].status)
