@@ -84,5 +84,7 @@ async def test_a_tool_that_the_model_wished_for_is_given_up_when_the_caller_says
         LATE, Line(keys=f"{SLOW_PARCEL}#"), "Never mind, forget it.", "What are your opening hours?", "Thank you."
     )
     assert "delivered" not in outcome.words
-    assert [(audit.tool, audit.outcome) for audit in outcome.audits] == [("parcel-status", "ok")]
+    assert [(audit.tool, audit.reason) for audit in outcome.audits] == [
+        ("parcel-status", "nobody waits for it any more")
+    ]
     assert "delivered" not in " ".join(turn.text_pii for turn in outcome.record.turns if turn.speaker == "agent")

@@ -14,6 +14,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 FILES = (Path(__file__).with_name("conversation.scenarios.yaml"), ROOT / "docs/examples/parcel-desk.scenarios.yaml")
 EACH = [(file, scenario["name"]) for file in FILES for scenario in yaml.safe_load(file.read_text())["scenarios"]]
+AGAIN = 2
 RUN_S = 240  # a dozen calls, three at a time, and the stack's start
 
 
@@ -41,6 +42,7 @@ def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Ran]:
 
 def ran(file: Path, folder: Path, *options: str) -> Ran:
     """Run a file; the result is read from its JUnit report."""
+    folder.mkdir(exist_ok=True)
     junit = folder / "junit.xml"
     command = [sys.executable, "-m", "voiceplane.cli", "test", str(file), *options]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -61,7 +63,7 @@ def ran(file: Path, folder: Path, *options: str) -> Ran:
     return Ran(ended.returncode, ended.stdout, failures)
 
 
-pytestmark = pytest.mark.timeout(RUN_S + 20)
+pytestmark = pytest.mark.timeout(RUN_S * (1 + AGAIN))
 
 
 @pytest.mark.parametrize(("file", "name"), EACH, ids=[name for _, name in EACH])
@@ -70,8 +72,13 @@ def test_a_call_goes_as_its_scenario_says(file: Path, name: str, run_of: Callabl
     if not run.failures[name]:
         return
     # Whisper tiny mishears one sentence in some dozens, the caller's or ours: such a call is placed again, alone.
-    again = ran(file, tmp_path, "--only", name)
-    assert again.failures[name] == [], f"twice:\n{run.printed}\n{again.printed}"
+    printed = [run.printed]
+    for number in range(AGAIN):
+        again = ran(file, tmp_path / str(number), "--only", name)
+        printed.append(again.printed)
+        if not again.failures[name]:
+            return
+    pytest.fail("each time:\n" + "\n".join(printed))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.stem))
