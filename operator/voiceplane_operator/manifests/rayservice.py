@@ -26,8 +26,14 @@ def _ray_service(target: Target) -> Object:
     size = target.spec.sizes.planner
     name = f"{target.prefix}-{PART}"
     main = common.container(target, "ray-head", target.spec.images.planner, [], size=size)
-    del main["command"]  # KubeRay writes it
-    main["env"].append({"name": "RAY_USAGE_STATS_ENABLED", "value": "0"})
+    del main["command"]  # KubeRay writes it, behind these arguments
+    # Its dashboard asks the cloud's metadata server where it runs, statistics off or not, unless this file is there, and
+    # reports that they are off.
+    main["args"] = ["touch", "/tmp/ray_bootstrap_config.yaml"]
+    main["env"] += [
+        {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"},
+        {"name": "RAY_USAGE_STATS_REPORT_URL", "value": "http://127.0.0.1:9"},
+    ]
     main["ports"] = [
         {"name": "gcs-server", "containerPort": 6379},
         {"name": "dashboard", "containerPort": DASHBOARD},
