@@ -27,8 +27,8 @@ def _ray_service(target: Target) -> Object:
     name = f"{target.prefix}-{PART}"
     main = common.container(target, "ray-head", target.spec.images.planner, [], size=size)
     del main["command"]  # KubeRay writes it, behind these arguments
-    # Its dashboard asks the cloud's metadata server where it runs, statistics off or not, unless this file is there, and
-    # reports that they are off.
+    # Its dashboard asks the cloud's metadata server where it runs, statistics off or not, unless this file is there,
+    # and reports that they are off.
     main["args"] = ["touch", "/tmp/ray_bootstrap_config.yaml"]
     main["env"] += [
         {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"},
