@@ -6,7 +6,6 @@ The steps are those of test_demo.py, which asserts on the Report.
 import argparse
 import asyncio
 import contextlib
-import os
 import signal
 import sys
 import tempfile
@@ -33,7 +32,6 @@ NEW_HOURS = "Every shop is closed because of the holidays."
 ASK_HOURS = "What are your opening hours?"
 ASK_PARCEL = ("Where is my parcel?", "four five six, seven two one")
 OUT_FOR_DELIVERY = "out for delivery"
-OWN_ROOT = "VOICEPLANE_DEMO_AS_OWN_ROOT"  # set inside the user namespace, so that it is tried once
 PAUSE_S = 6.0  # shorter than the silence after which the agent asks whether anybody is there
 
 
@@ -172,12 +170,7 @@ if __name__ == "__main__":
     parser.add_argument("--mode", choices=get_args(Mode), default="cloud", help="mode of the region (default: cloud)")
     chosen = parser.parse_args()
     if not asyncio.run(network.permitted()):
-        if OWN_ROOT in os.environ:
-            sys.exit("this kernel lets this user make no network namespaces: run as root")
-        install()  # there is no way out in there
-        os.environ[OWN_ROOT] = "1"
-        again = network.as_own_root([sys.executable, "-m", "tests.cluster.demo", *sys.argv[1:]])
-        os.execvp(again[0], again)
+        sys.exit("network namespaces cannot be made here: run as root")
     install()
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
         try:

@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,17 +42,6 @@ async def permitted() -> bool:
     except FileNotFoundError:
         return False
     return await process.wait() == 0
-
-
-def as_own_root(command: Sequence[str]) -> list[str]:
-    """Return a command that runs in a user namespace of its own, where its user may make networks as root does.
-
-    For a user who may not (unshare(1); needs a kernel that lets users make user namespaces). It is alone there: a
-    network with loopback only, and processes that all end with it.
-    """
-    own = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-    # Not exec: the shell stays as process 1 and takes in whatever loses its parent.
-    return ["unshare", *own, "--", "sh", "-c", 'ip link set lo up && "$@"', "sh", *command]
 
 
 @dataclass(slots=True)
