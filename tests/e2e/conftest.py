@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from voiceplane.records.errors import NoSuchCallError
 from voiceplane.records.rows import AuditRow, CallRow
 from voiceplane.runtime import grpc_server
 from voiceplane.speech.client import TritonSpeech
+from voiceplane.speech.health import Wanted
 from voiceplane.testing.phone import PhoneSettings
 
 AGENT = Path(__file__).parents[2] / "docs/examples/parcel-desk.yaml"
@@ -95,16 +97,24 @@ class Outcome:
         return " ".join(self.heard).lower()
 
 
+@asynccontextmanager
+async def running_agent(
+    text: str, folder: Path, *, rtp_ports: str, slow_s: float | None = None, wanted: Wanted | None = None
+) -> AsyncIterator[Running]:
+    """Run the stack of an agent's YAML; the slow parcel takes `slow_s`, and `wanted` models are asked of Triton."""
+    agent = folder / "agent.yaml"
+    agent.write_text(text)
+    slow = () if slow_s is None else ((SLOW_PARCEL, slow_s),)
+    options = StackOptions(agent, folder, sip_port=None, rtp_ports=rtp_ports, parcels=True, slow_parcels=slow)
+    parts, endpoints = plan(load_bundle(text), options)
+    stack = Stack(parts, folder / "logs", lambda line: print(line, file=sys.stderr))
+    async with stack, TritonSpeech((endpoints.speech,), wanted=wanted) as speech:
+        yield Running(stack, endpoints, speech)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def running(tmp_path_factory: object) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("stack")  # type: ignore[attr-defined]
-    agent = folder / "agent.yaml"
-    agent.write_text(AGENT.read_text().replace("  escalation:", IMPATIENT))
-    bundle = load_bundle(agent.read_text())
-    options = StackOptions(
-        agent, folder, sip_port=None, rtp_ports="24000-24999", parcels=True, slow_parcels=((SLOW_PARCEL, 1.5),)
-    )
-    parts, endpoints = plan(bundle, options)
-    stack = Stack(parts, folder / "logs", lambda line: print(line, file=sys.stderr))
-    async with stack, TritonSpeech((endpoints.speech,)) as speech:
-        yield Running(stack, endpoints, speech)
+    text = AGENT.read_text().replace("  escalation:", IMPATIENT)
+    async with running_agent(text, folder, rtp_ports="24000-24999", slow_s=1.5) as started:
+        yield started

@@ -1,20 +1,15 @@
 """Calls to an agent whose planner is a language model: a scripted endpoint, and all else real up to the wire."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
-from tests.e2e.conftest import AGENT, IMPATIENT, SLOW_PARCEL, Running
+from tests.e2e.conftest import AGENT, IMPATIENT, SLOW_PARCEL, Running, running_agent
 from tests.planner.scripted import Call, Finish, Pause, Script, Scripted, Words, scripted
 
 from voiceplane.cli.conversation import Line
-from voiceplane.cli.parts import StackOptions, plan
-from voiceplane.cli.stack import Stack
-from voiceplane.contract.load import load_bundle
-from voiceplane.speech.client import TritonSpeech
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 SELL = "Tell me about the things you sell."
@@ -41,18 +36,12 @@ class Modelled:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def modelled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Modelled]:
     folder = tmp_path_factory.mktemp("modelled")
-    agent = folder / "agent.yaml"
     async with scripted(TALK) as endpoint:
         model = f'{{model: {{endpoint: "{endpoint.url}", name: small, firstToken: 5s, timeout: 60s}}}}'
         text = AGENT.read_text().replace("{flow: {}}", model).replace("timeout: 2s", "timeout: 15s")
-        agent.write_text(text.replace("  escalation:", IMPATIENT))
-        options = StackOptions(
-            agent, folder, sip_port=None, rtp_ports="25500-25999", parcels=True, slow_parcels=((SLOW_PARCEL, SLOW_S),)
-        )
-        parts, endpoints = plan(load_bundle(agent.read_text()), options)
-        stack = Stack(parts, folder / "logs", lambda line: print(line, file=sys.stderr))
-        async with stack, TritonSpeech((endpoints.speech,)) as speech:
-            yield Modelled(Running(stack, endpoints, speech), endpoint)
+        text = text.replace("  escalation:", IMPATIENT)
+        async with running_agent(text, folder, rtp_ports="25500-25999", slow_s=SLOW_S) as running:
+            yield Modelled(running, endpoint)
 
 
 async def test_the_model_talks_and_its_wish_runs_the_tool(modelled: Modelled) -> None:

@@ -1,16 +1,11 @@
 """An agent moves to another speech profile: one word of its YAML changes, and the same call goes the same way."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.conftest import AGENT, IMPATIENT, Running
+from tests.e2e.conftest import AGENT, IMPATIENT, Running, running_agent
 
-from voiceplane.cli.parts import StackOptions, plan
-from voiceplane.cli.stack import Stack
-from voiceplane.contract.load import load_bundle
-from voiceplane.speech.client import TritonSpeech
 from voiceplane.speech.profiles import load_profile
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
@@ -30,15 +25,10 @@ async def test_the_same_agent_answers_on_both_profiles(running: Any, tmp_path: P
     small = AGENT.read_text().replace("  escalation:", IMPATIENT)
     base = small.replace("profile: cpu-small", "profile: cpu-base")
     assert [a for a, b in zip(small.split(), base.split(), strict=True) if a != b] == ["cpu-small,"]
-    agent = tmp_path / "agent.yaml"
-    agent.write_text(base)
     on_small = await track(running)
-    options = StackOptions(agent, tmp_path, sip_port=None, rtp_ports="25000-25499", parcels=True)
-    parts, endpoints = plan(load_bundle(base), options)
-    stack = Stack(parts, tmp_path / "logs", lambda line: print(line, file=sys.stderr))
     wanted = load_profile("cpu-base").wanted("joe")
-    async with stack, TritonSpeech((endpoints.speech,), wanted=wanted) as speech:
-        (server,) = await speech.look()
+    async with running_agent(base, tmp_path, rtp_ports="25000-25499", wanted=wanted) as moved:
+        (server,) = await moved.speech.look()
         assert all(model.ready for model in server.models)
-        on_base = await track(Running(stack, endpoints, speech))
+        on_base = await track(moved)
     assert on_base == on_small == ["track-parcel", "track-parcel"]
