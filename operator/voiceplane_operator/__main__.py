@@ -74,7 +74,7 @@ async def _run(chosen: Settings) -> None:
                 return
             stack.push_async_callback(leader.release)
         health.LEADING.set(1)
-        await _lead(stop, operation, leader if chosen.lease else None)
+        await _lead(stop, operation, leader if chosen.lease else None, comparing)
 
 
 def _end_by_signals(stop: asyncio.Event) -> None:
@@ -102,7 +102,9 @@ async def _until(stop: asyncio.Event, waited: Coroutine[None, None, None]) -> bo
     return True
 
 
-async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None) -> None:
+async def _lead(
+    stop: asyncio.Event, operation: Operation, leader: Leader | None, comparing: asyncio.Task[None]
+) -> None:
     """Work until the end, or until the lease is lost, which ends the process: two must never write."""
     chosen, hub = operation.settings, operation.hub
     if chosen.kubeconfig:
@@ -113,6 +115,7 @@ async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None
         asyncio.create_task(stop.wait(), name="stop"),
         asyncio.create_task(_take_signals_back(begun, stop), name="end"),
         watching,
+        comparing,
         asyncio.create_task(operation.run(), name="operation"),
         asyncio.create_task(sources.follow(hub.cluster, chosen.namespace, hub.fleet), name="credentials"),
     }
@@ -129,14 +132,22 @@ async def _lead(stop: asyncio.Event, operation: Operation, leader: Leader | None
 
 
 async def _watch(operation: Operation, begun: asyncio.Event) -> None:
-    await schema.served(operation.hub.cluster)
-    await kopf.operator(
-        registry=handlers.registry(operation.tell),
-        settings=handlers.settings(silence_s=operation.settings.watch_silence_s),
-        clusterwide=True,
-        standalone=True,
-        ready_flag=begun,
-    )
+    cluster = operation.hub.cluster
+    operation.definitions = await schema.served(cluster)
+    try:
+        await kopf.operator(
+            registry=handlers.registry(operation.tell),
+            settings=handlers.settings(silence_s=operation.settings.watch_silence_s),
+            clusterwide=True,
+            standalone=True,
+            ready_flag=begun,
+        )
+    except Exception as error:  # kopf's own: it gives a watch up that is answered 404, or by an error in its stream
+        with contextlib.suppress(errors.ClusterError):
+            told = schema.changed(operation.definitions, (await schema.look(cluster)).uids)
+            if told:
+                raise errors.DefinitionsChangedError(told) from error
+        raise errors.OperatorError(f"a watch of the hub ended: {error}") from error
 
 
 def _write_definitions(folder: Path | None) -> None:

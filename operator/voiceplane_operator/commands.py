@@ -14,6 +14,7 @@ from voiceplane.contract.load import InvalidAgentError
 from voiceplane_operator import errors, manifests, names, plan
 from voiceplane_operator.files import documents, read_region, target_of
 from voiceplane_operator.kinds import CHILDREN
+from voiceplane_operator.plain_yaml import as_yaml
 from voiceplane_operator.target import Target
 
 if TYPE_CHECKING:  # a client of Kubernetes takes a second to load: not for --help
@@ -54,17 +55,6 @@ def _guarded(options: argparse.Namespace, run: Any) -> int:
     except (errors.OperatorError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201
     return 1
-
-
-class _Plain(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
-        """Write everything out: anchors are for machines."""
-        return True
-
-
-def as_yaml(manifest: dict[str, Any]) -> str:
-    """Write a manifest as a person reads it."""
-    return yaml.dump(manifest, Dumper=_Plain, sort_keys=False, width=120)
 
 
 def _target(options: argparse.Namespace) -> Target:

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 
 from voiceplane.contract import status
@@ -20,6 +19,7 @@ from voiceplane.contract.base import format_duration
 from voiceplane.contract.policy import VoicePolicySpec
 from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane.contract.trunk import SIPTrunkSpec
+from voiceplane_operator import plain_yaml
 from voiceplane_operator.crd_rules import IN_A_DAY, RULES, UNIQUE_BY_NAME, Rule
 
 GROUP, VERSION = "voiceplane.dev", "v1alpha1"
@@ -143,7 +143,7 @@ def definition(kind: Kind) -> dict[str, Any]:
 def as_yaml(kind: Kind) -> str:
     """Write a definition as the chart holds it."""
     head = "# Generated: python -m voiceplane_operator crds --out charts/voiceplane-crds/templates\n"
-    return head + yaml.safe_dump(definition(kind), sort_keys=False, width=120, allow_unicode=True)
+    return head + plain_yaml.as_yaml(definition(kind))
 
 
 def schema_hash(kind: Kind) -> str:

@@ -13,6 +13,7 @@ OperatorError
 │   ├── GoneError          410: a watch's place in history is gone; list again
 │   ├── BusyError          429: come back after `after_s`
 │   └── RejectedError      400, 413 or 422: our own manifest, or the cluster's admission, refuses it
+├── DefinitionsChangedError  definitions that the watches began on are gone; this process must be started anew
 └── LeaseLostError         another replica leads; this process must end
 """
 
@@ -87,6 +88,14 @@ class BusyError(ClusterError):
 
 class RejectedError(ClusterError):
     """The API server refuses the object."""
+
+
+class DefinitionsChangedError(OperatorError):
+    """The kinds that are watched are gone from the hub, or others have taken their names."""
+
+    def __init__(self, what: str) -> None:
+        """Say what happened and what comes of it."""
+        super().__init__(f"{what}: its watch cannot go on; started anew, the operator waits for what is missing")
 
 
 class LeaseLostError(OperatorError):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from voiceplane_operator.store import Stored, read
 
 log = logging.getLogger(__name__)
 PASS_S = 120.0  # the deadline of one pass over everything of one object
-SCHEMA_EVERY_S, SCHEMA_AGAIN_S = 60.0, 5.0  # the second while there is a problem
+SCHEMA_EVERY_S, SCHEMA_AGAIN_S = 15.0, 5.0  # the second while there is a problem
 COMPARE_EVERY_S = 60.0  # names only
 RETRY_S = 1.0
 GATHER_S = 0.1  # what happens in a region comes in flocks, such as four Deployments that begin: one pass sees them all
@@ -35,6 +35,7 @@ class Operation:
     agents: AgentReconciler = field(init=False)
     regions: RegionReconciler = field(init=False)
     passes: dict[str, Callable[[str], Awaitable[float | None]]] = field(init=False)
+    definitions: Mapping[str, str] = field(default_factory=dict)  # uids of those that the watches began on
     _heard: dict[str, float] = field(default_factory=dict)  # kind -> loop time of its last event
 
     def __post_init__(self) -> None:
@@ -125,6 +126,7 @@ class Operation:
     async def _remember_all(self) -> None:
         """Learn of every object before any is judged: a policy, a region or a trunk not yet heard of is not absent."""
         for kind in self.passes:
+            told = ""
             while True:
                 try:
                     async for found, _ in self.hub.cluster.pages(KINDS[kind], None):
@@ -132,7 +134,9 @@ class Operation:
                             self.tell("LISTED", {**raw, "kind": kind})
                     break
                 except errors.ClusterError as error:
-                    log.warning("objects cannot be listed", extra={"kind": kind, "reason": str(error)})
+                    if str(error) != told:
+                        told = str(error)
+                        log.warning("objects cannot be listed", extra={"kind": kind, "reason": told})
                     await asyncio.sleep(RETRY_S)
         for stored in self.hub.store.all("VoiceRegion"):
             self.regions.take_up(stored)
@@ -205,20 +209,32 @@ class Operation:
                     self.hub.queue.add(Key(kind, name), Urgency.RESYNC, delay_s=delay_s)
 
     async def watch_schema(self) -> None:
-        """Compare the definitions on the hub with this version's again and again, also while another replica leads."""
+        """Compare the definitions on the hub with this version's again and again, also while another replica leads.
+
+        OperatorError when those that the watches began on are no more there: whoever starts this anew sees the new.
+        """
+        before = ""
         while True:
             try:
-                problem = await schema.problem(self.hub.cluster)
+                seen = await schema.look(self.hub.cluster)
             except errors.ClusterError as error:
                 log.info("the definitions could not be compared", extra={"reason": str(error)})
             else:
-                if problem != self.hub.schema_problem:
-                    self.hub.schema_problem = problem
-                    health.SCHEMA_SKEW.set(1 if problem else 0)
-                    if problem:
-                        log.error("definitions of another version", extra={"reason": problem})
-                    self._add_all("VoiceAgent", Urgency.RESYNC)
-            await asyncio.sleep(SCHEMA_AGAIN_S if self.hub.schema_problem else SCHEMA_EVERY_S)
+                self._take_problem(seen.problem)
+                told = schema.changed(self.definitions, seen.uids)
+                if told and told == before:
+                    raise errors.DefinitionsChangedError(told)
+                before = told
+            await asyncio.sleep(SCHEMA_AGAIN_S if self.hub.schema_problem or before else SCHEMA_EVERY_S)
+
+    def _take_problem(self, problem: str) -> None:
+        if problem == self.hub.schema_problem:
+            return
+        self.hub.schema_problem = problem
+        health.SCHEMA_SKEW.set(1 if problem else 0)
+        if problem:
+            log.error("definitions of another version", extra={"reason": problem})
+        self._add_all("VoiceAgent", Urgency.RESYNC)
 
     def progress(self) -> health.Progress:
         """Tell how old everything is."""

@@ -5,6 +5,8 @@ A definition that is newer, or differs in words or rules only, drops nothing and
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from voiceplane_operator import crds, errors
@@ -18,9 +20,17 @@ RETRY_S = 2.0
 UPGRADE = "install or upgrade chart voiceplane-crds to the operator's version"
 
 
-async def problem(cluster: Cluster) -> str:
-    """Say which definitions are missing or lack something; empty when nothing can be lost."""
-    found = []
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """What the hub has of our definitions: who each of those is that are there, and what is wrong in words."""
+
+    uids: Mapping[str, str]
+    problem: str  # what is missing or lacks something; empty when nothing can be lost
+
+
+async def look(cluster: Cluster) -> Definitions:
+    """Read the definitions; ClusterError."""
+    uids, found = {}, []
     for kind in crds.KINDS:
         name = f"{kind.plural}.{crds.GROUP}"
         try:
@@ -28,19 +38,37 @@ async def problem(cluster: Cluster) -> str:
         except errors.NotThereError:
             found.append(f"{name} is not installed")
             continue
-        if (live["metadata"].get("annotations") or {}).get(crds.SCHEMA_HASH) != crds.schema_hash(kind):
+        uids[name] = str(live["metadata"]["uid"])
+        if "deletionTimestamp" in live["metadata"]:
+            found.append(f"{name} is being deleted, and every object of it")
+        elif (live["metadata"].get("annotations") or {}).get(crds.SCHEMA_HASH) != crds.schema_hash(kind):
             found += [f"{name} {told}" for told in [_lack(crds.definition(kind), live)] if told]
-    return f"{'; '.join(found)}: what a definition does not know is lost without a word; {UPGRADE}" if found else ""
+    told = f"{'; '.join(found)}: what a definition does not know is lost without a word; {UPGRADE}" if found else ""
+    return Definitions(uids, told)
 
 
-async def served(cluster: Cluster) -> None:
-    """Wait until the hub serves every kind: a watch shell that begins earlier would never see one that comes later."""
+def changed(begun: Mapping[str, str], uids: Mapping[str, str]) -> str:
+    """Say which definitions are no more those that the watches began on; empty when all are.
+
+    A watch does not come to another definition of the same name by itself, and objects went with the former one.
+    """
+    gone = [f"{name} was deleted" for name in begun if name not in uids]
+    other = [f"{name} was deleted and created anew" for name, uid in begun.items() if uids.get(name, uid) != uid]
+    return "; ".join((*gone, *other))
+
+
+async def served(cluster: Cluster) -> Mapping[str, str]:
+    """Wait until the hub serves every kind, and return whose definitions they are.
+
+    A watch shell that begins earlier would never see a kind that comes later.
+    """
     told = ""
     while True:
         try:
+            uids = (await look(cluster)).uids
             for kind in crds.KINDS:
                 await cluster.probe(KINDS[kind.name], None)
-            return
+            return uids
         except errors.ClusterError as error:
             if str(error) != told:
                 told = str(error)

@@ -30,6 +30,7 @@ class Source:
     changed: Callable[[str, str], None]
     whole: bool = False
     seen: dict[tuple[str, str], str] = field(default_factory=dict)
+    _told: str = ""  # why it is not watched, as last written to the log
 
     async def follow(self) -> None:
         """List and watch until cancelled."""
@@ -42,18 +43,29 @@ class Source:
                 for raw in found:
                     self._take(raw)
                 async for kind, raw in self.cluster.watch(self.api, self.namespace, since, whole=self.whole):
+                    self._tell("")
                     if kind == "DELETED":
                         self._forget(_key(raw))
                     elif kind != "BOOKMARK":
                         self._take(raw)
             except (errors.NotThereError, errors.AccessDeniedError) as error:
-                log.info("credentials are not watched", extra={"kind": self.api.kind, "reason": str(error)})
+                self._tell(str(error))
                 await asyncio.sleep(LOOK_FOR_KIND_S)
             except errors.GoneError:
                 continue  # list again, at once
             except errors.ClusterError as error:
-                log.info("credentials are not watched", extra={"kind": self.api.kind, "reason": str(error)})
+                self._tell(str(error))
                 await asyncio.sleep(RETRY_S)
+
+    def _tell(self, problem: str) -> None:
+        """Write to the log why this kind is not watched, and that it is after all: each once."""
+        if problem == self._told:
+            return
+        self._told = problem
+        if problem:
+            log.info("credentials are not watched", extra={"kind": self.api.kind, "reason": problem})
+        else:
+            log.info("credentials are watched", extra={"kind": self.api.kind})
 
     def _take(self, raw: Object) -> None:
         key, mark = _key(raw), self.mark(raw)

@@ -1,4 +1,7 @@
-"""Definitions that are missing or older than the operator: told where people look, and taken up when they come."""
+"""Definitions that are missing, older, deleted or made anew: told where people look, and taken up when they come.
+
+Each test has a plane of its own: what is installed on it is the subject.
+"""
 
 import asyncio
 import copy
@@ -17,17 +20,40 @@ from tests.control.operating import AGENT, REGION, apply, condition, read, ready
 
 from voiceplane_operator import crds
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio]
 DESK = ("va", "-n", "support", "parcel-desk")
-AGENTS = "voiceagents.voiceplane.dev"
+AGENTS, POLICIES = "voiceagents.voiceplane.dev", "voicepolicies.voiceplane.dev"
+POLICY = AGENT.split("\n---\n")[1]
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
+@pytest_asyncio.fixture
+async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
     """Have a plane on which nothing is installed."""
     options = PlaneOptions(controllers=False)
-    async with running_plane(tmp_path_factory.mktemp("plane"), options) as running, controllers.rolling_out(running):
+    async with running_plane(tmp_path / "plane", options) as running, controllers.rolling_out(running):
         yield running
+
+
+async def installed(plane: Plane) -> None:
+    """Install what a hub has, a region and an agent."""
+    await operating.prepare(plane)
+    await apply(plane, REGION % ("here", "capacity: 1000, inCluster: {}"))
+    await apply(plane, AGENT)
+
+
+async def established(plane: Plane, name: str) -> None:
+    """Install a definition anew."""
+    path = operating.CRDS / f"{name.partition('.')[0]}.yaml"
+    await plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(path))
+    await plane.kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=30s")
+
+
+async def ends(operator: operating.Operator, said: str) -> None:
+    """Wait for the end of the operator, which says why: whoever runs it, such as a kubelet, starts it anew."""
+    async with asyncio.timeout(60):
+        assert await operator.process.wait() == 1
+    last = operator.log.read_text().splitlines()[-1]
+    assert last.startswith(f"the operator ends: {said}"), last
 
 
 async def readyz(operator: operating.Operator, said: str, *, within_s: float = 40.0) -> None:
@@ -62,22 +88,57 @@ async def test_definitions_that_are_missing_are_told_and_taken_up_when_they_come
     async with operating.operating(plane, tmp_path) as operator:
         await readyz(operator, f"{AGENTS} is not installed")
         assert operator.process.returncode is None
-        await operating.prepare(plane)
+        await installed(plane)
         await readyz(operator, "ok")
-        await apply(plane, REGION % ("here", "capacity: 1000, inCluster: {}"))
-        await apply(plane, AGENT)
         await until(plane, DESK, ready)
         assert "is not installed" in operator.log.read_text()
 
 
 async def test_a_definition_that_is_older_is_told_with_what_it_lacks(plane: Plane, tmp_path: Path) -> None:
-    good = (operating.CRDS / "voiceagents.yaml").read_text()
+    await installed(plane)
     await plane.kubectl("replace", "-f", "-", stdin=json.dumps(older(await read(plane, "crd", AGENTS))))
     async with operating.operating(plane, tmp_path) as operator:
         await readyz(operator, f"{AGENTS} lacks spec.hints, status.policyDigest: ")
         raw = await until(plane, DESK, lambda raw: condition(raw, "SchemaCurrent").get("reason") == "SchemaSkew")
         told = condition(raw, "SchemaCurrent")["message"]
         assert "lacks spec.hints, status.policyDigest" in told and "voiceplane-crds" in told
-        await plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=good)
+        await established(plane, AGENTS)
         await readyz(operator, "ok")
         await until(plane, DESK, lambda raw: ready(raw) and not condition(raw, "SchemaCurrent"))
+
+
+async def test_a_definition_that_is_deleted_ends_the_operator_and_the_next_one_takes_it_up_when_it_comes(
+    plane: Plane, tmp_path: Path
+) -> None:
+    await installed(plane)
+    async with operating.operating(plane, tmp_path / "first", "--no-lease") as operator:
+        first = await until(plane, DESK, ready)
+        await plane.kubectl("delete", "crd", POLICIES, "--timeout=30s")
+        await ends(operator, f"{POLICIES} was deleted")
+    async with operating.operating(plane, tmp_path / "next", "--no-lease") as operator:
+        await readyz(operator, f"{POLICIES} is not installed")
+        assert condition(await read(plane, *DESK), "Ready")["status"] == "True", "nothing is judged without policies"
+        await established(plane, POLICIES)
+        await apply(plane, POLICY)
+        await readyz(operator, "ok")
+        await apply(plane, POLICY.replace("allow: [parcel-status, reschedule]", "allow: [parcel-status]"))
+        old = first["status"]["policyDigest"]
+        await until(plane, DESK, lambda raw: ready(raw) and raw["status"]["policyDigest"] != old)
+        assert operator.process.returncode is None
+
+
+async def test_agents_whose_definition_is_deleted_are_drained_and_those_that_come_after_it_are_answered(
+    plane: Plane, tmp_path: Path
+) -> None:
+    await installed(plane)
+    made = ("deployments,services,networkpolicies", "-n", "voiceplane")
+    async with operating.operating(plane, tmp_path / "first", "--no-lease") as operator:
+        await until(plane, DESK, ready)
+        assert (await read(plane, *made))["items"]
+        await plane.kubectl("delete", "crd", AGENTS, "--timeout=60s")  # done when the last agent is gone
+        assert (await read(plane, *made))["items"] == [], "the finalizer held each agent until it was drained"
+        await established(plane, AGENTS)
+        await ends(operator, f"{AGENTS} was deleted")
+    async with operating.operating(plane, tmp_path / "next", "--no-lease"):
+        await apply(plane, AGENT)
+        await until(plane, DESK, ready)

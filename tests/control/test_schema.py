@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import yaml
 
 from voiceplane_operator import crds, schema
@@ -10,6 +11,12 @@ from voiceplane_operator import crds, schema
 def _kind() -> dict[str, Any]:
     definition: dict[str, Any] = yaml.safe_load(crds.as_yaml(crds.KINDS[0]))
     return definition
+
+
+@pytest.mark.parametrize("kind", crds.KINDS, ids=lambda kind: kind.plural)
+def test_a_definition_is_written_out_without_anchors(kind: crds.Kind) -> None:
+    events = list(yaml.parse(crds.as_yaml(kind)))
+    assert [one for one in events if getattr(one, "anchor", None)] == []
 
 
 def test_what_a_newer_definition_has_more_is_no_problem() -> None:
