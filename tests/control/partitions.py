@@ -25,7 +25,7 @@ from voiceplane_operator import names
 
 LOST_WITHIN_S = 60.0  # twice the goal: a round that takes longer has failed
 BACK_WITHIN_S = 90.0
-CHILDREN = "deployments,services,configmaps,networkpolicies,poddisruptionbudgets"
+CHILDREN = "deployments,services,configmaps,secrets,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers"
 GLASS = f"{names.RELEASE}=true"
 Object = dict[str, Any]
 
@@ -96,15 +96,15 @@ class Partitions:
                 await asyncio.sleep(max(0.0, at + 1.0 - time.monotonic()))
 
     async def _left_of(self, victim: str, begun: float) -> int:
-        """Wait until nothing of it is left, and return how much is when the time is over."""
-        label, left = f"{names.AGENT}={names.prefix(f'support/{victim}')}", -1
+        """Wait until nothing of it is left, nor itself on the hub, and return how much is when the time is over."""
+        label, left = f"{names.AGENT}={names.prefix(f'support/{victim}')}", 1
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BACK_WITHIN_S):
                 while left:
                     left = len((await read(self.far, CHILDREN, "-n", "voiceplane", "-l", label))["items"])
-        there = await self._is_there(victim)
+                    left += await self._is_there(victim)
         self.clean_s.append(time.monotonic() - begun)
-        return left + there
+        return left
 
     async def _deployments(self, *, but: str) -> set[str]:
         raw = await read(self.far, "deployments", "-n", "voiceplane", "-l", names.AGENT)
