@@ -98,10 +98,8 @@ def wish(
 ) -> ToolRequest:
     """A request to run a tool in a new call, for the intent that may."""
     bundle = load_bundle(agent.read_text())
-    metadata = bundle.agent.metadata
     named = intent or next(intent.name for intent in bundle.agent.spec.intents if intent.tool == tool)
-    name = f"{metadata.namespace}/{metadata.name}"
-    return ToolRequest(new_call_id(), name, bundle.revision, 3, named, tool, arguments_json, key)
+    return ToolRequest(new_call_id(), bundle.agent_name, bundle.revision, 3, named, tool, arguments_json, key)
 
 
 async def audits(folder: Path, call_id: str, count: int) -> list[AuditRow]:

@@ -46,8 +46,7 @@ class Recorder:
     @property
     def agent(self) -> str:
         """Return the agent as namespace/name."""
-        metadata = self.bundle.agent.metadata
-        return f"{metadata.namespace}/{metadata.name}"
+        return self.bundle.agent_name
 
     def add(self, turn: Turn) -> None:
         """Keep a finished turn."""

@@ -37,8 +37,7 @@ class Site:
     @property
     def agent(self) -> str:
         """Return the agent as namespace/name."""
-        metadata = self.bundle.agent.metadata
-        return f"{metadata.namespace}/{metadata.name}"
+        return self.bundle.agent_name
 
     def said_before(self, *, digits: bool) -> str:
         """Return what tells the recognizer which words to expect: of the agent, or digits that it has asked for."""

@@ -25,6 +25,12 @@ class Bundle:
     policy: VoicePolicySpec
 
     @property
+    def agent_name(self) -> str:
+        """Name the agent as namespace/name: with its revision, the key by which planners and tools know it."""
+        metadata = self.agent.metadata
+        return f"{metadata.namespace}/{metadata.name}"
+
+    @property
     def revision(self) -> str:
         """Name what a call sees of agent and policy: first 12 hex digits of a sha256.
 

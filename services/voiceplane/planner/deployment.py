@@ -78,11 +78,11 @@ class PlannerReplica:
         self._planners: dict[tuple[str, str], Planner] = {}
         for text in agents:
             bundle = load_bundle(text)
-            metadata, spec = bundle.agent.metadata, bundle.agent.spec
+            spec = bundle.agent.spec
             flow = FlowPlanner(spec, Understanding(spec, embedder))
             model = spec.planner.model
             planner = flow if model is None else ModelBrain(spec, model, flow, _counting(tokens))
-            self._planners[f"{metadata.namespace}/{metadata.name}", bundle.revision] = planner
+            self._planners[bundle.agent_name, bundle.revision] = planner
 
     async def Check(self, request: health_pb2.HealthCheckRequest) -> health_pb2.HealthCheckResponse:
         """Answer grpc.health.v1: a replica that answers is one that serves."""

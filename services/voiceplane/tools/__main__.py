@@ -58,8 +58,7 @@ def _load(paths: list[Path]) -> Bundles:
             for kind, schema in (("arguments", tool.arguments), ("result", tool.result)):
                 if schema is not None:
                     check_schema(schema, f"{path.name}: spec.tools.{tool.name}.{kind}")
-        metadata = bundle.agent.metadata
-        bundles[f"{metadata.namespace}/{metadata.name}", bundle.revision] = bundle
+        bundles[bundle.agent_name, bundle.revision] = bundle
     return bundles
 
 
