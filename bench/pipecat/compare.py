@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from voiceplane.cli.bench_command import AGENT, machine, open_place
+from voiceplane.cli.bench_place import AGENT, machine, open_place
 from voiceplane.cli.dev import reporter
 from voiceplane.cli.ports import free_ports
 from voiceplane.cli.validate import read_bundle

@@ -8,7 +8,7 @@ from voiceplane.cli.voices import CallerVoice
 from voiceplane.contract.audio import SPEECH_RATE, Pcm
 from voiceplane.testing.phone import CallEnded, NoAgentAudio, Phone, PhoneCall, PhoneSettings, TurnTiming
 from voiceplane.testing.phone.audio import read_wav, resample
-from voiceplane.testing.phone.timings import GATE, stretches
+from voiceplane.testing.phone.timings import stretches
 
 MARGIN_MS = 150  # kept around a stretch of speech, so that no first or last sound is cut
 
@@ -99,7 +99,7 @@ async def _follow(
 async def _hear(call: PhoneCall, heard: Heard, taken: int, *, result: CallResult) -> int:
     """Hand over what the agent has said since sample `taken`; return how far the track has been read."""
     samples, rate = call.recording.agent.samples(), call.recording.sample_rate
-    found = [stretch for stretch in stretches(samples[taken:], rate, gate=GATE)]
+    found = stretches(samples[taken:], rate)
     if not found:
         return taken
     margin = rate * MARGIN_MS // 1000

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from voiceplane.cli.call_command import timing_lines
 from voiceplane.cli.conversation import CallResult, Line, Script, hold
-from voiceplane.cli.dev import reporter, running_stack
+from voiceplane.cli.dev import INTERRUPTED, reporter, running_stack
 from voiceplane.cli.install import install
 from voiceplane.cli.parts import StackOptions
 from voiceplane.cli.ports import NoFreePortError
@@ -72,7 +72,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         bundle = read_bundle(str(options.agent))
         install((bundle.agent.spec.voice.profile,))
-        return asyncio.run(_until_done(bundle, options))
+        status = asyncio.run(shutdown.unless_stopped(_show(bundle, options)))
+        return INTERRUPTED if status is None else status
     except (InvalidAgentError, OSError, ModelUnavailableError, StackFailedError, NoFreePortError) as error:
         print(error, file=sys.stderr)
     except (PhoneError, VoiceUnavailableError, SpeechError, NoRecordError) as error:
@@ -80,20 +81,6 @@ def run(options: argparse.Namespace) -> int:
     except grpc.aio.AioRpcError as error:
         print(f"the call failed: {error.code().name}: {error.details()}", file=sys.stderr)
     return 1
-
-
-async def _until_done(bundle: Bundle, options: argparse.Namespace) -> int:
-    """Run the demo; SIGINT and SIGTERM end it as if it were over, so that the stack is stopped."""
-    stop = shutdown.stop_event()
-    showing = asyncio.create_task(_show(bundle, options), name="demo")
-    stopping = asyncio.create_task(stop.wait(), name="stop")
-    await asyncio.wait({showing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if showing.done():
-        return showing.result()
-    showing.cancel()
-    await asyncio.gather(showing, return_exceptions=True)
-    return 130
 
 
 async def _show(bundle: Bundle, options: argparse.Namespace) -> int:
@@ -133,7 +120,7 @@ async def _watch(gateway: str, report: Callable[[str], None]) -> None:
         calls: Any = calls_pb2_grpc.CallsStub(channel)
         try:
             async for event in calls.Watch(calls_pb2.WatchCallsRequest()):
-                facts = ", ".join(f"{key.removesuffix('_pii')}={value}" for key, value in sorted(event.facts.items()))
+                facts = ", ".join(f"{key.removeprefix('pii.')}={value}" for key, value in sorted(event.facts.items()))
                 report(f"gateway: {event.kind} {facts}")
         except grpc.aio.AioRpcError as error:
             report(f"gateway: cannot be watched: {error.details()}")

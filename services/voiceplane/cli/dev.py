@@ -25,6 +25,7 @@ Starts gateway, Triton, planner, tool gateway and records, each a process of its
 started again. Ctrl-C or SIGTERM stops all. Other commands (call, trace, calls, record) find the stack by themselves.
 exit status: 0 stopped by you, 1 a part could not be started, 2 wrong use
 """
+INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -69,20 +70,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _until_stopped(bundle: Bundle, options: StackOptions) -> int:
-    stop = shutdown.stop_event()
-    clock = SystemClock()
-    report = reporter(clock)
-    running = asyncio.create_task(_serve(bundle, options, report), name="stack")
-    stopping = asyncio.create_task(stop.wait(), name="stop")
-    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if not running.done():
-        report("stopping")
-    running.cancel()
-    stopping.cancel()
-    try:
-        await running
-    except asyncio.CancelledError:
-        report("stopped")
+    report = reporter(SystemClock())
+    await shutdown.unless_stopped(_serve(bundle, options, report), stopping=lambda: report("stopping"))
+    report("stopped")
     return 0
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from voiceplane.cli.dev import reporter, running_stack
+from voiceplane.cli.dev import INTERRUPTED, reporter, running_stack
 from voiceplane.cli.parts import PARCELS_HOST, StackOptions, uses_parcels
 from voiceplane.cli.ports import NoFreePortError
 from voiceplane.cli.stack import StackFailedError
@@ -92,7 +92,8 @@ def run(options: argparse.Namespace) -> int:
     """Check the files, run the calls, write the report, say what came of it."""
     try:
         file, bundle = _read(options)
-        return asyncio.run(_until_done(file, bundle, options))
+        status = asyncio.run(shutdown.unless_stopped(_work(file, bundle, options)))
+        return INTERRUPTED if status is None else status
     except InvalidScenariosError as error:
         for mistake in error.mistakes:
             print(f"{options.scenarios}:{mistake.line}: {mistake.path}: {mistake.message}", file=sys.stderr)
@@ -129,20 +130,6 @@ def _read(options: argparse.Namespace) -> tuple[ScenarioFile, tuple[Path, Bundle
     if file.parcels.slow and agent is not None and not uses_parcels(agent[1]):
         raise _UsageError(f"parcels: the agent has no tool that calls the example's parcel system ({PARCELS_HOST})")
     return file.model_copy(update={"scenarios": kept}), agent
-
-
-async def _until_done(file: ScenarioFile, agent: tuple[Path, Bundle] | None, options: argparse.Namespace) -> int:
-    """Run; SIGINT and SIGTERM end the run with its calls and its stack."""
-    stop = shutdown.stop_event()
-    working = asyncio.create_task(_work(file, agent, options), name="scenarios")
-    stopping = asyncio.create_task(stop.wait(), name="stop")
-    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not working.done():
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-        return 130  # 128 + SIGINT, as a shell reports it
-    return working.result()
 
 
 async def _work(file: ScenarioFile, agent: tuple[Path, Bundle] | None, options: argparse.Namespace) -> int:

@@ -92,10 +92,7 @@ class FliteVoice:
             except TimeoutError as error:
                 raise VoiceUnavailableError(f"flite took more than {_FLITE_TIMEOUT_S:.0f} s") from error
             finally:
-                if process.returncode is None:
-                    with contextlib.suppress(ProcessLookupError):
-                        process.kill()
-                    await process.wait()
+                await _ended(process)
             if process.returncode or not speech.exists():
                 raise VoiceUnavailableError(f"flite failed with status {process.returncode}")
             with wave.open(str(speech)) as recording:
@@ -138,7 +135,7 @@ async def _served_voices(speech: TritonSpeech) -> tuple[str, ...]:
 
 
 async def _flite_voices() -> tuple[str, ...]:
-    """Return the voices that say any words; `awb_time` says only the time. None without flite."""
+    """Return the voices that say any words (`awb_time` says only the time); none where there is no flite."""
     program = shutil.which("flite")
     if program is None:
         return ()
@@ -151,10 +148,16 @@ async def _flite_voices() -> tuple[str, ...]:
     except TimeoutError as error:
         raise VoiceUnavailableError(f"flite took more than {_FLITE_TIMEOUT_S:.0f} s") from error
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await _ended(process)
     return tuple(name for name in out.decode().partition(":")[2].split() if not name.endswith("_time"))
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Leave no process behind when its time is up or we are cancelled."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 async def transcribe(speech: TritonSpeech, audio: Pcm) -> str:

@@ -1,4 +1,4 @@
-"""What the suites run against, and how much: a running stack seen from outside. Made by cli.bench_command."""
+"""What the suites run against, and how much: a running stack seen from outside. Made by cli.bench_place."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
