@@ -71,7 +71,7 @@ async def calling(first_port: int, probability: float) -> AsyncIterator[tuple[Li
         await mouth.phrase("more")
         listening.floor.feed(AgentStarted(0.0))
         yield listening, session, mouth
-        await listening.close()
+        listening.close()
 
 
 def frames(listening: Listening, session: MediaSession, seconds: float) -> Iterator[float]:

@@ -260,7 +260,7 @@ class Listening:
         marks = {"ducked": self._ducked_at, "interrupted": self._interrupted_at}
         return {name: at for name, at in marks.items() if at > self.started_at}
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Stop what still recognizes."""
         self._hearing.close()
 

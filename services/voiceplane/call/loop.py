@@ -122,7 +122,7 @@ async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session
             span.set_attributes(
                 {"rtp.codec": statistics.codec, "rtp.jitter_ms": statistics.jitter_ms, "rtp.mos": statistics.mos}
             )
-        await listening.close()
+        listening.close()
         talk.close()
         for task in running:
             task.cancel()
