@@ -123,6 +123,28 @@ async def test_an_exit_in_the_middle_of_a_send_keeps_the_message(tmp_path: Path)
     assert _on_disk(tmp_path) == [b"in flight"]
 
 
+async def test_an_exit_that_is_cancelled_while_it_still_sends_keeps_the_messages(tmp_path: Path) -> None:
+    sending = asyncio.Event()
+
+    async def hang(message: bytes, metadata: Metadata) -> None:
+        sending.set()
+        await asyncio.sleep(60)
+
+    async def leave() -> None:
+        async with Outbox(hang, tmp_path, limits=OutboxLimits(send_s=30, drain_s=30)).running() as outbox:
+            outbox.put(b"in flight")
+            outbox.put(b"behind it")
+            await sending.wait()
+
+    leaving = asyncio.create_task(leave())
+    await sending.wait()
+    await asyncio.sleep(0.02)  # now the exit waits for the far side
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    assert leaving.cancelled()
+    assert _on_disk(tmp_path) == [b"in flight", b"behind it"]
+
+
 async def test_a_refused_message_is_set_aside_and_holds_up_no_other(tmp_path: Path) -> None:
     far = FarSide()
     async with Outbox(far.send, tmp_path, limits=QUICK).running() as outbox:

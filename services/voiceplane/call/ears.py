@@ -1,12 +1,11 @@
 """What the caller says, as audio: frames in, edges of speech and the utterance's audio out. Fed by call.listening."""
 
 import math
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
-from voiceplane.contract.audio import BYTES_PER_SAMPLE, SPEECH_RATE
+from voiceplane.contract.audio import BYTES_PER_SAMPLE, SPEECH_BYTES_PER_S, SPEECH_RATE
 from voiceplane.turn.gate import GateParameters, GateState, Loudness, SpeechPaused, SpeechStarted, hear
 
 WINDOW_SAMPLES = 512  # silero's window at 16 kHz: 32 ms
@@ -47,7 +46,7 @@ class Ears:
         while len(self._pending) >= WINDOW_BYTES:
             window = bytes(self._pending[:WINDOW_BYTES])
             del self._pending[:WINDOW_BYTES]
-            end = at - len(self._pending) / BYTES_PER_SAMPLE / SPEECH_RATE
+            end = at - len(self._pending) / SPEECH_BYTES_PER_S
             probability = self._voice_probability(window)
             self.voiced = probability >= self._parameters.stop_probability
             self._gate, edge = hear(self._gate, probability, start=end - WINDOW_S, end=end, parameters=self._parameters)
@@ -78,12 +77,9 @@ class Ears:
     def _remember(self, frame: bytes, at: float) -> None:
         self._audio += frame
         self._audio_end = at
-        surplus = len(self._audio) - int(MEMORY_S * SPEECH_RATE) * BYTES_PER_SAMPLE
-        if surplus > int(SPEECH_RATE * BYTES_PER_SAMPLE):  # trim once a second, not every frame
+        surplus = len(self._audio) - int(MEMORY_S * SPEECH_BYTES_PER_S)
+        if surplus > SPEECH_BYTES_PER_S:  # trim once a second, not every frame
             del self._audio[:surplus]
-
-
-DetectorMaker = Callable[[], VoiceDetector]
 
 
 def _level_db(window: bytes) -> float:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from voiceplane.call.ears import Ears
-from voiceplane.contract.audio import BYTES_PER_SAMPLE, SPEECH_RATE
+from voiceplane.contract.audio import BYTES_PER_SAMPLE, SPEECH_BYTES_PER_S, SPEECH_RATE
 from voiceplane.media.session import MediaSession
 from voiceplane.runtime.metrics import BARGE_INS
 from voiceplane.turn.echo import LONGEST_DELAY_S, EchoPath, is_echo, learn, match
@@ -40,7 +40,7 @@ class Overlaps:
     def hear(self, frame: bytes, at: float, *, over_us: bool) -> SpeechStarted | None:
         """Measure a frame; a sound that was taken for an echo and is more than that begins late."""
         self._near += frame
-        surplus = len(self._near) - int(LONGEST_SOUND_S * 32000)
+        surplus = len(self._near) - int(LONGEST_SOUND_S * SPEECH_BYTES_PER_S)
         if surplus > 0:
             del self._near[:surplus]
         if self._ears.voiced:
@@ -55,7 +55,7 @@ class Overlaps:
     def _measure(self, frame: bytes, *, over_us: bool) -> None:
         power = float(np.mean(np.square(np.frombuffer(frame, "<i2").astype(np.float64))))
         if self.running:
-            self._voiced_s += len(frame) / 32000
+            self._voiced_s += len(frame) / SPEECH_BYTES_PER_S
             self._power.append(power)
         elif not over_us:
             self._usual = power if self._usual is None else self._usual + USUAL * (power - self._usual)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 SPEECH_RATE = 16_000  # Hz: what VAD, asr, turn and tts exchange
 FRAME_MS = 20  # one frame = one ptime
 BYTES_PER_SAMPLE = 2
+SPEECH_BYTES_PER_S = SPEECH_RATE * BYTES_PER_SAMPLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
 """Where a sound begins, ends or jumps, it is led over a few milliseconds, so that nothing clicks. Used by playout."""
 
 import numpy as np
-import numpy.typing as npt
 
-Samples = npt.NDArray[np.int16]
+from voiceplane.media.tape import Samples
 
 
 class Joins:

@@ -9,17 +9,15 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from voiceplane.contract.audio import FRAME_MS, WordTime
+from voiceplane.media.comfort import ComfortNoise
 from voiceplane.media.joins import Joins
 from voiceplane.media.ledger import WORD_SLACK_MS, Departure, Ledger, LedgerWord
 from voiceplane.media.ports import Heard
 from voiceplane.media.resample import downsample, upsample
 from voiceplane.media.shields import Shields
-from voiceplane.media.tape import Tape
-
-Samples = npt.NDArray[np.int16]
+from voiceplane.media.tape import Samples, Tape
 
 REWIND_S = 3.0  # of a turn's newest audio is kept, to go on at a word's beginning
 REFERENCE_S = 2.0  # of what was sent, to recognize our own echo
@@ -65,9 +63,7 @@ class Playout:
     def _set_rate(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
         self._frame_samples = sample_rate * FRAME_MS // 1000
-        noise = np.random.default_rng(1).normal(0.0, self._level, 64 * self._frame_samples)
-        self._noise = noise.astype(np.int16)
-        self._noise_at = 0
+        self._noise = ComfortNoise(self._level, self._frame_samples)
 
     def change_rate(self, sample_rate: int) -> None:
         """Follow a codec change between 8 and 16 kHz: what waits is converted, the ledger keeps its place in time."""
@@ -153,9 +149,8 @@ class Playout:
             if not self._suspended:
                 self._fade(fade_ms)
             end = self._head + len(self._ready)
-            ahead = max(
-                0, ledger.sent - end
-            )  # while a word was said again: what comes next stands behind all that left
+            # While a word was said again, what comes next stands behind all that left.
+            ahead = max(0, ledger.sent - end)
             self._tape = Tape(end + ahead)  # there is no way back to what was cut
             self._head += ahead
             ledger.truncate(end + ahead)
@@ -178,9 +173,8 @@ class Playout:
             self._suspended = False
             cut = self._head + len(self._ready)
             word = self._ledger.cut_word(cut)
-            start = int(
-                self._ledger.last_end(cut) if word is None else word.start
-            )  # None: it is still being synthesized
+            # Without a cut word, it is still being synthesized.
+            start = int(self._ledger.last_end(cut) if word is None else word.start)
             if start >= cut:  # between two words, or in the last sounds of one that was heard
                 start = min(start, max(cut, int(self._ledger.last_end(cut))))
             self._again_at = min(self._tape.end, max(self._tape.start, start))
@@ -210,7 +204,7 @@ class Playout:
             count = sum(map(len, parts))
             self._in_flight += count
             if count < self._frame_samples:
-                noise = self._quiet(self._frame_samples - count)
+                noise = self._noise.next(self._frame_samples - count)
                 parts.append(self._joined(noise, rise_ms=0 if self._sounding else None))
                 self._fresh, self._sounding = EDGE_MS, False
             samples = np.concatenate(parts)
@@ -290,10 +284,3 @@ class Playout:
         self._fresh, self._sounding = None, True
         per_ms = self.sample_rate // 1000
         return self._joins.push(samples, fresh=rise_ms is not None, edge=EDGE_MS * per_ms, ramp=(rise_ms or 0) * per_ms)
-
-    def _quiet(self, count: int) -> Samples:
-        if self._noise_at + count > len(self._noise):
-            self._noise_at = 0
-        start = self._noise_at
-        self._noise_at += count
-        return self._noise[start : start + count]

@@ -107,12 +107,14 @@ class Outbox:
         finally:
             self._closing = True
             self._wake.set()
-            await asyncio.wait([worker], timeout=self._limits.drain_s)
-            worker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await worker
-            while self._queue:
-                self._keep(self._queue.popleft()[0])
+            try:
+                await asyncio.wait([worker], timeout=self._limits.drain_s)
+                worker.cancel()
+                await asyncio.gather(worker, return_exceptions=True)
+            finally:  # also when the exit itself is cancelled
+                worker.cancel()
+                while self._queue:
+                    self._keep(self._queue.popleft()[0])
 
     async def _deliver_all(self) -> None:
         delay = self._limits.first_retry_s
