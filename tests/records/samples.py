@@ -1,6 +1,6 @@
 """Rows as a parcel call leaves them."""
 
-from voiceplane.records.rows import AuditRow, CallRow, QualityRow, SpanRow, TurnRow
+from voiceplane.records.rows import AuditRow, CallRow, EventRow, QualityRow, SpanRow, TurnRow
 
 CALL_ID = "4f1c7b2e9a3d4f60b1e2c3d4a5f60718"
 START = 1_700_000_000_000_000_000
@@ -62,5 +62,7 @@ def span(
     service: str = "gateway",
     error: bool = False,
     attributes: dict[str, str] | None = None,
+    events: tuple[EventRow, ...] = (),
 ) -> SpanRow:
-    return SpanRow(trace_id, span_id, parent, name, service, start, start + int(took_ms * 1e6), attributes or {}, error)
+    end = start + int(took_ms * 1e6)
+    return SpanRow(trace_id, span_id, parent, name, service, start, end, attributes or {}, error, events)

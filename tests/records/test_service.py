@@ -24,6 +24,7 @@ from voiceplane.contract.ids import new_call_id
 from voiceplane.records import client, convert, http, service
 from voiceplane.records.errors import AmbiguousCallError, NoSuchCallError, RecordsAwayError
 from voiceplane.records.ingest import IngestLimits, SpanIngest
+from voiceplane.records.rows import EventRow
 from voiceplane.records.store import Store, open_store
 from voiceplane.rpc.v1 import records_pb2 as pb
 from voiceplane.rpc.v1 import records_pb2_grpc
@@ -110,7 +111,8 @@ async def test_the_gateways_own_tracing_fills_the_trace_of_the_call(
     pipeline = telemetry.configure("gateway", otlp_endpoint=f"http://{records.target}")
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", pipeline.provider)
     call_id = new_call_id()
-    with telemetry.start_call_span(call_id, "sip.dialog", {"sip.response.status_code": 200}):
+    with telemetry.start_call_span(call_id, "sip.dialog", {"sip.response.status_code": 200}) as root_span:
+        root_span.add_event("sip.ringing", {"caller.pii": "my words"}, timestamp=samples.START)
         with (
             pytest.raises(ValueError),
             telemetry.tracer("t").start_as_current_span("turn", attributes={"voice.pii.text": "my words"}),
@@ -129,6 +131,7 @@ async def test_the_gateways_own_tracing_fills_the_trace_of_the_call(
     root = names["sip.dialog"]
     assert root.parent_span_id == "" and root.service == "gateway"
     assert root.attributes["sip.response.status_code"] == "200"
+    assert root.events == (EventRow("sip.ringing", samples.START),)
     assert names["turn"].parent_span_id == root.span_id
     assert names["turn"].error and names["turn"].attributes == {"error.type": "ValueError"}
     assert names["voiceplane.rpc.v1.Records/Append"].parent_span_id == names["append"].span_id
@@ -177,6 +180,7 @@ async def test_otlp_over_http_as_json_has_ids_in_hex(records: Running) -> None:
                                 "startTimeUnixNano": str(samples.START),
                                 "endTimeUnixNano": samples.START + 5,
                                 "attributes": [{"key": "n", "value": {"intValue": "7"}}],
+                                "events": [{"timeUnixNano": str(samples.START + 3), "name": "QUEUE_START"}],
                                 "status": {"code": 2},
                                 "unknownField": 1,
                             }
@@ -191,6 +195,7 @@ async def test_otlp_over_http_as_json_has_ids_in_hex(records: Running) -> None:
     (span,) = await client.read_trace(records.target, samples.CALL_ID)
     assert (span.span_id, span.parent_span_id) == ("00f067aa0ba902b7", "b7ad6b7169203331")
     assert span.error and span.attributes == {"n": "7"} and span.end_unix_ns == samples.START + 5
+    assert span.events == (EventRow("QUEUE_START", samples.START + 3),)
 
 
 @pytest.mark.parametrize(

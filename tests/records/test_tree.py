@@ -49,16 +49,6 @@ def test_a_bar_lies_where_its_span_lies_in_the_call() -> None:
     assert late.index("━") == root.index("━") + 15
 
 
-def test_the_queue_of_a_model_is_from_tritons_mark_to_the_computation_below() -> None:
-    marks = (
-        {"triton.queue_start_ns": str(samples.START + 2 * MS)},
-        {"triton.compute_start_ns": str(samples.START + 9 * MS)},
-    )
-    spans = [samples.span(A, name="asr", attributes=marks[0]), samples.span(B, A, name="compute", attributes=marks[1])]
-    _, model, compute = _drawn(spans)
-    assert "queue=7.0ms" in model and "queue" not in compute
-
-
 def test_a_span_without_its_parent_is_marked_and_counted() -> None:
     head, *lines = _drawn([samples.span(A), samples.span(B, D, name="lost")])
     assert "1 without their parent" in head

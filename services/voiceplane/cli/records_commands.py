@@ -27,10 +27,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     trace = commands.add_parser(
         "trace",
         help="draw a call's trace as a tree with times",
-        epilog="example:\n  voiceplane trace latest",
+        epilog="examples:\n  voiceplane trace latest\n  voiceplane trace 4f2a --all",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     trace.add_argument("call", nargs="?", default="latest", help=_CALL_HELP + " (default)")
+    trace.add_argument("--all", action="store_true", help="fold nothing: every span, and every mark of the engines")
     record = commands.add_parser(
         "record",
         help="print a call's record: turns, tools, quality",
@@ -73,7 +74,7 @@ async def _asked(target: str, options: argparse.Namespace, ask: Ask) -> int:
 
 async def _trace(records: Stub, options: argparse.Namespace, console: Console) -> int:
     reply = await records.GetTrace(records_pb2.GetTraceRequest(call_id=options.call), timeout=DEADLINE_S)
-    tree.print_trace([convert.span_row(span) for span in reply.spans], console)
+    tree.print_trace([convert.span_row(span) for span in reply.spans], console, every=options.all)
     return 0 if reply.spans else 1
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf import json_format
@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from voiceplane.contract.ids import is_session_uuid
 from voiceplane.records.errors import InvalidRecordError
-from voiceplane.records.rows import AuditRow, CallRow, QualityRow, SpanRow, TurnRow
+from voiceplane.records.rows import AuditRow, CallRow, EventRow, QualityRow, SpanRow, TurnRow
 from voiceplane.rpc.v1 import records_pb2 as pb
 from voiceplane.runtime.telemetry import is_personal
 
@@ -31,8 +31,7 @@ _INT64_MAX = 2**63 - 1
 MAX_ATTRIBUTES = 64  # of one span
 MAX_VALUE = 1024  # characters of one attribute value: a trace is not a place for documents
 MAX_NAME = 200
-# Triton's own marks in a request's life come as span events; the tree works out the queue from them.
-_TRITON_MARKS = {"QUEUE_START": "triton.queue_start_ns", "COMPUTE_START": "triton.compute_start_ns"}
+MAX_EVENTS = 64  # of one span, the first: a decoupled reply makes three for each piece of it
 
 
 def _whole(value: int) -> int:
@@ -111,6 +110,10 @@ def span_message(row: SpanRow) -> pb.Span:
         end_unix_ns=row.end_unix_ns,
         attributes=dict(row.attributes),
         error=row.error,
+        events=[
+            pb.SpanEvent(name=one.name, at_unix_ns=one.at_unix_ns, attributes=dict(one.attributes))
+            for one in row.events
+        ],
     )
 
 
@@ -126,6 +129,7 @@ def span_row(span: pb.Span) -> SpanRow:
         end_unix_ns=span.end_unix_ns,
         attributes=dict(span.attributes),
         error=span.error,
+        events=tuple(EventRow(one.name, one.at_unix_ns, dict(one.attributes)) for one in span.events),
     )
 
 
@@ -159,11 +163,10 @@ def _span_row(span: trace_pb2.Span, service: str, *, keep_personal: bool) -> Spa
     if trace_id is None or span_id is None:
         return None
     attributes = _attributes(span.attributes, keep_personal=keep_personal)
-    for event in span.events:
-        if event.name == "exception":  # only its type: its words may quote the caller
-            attributes.setdefault("error.type", _attributes(event.attributes).get("exception.type", "unknown"))
-        elif event.name in _TRITON_MARKS:
-            attributes.setdefault(_TRITON_MARKS[event.name], str(event.time_unix_nano))
+    events = tuple(_event_rows(span.events, keep_personal=keep_personal))
+    failure = next((event for event in events if event.name == "exception"), None)
+    if failure is not None:
+        attributes.setdefault("error.type", failure.attributes.get("exception.type", "unknown"))
     return SpanRow(
         trace_id=trace_id,
         span_id=span_id,
@@ -174,7 +177,16 @@ def _span_row(span: trace_pb2.Span, service: str, *, keep_personal: bool) -> Spa
         end_unix_ns=_whole(max(span.end_time_unix_nano, span.start_time_unix_nano)),
         attributes=attributes,
         error=span.status.code == trace_pb2.Status.STATUS_CODE_ERROR,
+        events=events,
     )
+
+
+def _event_rows(events: Sequence[trace_pb2.Span.Event], *, keep_personal: bool) -> Iterator[EventRow]:
+    for event in events[:MAX_EVENTS]:
+        attributes = _attributes(event.attributes, keep_personal=keep_personal)
+        if event.name == "exception":  # only its type: its words may quote the caller
+            attributes = {key: value for key, value in attributes.items() if key == "exception.type"}
+        yield EventRow(_short(event.name, MAX_NAME), _whole(event.time_unix_nano), attributes)
 
 
 def _hex(raw: bytes, digits: int) -> str | None:

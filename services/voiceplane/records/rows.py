@@ -78,6 +78,15 @@ class AuditRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EventRow:
+    """A moment inside a span: the ringing of an INVITE, a mark of Triton's."""
+
+    name: str
+    at_unix_ns: int
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class SpanRow:
     """A finished span."""
 
@@ -90,3 +99,4 @@ class SpanRow:
     end_unix_ns: int
     attributes: Mapping[str, str]
     error: bool
+    events: tuple[EventRow, ...] = ()

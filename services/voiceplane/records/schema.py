@@ -16,6 +16,7 @@ _version = Table("schema_version", MetaData(), Column("version", BigInteger, nul
 FIRST = 1  # calls, turns, audits and spans, before versions were written down
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: ("CREATE INDEX audits_at ON audits (at_unix_ns)",),  # retention deletes by age
+    3: ("ALTER TABLE spans ADD COLUMN events JSON NOT NULL DEFAULT '[]'",),
 }
 CURRENT = max(STEPS)
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from voiceplane.records import schema, tables
 from voiceplane.records.errors import AmbiguousCallError, InvalidRecordError, NoSuchCallError, RecordsAwayError
-from voiceplane.records.rows import AuditRow, CallRow, QualityRow, SpanRow, TurnRow
+from voiceplane.records.rows import AuditRow, CallRow, EventRow, QualityRow, SpanRow, TurnRow
 
 _HEX = frozenset("0123456789abcdef")
 _QUALITY = tuple(field.name for field in dataclasses.fields(QualityRow))
@@ -117,6 +117,10 @@ def _values(row: Any, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
     return {name: _clean(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
+def _span_values(row: SpanRow) -> dict[str, Any]:
+    return _values(row) | {"events": [dataclasses.asdict(one) for one in row.events]}
+
+
 class Store:
     """Rows in a database; every method is one transaction."""
 
@@ -156,7 +160,7 @@ class Store:
             return
         with _stated():
             async with self._engine.begin() as connection:
-                await self._add(connection, tables.spans, [_values(row) for row in rows])
+                await self._add(connection, tables.spans, [_span_values(row) for row in rows])
 
     async def prune_spans(self, before_unix_ns: int) -> int:
         """Delete spans that ended before a time; return how many."""
@@ -271,4 +275,5 @@ class Store:
         )
         with _stated():
             async with self._engine.connect() as connection:
-                return tuple(SpanRow(**row) for row in (await connection.execute(query)).mappings())
+                found = [dict(row) for row in (await connection.execute(query)).mappings()]
+        return tuple(SpanRow(events=tuple(EventRow(**one) for one in row.pop("events")), **row) for row in found)

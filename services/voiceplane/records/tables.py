@@ -56,6 +56,7 @@ spans = Table(
     *(Column(name, BigInteger, nullable=False) for name in ("start_unix_ns", "end_unix_ns")),
     Column("attributes", JSON, nullable=False),
     Column("error", Boolean, nullable=False),
+    Column("events", JSON, nullable=False, server_default="[]"),
 )
 Index("spans_end", spans.c.end_unix_ns)
 Index("spans_roots", spans.c.parent_span_id, spans.c.start_unix_ns)

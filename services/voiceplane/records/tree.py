@@ -1,19 +1,16 @@
 """Draw a call's trace as a tree with times, for `voiceplane trace`. Pure: spans in, something rich can print out."""
 
-import itertools
 import statistics
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from voiceplane.records.branches import Line, lines, orphans
 from voiceplane.records.rows import SpanRow
 
 WIDE = 120  # columns from which the service has a column of its own
-GROUP_FROM = 4  # like spans in a row are drawn as one: partial recognitions come five times a second
-_MAX_DEPTH = 40
 # What a person looks for, in this order, and the word that stands for it in the drawing.
 _SHOWN = (
     ("error.type", ""),
@@ -33,27 +30,14 @@ _SHOWN = (
     ("rpc.grpc.status_code", "grpc"),
     ("gen_ai.operation.name", "op"),
 )
-
-
 _NAME_STYLE = {(True, True): "bold red", (True, False): "red", (False, True): "bold", (False, False): ""}
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    guide: str
-    spans: tuple[SpanRow, ...]  # more than one: like spans drawn as one line
-    orphan: bool
-    queues_ms: tuple[float, ...] = ()  # in Triton, by its own marks
-
-    @property
-    def first(self) -> SpanRow:
-        return self.spans[0]
-
-
-def draw_trace(spans: Sequence[SpanRow], *, width: int = 100) -> RenderableType:
+def draw_trace(spans: Sequence[SpanRow], *, width: int = 100, every: bool = False) -> RenderableType:
     """Draw spans as a tree: name, service, start after the call's start, duration, a bar, what matters; errors red.
 
-    A span whose parent is not here is an orphan and marked: something was lost, or is not finished yet.
+    An event inside a span is a line below it, with a dot. A span whose parent is not here is an orphan and marked:
+    something was lost, or is not finished yet. `every`: nothing is folded or left out.
     """
     if not spans:
         return Text("no spans: the call is unknown, or its spans are older than the records keep")
@@ -69,28 +53,27 @@ def draw_trace(spans: Sequence[SpanRow], *, width: int = 100) -> RenderableType:
     table.add_column("took", justify="right", no_wrap=True, min_width=6)
     table.add_column("bar", no_wrap=True, min_width=bar_width)
     table.add_column("facts", no_wrap=True, overflow="ellipsis", max_width=max(width - name_width - 30, 10))
-    for line in _lines(spans):
-        span = line.first
-        end = max(each.end_unix_ns for each in line.spans)
-        bad = any(each.error for each in line.spans)
+    for line in lines(spans, every=every):
+        bad = line.event is None and any(each.error for each in line.spans)
         cells: list[Text] = [_label(line, bad=bad, room=name_width)]
         if wide:
-            cells.append(Text(_service(span)))
-        cells.append(Text(_offset(span.start_unix_ns - start)))
+            cells.append(Text(_service(line.first) if line.event is None else ""))
+        begin, end = line.begin_unix_ns - start, line.end_unix_ns - start
+        cells.append(Text(f"{begin / 1e9:+.3f}s"))
         cells.append(_took(line, bad=bad))
-        cells.append(_bar(span.start_unix_ns - start, end - start, total=total, width=bar_width, bad=bad))
+        cells.append(_bar(begin, end, total=total, width=bar_width, bad=bad))
         cells.append(_facts(line, service=not wide))
         table.add_row(*cells)
     return table
 
 
-def print_trace(spans: Sequence[SpanRow], console: Console | None = None) -> None:
+def print_trace(spans: Sequence[SpanRow], console: Console | None = None, *, every: bool = False) -> None:
     """Draw to a terminal, with one line above that sums up."""
     console = console or Console(highlight=False)
     if spans:
         services = sorted({_service(span) for span in spans})
         errors = sum(span.error for span in spans)
-        lost = len(_orphans(spans))
+        lost = len(orphans(spans))
         head = Text.assemble(("call ", "bold"), (spans[0].trace_id, "bold"))
         head.append(f"  {len(spans)} spans from {', '.join(services)}", style="dim")
         if errors:
@@ -98,81 +81,7 @@ def print_trace(spans: Sequence[SpanRow], console: Console | None = None) -> Non
         if lost:
             head.append(f"  {lost} without their parent", style="yellow")
         console.print(head, soft_wrap=True)
-    console.print(draw_trace(spans, width=console.width))
-
-
-def _orphans(spans: Sequence[SpanRow]) -> list[SpanRow]:
-    known = {span.span_id for span in spans}
-    return [span for span in spans if span.parent_span_id and span.parent_span_id not in known]
-
-
-def _lines(spans: Sequence[SpanRow]) -> Iterator[_Line]:
-    children: dict[str, list[SpanRow]] = {}
-    ordered = sorted(spans, key=lambda span: (span.start_unix_ns, -span.end_unix_ns, span.span_id))
-    for span in ordered:
-        children.setdefault(span.parent_span_id, []).append(span)
-    drawn: set[str] = set()
-    lost = {span.span_id for span in _orphans(spans)}
-    tops = [span for span in ordered if not span.parent_span_id or span.span_id in lost]
-    for span in tops:
-        yield from _branch((span,), children, drawn=drawn, orphan=span.span_id in lost)
-    # What no root reaches hangs in a circle of parents: drawn all the same.
-    for span in ordered:
-        if span.span_id not in drawn:
-            yield from _branch((span,), children, drawn=drawn, orphan=True)
-
-
-def _branch(
-    spans: tuple[SpanRow, ...],
-    children: dict[str, list[SpanRow]],
-    *,
-    drawn: set[str],
-    orphan: bool = False,
-    lead: str = "",
-    guide: str = "",
-) -> Iterator[_Line]:
-    drawn.update(span.span_id for span in spans)
-    queues = (_queue_ms(span, children.get(span.span_id, ())) for span in spans)
-    yield _Line(lead + guide, spans, orphan, tuple(queue for queue in queues if queue is not None))
-    if len(lead) > 2 * _MAX_DEPTH:
-        return
-    if len(spans) > 1:  # of one shape: first child beside first child
-        groups = list(zip(*(children.get(span.span_id, ()) for span in spans), strict=False))
-    else:
-        below = [child for child in children.get(spans[0].span_id, ()) if child.span_id not in drawn]
-        groups = list(_groups(below, children))
-    deeper = lead + {"": "", "├ ": "│ ", "└ ": "  "}[guide]
-    for number, group in enumerate(groups):
-        last = number == len(groups) - 1
-        yield from _branch(group, children, drawn=drawn, lead=deeper, guide="└ " if last else "├ ")
-
-
-def _queue_ms(span: SpanRow, below: Sequence[SpanRow]) -> float | None:
-    """Return how long a request waited in its model's queue: from Triton's mark to that of the computation below it."""
-    queued = span.attributes.get("triton.queue_start_ns", "")
-    begun = [child.attributes.get("triton.compute_start_ns", "") for child in below]
-    times = [int(mark) for mark in begun if mark.isdecimal()]
-    return (min(times) - int(queued)) / 1e6 if queued.isdecimal() and times else None
-
-
-def _groups(spans: list[SpanRow], children: dict[str, list[SpanRow]]) -> Iterator[tuple[SpanRow, ...]]:
-    """Join neighbours that look alike down to their leaves and have no error, when there are many."""
-    for _, alike in itertools.groupby(spans, key=lambda span: _shape(span, children)):
-        run = tuple(alike)
-        if len(run) >= GROUP_FROM and not _failed(run[0], children):
-            yield run
-        else:
-            yield from ((span,) for span in run)
-
-
-def _shape(span: SpanRow, children: dict[str, list[SpanRow]], depth: int = 0) -> tuple[object, ...]:
-    below = children.get(span.span_id, ()) if depth < _MAX_DEPTH else ()
-    return (span.name, span.service, span.error, *(_shape(child, children, depth + 1) for child in below))
-
-
-def _failed(span: SpanRow, children: dict[str, list[SpanRow]], depth: int = 0) -> bool:
-    below = children.get(span.span_id, ()) if depth < _MAX_DEPTH else ()
-    return span.error or any(_failed(child, children, depth + 1) for child in below)
+    console.print(draw_trace(spans, width=console.width, every=every))
 
 
 def _plain(text: str) -> str:
@@ -184,9 +93,11 @@ def _service(span: SpanRow) -> str:
     return _plain(span.service).removesuffix("-inference-server").removeprefix("voiceplane-")
 
 
-def _label(line: _Line, *, bad: bool, room: int) -> Text:
+def _label(line: Line, *, bad: bool, room: int) -> Text:
     """Write guides, name and marks; when there is too little room only the name is cut."""
     name = _plain(line.first.name).removeprefix("voiceplane.rpc.v1.").removeprefix("inference.")
+    if line.event is not None:
+        name = "· " + _plain(line.event.name)
     marks = Text()
     if len(line.spans) > 1:
         marks.append(f" ×{len(line.spans)}", style="cyan")
@@ -199,10 +110,6 @@ def _label(line: _Line, *, bad: bool, room: int) -> Text:
     return text.append_text(marks)
 
 
-def _offset(nanoseconds: int) -> str:
-    return f"+{nanoseconds / 1e9:.3f}s"
-
-
 def _duration(nanoseconds: float) -> str:
     milliseconds = nanoseconds / 1e6
     if milliseconds < 10:
@@ -212,14 +119,16 @@ def _duration(nanoseconds: float) -> str:
     return f"{milliseconds / 1000:.2f}s" if milliseconds < 10_000 else f"{milliseconds / 1000:.1f}s"
 
 
-def _took(line: _Line, *, bad: bool) -> Text:
+def _took(line: Line, *, bad: bool) -> Text:
+    if line.event is not None:
+        return Text()
     middle = statistics.median(span.end_unix_ns - span.start_unix_ns for span in line.spans)
     return Text(("~" if len(line.spans) > 1 else "") + _duration(middle), style="red" if bad else "green")
 
 
 def _bar(begin: int, end: int, *, total: int, width: int, bad: bool) -> Text:
     """Draw where in the call a span lies, to half a column."""
-    left = min(int(2 * width * begin / total), 2 * width - 1)
+    left = min(max(int(2 * width * begin / total), 0), 2 * width - 1)
     right = max(round(2 * width * end / total), left + 1)
     cells = ""
     for column in range(width):
@@ -228,8 +137,10 @@ def _bar(begin: int, end: int, *, total: int, width: int, bad: bool) -> Text:
     return Text(cells, style="red" if bad else "blue")
 
 
-def _facts(line: _Line, *, service: bool) -> Text:
+def _facts(line: Line, *, service: bool) -> Text:
     text = Text()
+    if line.event is not None:
+        return text.append(" ".join(f"{_plain(key)}={_plain(value)}" for key, value in line.event.attributes.items()))
     if line.queues_ms:
         text.append(f"queue={_duration(statistics.median(line.queues_ms) * 1e6)} ")
     if len(line.spans) > 1:
