@@ -72,7 +72,7 @@ demo-k8s: setup
 
 test-k8s: setup
 	@voiceplane install
-	@pytest -q $(ON_KUBERNETES)
+	@python -m tests.cluster.rootless pytest -q $(ON_KUBERNETES)
 
 # Built before the tests, so that its progress is seen.
 .PHONY: controlplane

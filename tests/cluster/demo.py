@@ -1,6 +1,7 @@
 """`make demo-k8s`: helm install, kubectl apply, a call, an edit; what was live keeps its words.
 
-The steps are those of test_demo.py, which asserts on the Report.
+The steps are those of test_demo.py, which asserts on the Report. Without root it runs in a user namespace of its own
+(rootless.py), which needs nothing of an administrator on most machines; else it says what is missing.
 """
 
 import argparse
@@ -14,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
-from tests.cluster import network, outside
+from tests.cluster import outside, rootless
 from tests.cluster.calls import Caller, calling, closest
-from tests.cluster.plane import PlaneFailedError
+from tests.cluster.plane import PlaneFailedError, binaries
 from tests.cluster.stage import AGENT, EXAMPLES, SYSTEM, Say, Stage, StageError, running_stage
 
 from voiceplane.cli.install import install
@@ -160,6 +161,8 @@ async def main(options: argparse.Namespace) -> int:
                 say(line)
             if options.keep:
                 say(f"the cluster stays until Ctrl-C: export KUBECONFIG={stage.plane.kubeconfig}")
+                if rootless.is_contained():
+                    say(f"it is reached from within only: {rootless.way_in()} kubectl get pods -A")
                 await asyncio.Event().wait()
     return 1 if problems else 0
 
@@ -169,9 +172,13 @@ if __name__ == "__main__":
     parser.add_argument("--keep", action="store_true", help="keep the cluster until Ctrl-C")
     parser.add_argument("--mode", choices=get_args(Mode), default="cloud", help="mode of the region (default: cloud)")
     chosen = parser.parse_args()
-    if not asyncio.run(network.permitted()):
-        sys.exit("network namespaces cannot be made here: run as root")
     install()
+    if asyncio.run(rootless.denied()):
+        asyncio.run(binaries())  # there is no way out in there
+        try:
+            rootless.enter([sys.executable, "-m", "tests.cluster.demo", *sys.argv[1:]])
+        except rootless.NotPermittedError as error:
+            sys.exit(str(error))
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
         try:
             sys.exit(asyncio.run(main(chosen)))

@@ -34,16 +34,6 @@ async def ip(*arguments: str, inside: int | None = None) -> str:
     return out.decode()
 
 
-async def permitted() -> bool:
-    """Say whether this process may make network and mount namespaces."""
-    command = ("unshare", "--net", "--mount", "--pid", "--fork", "ip", "link", "add", "vpntry", "type", "bridge")
-    try:
-        process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
-    except FileNotFoundError:
-        return False
-    return await process.wait() == 0
-
-
 @dataclass(slots=True)
 class Sandbox:
     """A pod's network: its address, and the process that holds its namespace (none: the machine's own network)."""

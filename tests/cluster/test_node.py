@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.cluster import network
+from tests.cluster import rootless
 from tests.cluster.node import Node, NodeOptions, running_node
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 
@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Plane, Node]]:
-    if not await network.permitted():
-        pytest.skip("this process may make no network namespace: run as root")
+    if why := await rootless.denied():
+        pytest.skip(f"no networks can be made here, see tests/cluster/rootless.py: {why}")
     folder = tmp_path_factory.mktemp("cluster")
     image = folder / "image"
     image.mkdir()

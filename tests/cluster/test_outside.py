@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.cluster import network
+from tests.cluster import network, rootless
 from tests.cluster.outside import watching
 
 SEND = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('{address}', 443))"
@@ -17,8 +17,8 @@ async def send(pid: int, address: str) -> None:
 
 
 async def test_a_packet_to_an_address_outside_is_seen_and_none_to_one_inside(tmp_path: Path) -> None:
-    if not await network.permitted():
-        pytest.skip("this process may make no network namespace: run as root")
+    if why := await rootless.denied():
+        pytest.skip(f"no networks can be made here, see tests/cluster/rootless.py: {why}")
     bridge = await network.make_bridge()
     try:
         pod = await bridge.attach("pod", tmp_path / "log")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster import network
+from tests.cluster import rootless
 from tests.cluster.node import NodeOptions, running_node
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control.operating import AGENT, prepare_region
@@ -108,8 +108,8 @@ def restarts(pod: dict[str, Any]) -> int:
 
 
 async def test_callers_are_answered_while_the_head_of_a_plain_ray_is_killed_and_then_lost(tmp_path: Path) -> None:
-    if not await network.permitted():
-        pytest.skip("this process may make no network namespace: run as root")
+    if why := await rootless.denied():
+        pytest.skip(f"no networks can be made here, see tests/cluster/rootless.py: {why}")
     target = target_of(AGENT, VoiceRegion.model_validate({"apiVersion": "voiceplane.dev/v1alpha1",
                        "kind": "VoiceRegion", "metadata": {"name": "here"}, "spec": SPEC}))  # fmt: skip
     async with cluster(tmp_path, target) as plane:
