@@ -5,13 +5,12 @@ import dataclasses
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.tools.test_invoke import CALL, GOOD, Ledger, Scripted
+from tests.tools.desk import CALL, GOOD, Desk, Ledger, opened
 
 from voiceplane.contract.dialogue import ToolOutcome, ToolReply, ToolRequest
 from voiceplane.contract.load import Bundle, load_bundle
-from voiceplane.runtime.clock import SystemClock
 from voiceplane.tools.errors import AttemptUnreachableError
-from voiceplane.tools.invoke import ABANDONED, Invoker
+from voiceplane.tools.invoke import ABANDONED
 
 BUNDLE: Bundle = load_bundle("""
 apiVersion: voiceplane.dev/v1alpha1
@@ -47,17 +46,10 @@ class Slow:
         return GOOD
 
 
-Desk = tuple[Invoker, Scripted, Ledger]
-
-
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
-    ledger = Ledger()
-    backend = Scripted(ledger)
-    invoker = Invoker(lambda agent, revision: BUNDLE, backend, ledger, SystemClock())
-    async with asyncio.timeout(30), invoker.running():
-        yield invoker, backend, ledger
-    assert {audit.id for audit in ledger.begun} == {audit.id for audit in ledger.ended}
+    async with opened(BUNDLE) as running:
+        yield running
 
 
 async def leave(asking: "asyncio.Task[ToolReply]") -> None:

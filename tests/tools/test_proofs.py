@@ -1,21 +1,18 @@
 """Tools whose success proves who calls: a PIN is not found by trying, whatever a request says."""
 
 import asyncio
-import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.tools.test_invoke import CALL, Desk, Ledger, Scripted
+from tests.tools.desk import CALL, Desk, Ledger, invoking, opened
 
 from voiceplane.contract.agent import Tool
 from voiceplane.contract.dialogue import ToolOutcome, ToolRequest
 from voiceplane.contract.ids import CallId
 from voiceplane.contract.load import load_bundle
-from voiceplane.runtime.clock import SystemClock
 from voiceplane.tools.errors import AttemptFailedError
-from voiceplane.tools.invoke import Invoker
-from voiceplane.tools.ports import Attempt, Backend
+from voiceplane.tools.ports import Attempt
 
 BUNDLE = load_bundle("""
 apiVersion: voiceplane.dev/v1alpha1
@@ -44,20 +41,10 @@ def proof(key: str, call: str = CALL) -> ToolRequest:
     return ToolRequest(CallId(call), "support/desk", BUNDLE.revision, 1, "prove", "check-pin", '{"pin": "1234"}', key)
 
 
-@contextlib.asynccontextmanager
-async def opened(backend: Backend, ledger: Ledger) -> AsyncIterator[Invoker]:
-    bundles = {("support/desk", BUNDLE.revision): BUNDLE}
-    invoker = Invoker(lambda agent, revision: bundles.get((agent, revision)), backend, ledger, SystemClock())
-    async with asyncio.timeout(30), invoker.running():
-        yield invoker
-
-
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
-    ledger = Ledger()
-    backend = Scripted(ledger)
-    async with opened(backend, ledger) as invoker:
-        yield invoker, backend, ledger
+    async with opened(BUNDLE) as running:
+        yield running
 
 
 async def test_a_result_that_is_no_proof_is_no_success(desk: Desk) -> None:
@@ -101,7 +88,7 @@ class Held:
 
 async def test_proofs_at_the_same_time_are_counted_before_their_outcome_is_known() -> None:
     backend = Held()
-    async with opened(backend, Ledger()) as invoker:
+    async with invoking(BUNDLE, backend, Ledger()) as invoker:
         asking = [asyncio.create_task(invoker.invoke(proof(f"key-{number}"))) for number in range(3)]
         await backend.three.wait()
         assert (await invoker.invoke(proof("key-4"))).reason == "too-many-failed-proofs"
