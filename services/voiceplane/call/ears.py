@@ -54,6 +54,11 @@ class Ears:
                 edges.append(edge)
         return edges
 
+    @property
+    def silent_since(self) -> float | None:
+        """Return when the voice fell silent whose pause is not sure yet; None while it sounds, or in a pause."""
+        return None if self.voiced or not self._gate.speaking else self._gate.last_voiced
+
     def _voice_probability(self, window: bytes) -> float:
         """Return the detector's word, 0 for a window in which the voice has faded."""
         probability, level_db = self._detector.probability(window), _level_db(window)

@@ -1,7 +1,9 @@
 """The words of the caller's running utterance: partials while it lasts, the whole at each pause. For listening.
 
 One decode at a time for a call; a partial starts only while the caller is voiced, so that it does not stand in the way
-of the pause's decode. Speech longer than SEGMENT_S is settled in segments, so that no decode grows past a bound.
+of the pause's decode. That one begins with the first silent window where the recognizer is quick: most pauses are known
+32 ms later, and one that is none (a stop consonant) has had its partial. Speech longer than SEGMENT_S is settled in
+segments, so that no decode grows past a bound.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ KEEP_S = 3.0  # of the newest words are never settled: they still change
 BEFORE_WORD_S = 0.2  # the recognizer's word times are not exact
 GIVE_UP_S = 30.0
 SMOOTHING = 0.3
+QUICK_S = 0.2  # a recognizer that answers within this has time for words that may not be the last
 
 
 Recognition = asyncio.Task[Transcript | SpeechError]  # of the call's group: the error belongs to who awaits the words
@@ -67,6 +70,7 @@ class Hearing:
         self._partial: Recognition | None = None
         self._partial_began = 0.0
         self._partial_due = 0.0
+        self._thorough = False  # the partial is a pause's decode, asked ahead
         self._latency_s = 0.1
         self._pauses: dict[int, Recognition] = {}
         # Of turns that are over: at most PENDING_TURNS that wait for call.talk, and the one that it answers.
@@ -80,14 +84,24 @@ class Hearing:
         self._partial_due = since + FIRST_PARTIAL_S
         self._ears.begin_utterance(since)
 
-    def tick(self, now: float) -> None:
-        """Start a partial when it is due."""
+    def tick(self, now: float) -> bool:
+        """Start a partial when it is due, a pause's words at its first silent window; say whether it was these."""
+        if not self._utterance or self._pauses:
+            return False
+        lull = self._ears.silent_since
         idle = self._partial is None or self._partial.done()
-        if self._utterance and idle and now >= self._partial_due and self._ears.voiced and not self._pauses:
-            self._partial_began = now
-            self._partial_due = now + next_partial_s(self._latency_s)
-            self._partial = self._start(0, patient=False)
-            PARTIALS.inc()
+        # A partial gives way, not a moment of silence before: one of them must come to an end.
+        ahead = lull is not None and self._latency_s < QUICK_S and self._partial_began < lull
+        ahead = ahead and (idle or not self._thorough)
+        if not ahead and not (idle and now >= self._partial_due and self._ears.voiced):
+            return False
+        if self._partial is not None:
+            self._partial.cancel()
+        self._partial_began, self._thorough = now, ahead
+        self._partial_due = now + next_partial_s(self._latency_s)
+        self._partial = self._start(0, patient=ahead)
+        PARTIALS.inc()
+        return ahead
 
     def speech_goes_on(self) -> None:
         """Forget the pauses: the caller speaks again."""
@@ -96,9 +110,9 @@ class Hearing:
         self._pauses.clear()
 
     def pause(self, number: int, *, silent_since: float) -> None:
-        """Recognize the whole up to this pause, unless a partial that runs has all of it."""
+        """Recognize the whole up to this pause, unless a partial that runs, or what was asked ahead, has all of it."""
         self.speech_goes_on()
-        running = self._partial if self._partial is not None and not self._partial.done() else None
+        running = self._partial if self._partial is not None and (self._thorough or not self._partial.done()) else None
         if running is not None and self._partial_began >= silent_since:
             self._pauses[number] = running
             self._tasks.create_task(self._adopt(number, running), name="adopt")

@@ -13,12 +13,12 @@ from voiceplane.call.ending import MEDIA_TIMEOUT, Ending
 from voiceplane.call.floor import FloorActions, FloorKeeper
 from voiceplane.call.hearing import Hearing, Words
 from voiceplane.call.holding import CallClock
+from voiceplane.call.judging import Judging
 from voiceplane.call.mouth import Mouth
 from voiceplane.call.overlaps import Overlaps
 from voiceplane.call.site import Site
 from voiceplane.contract.dialogue import CallerSaid
 from voiceplane.media.session import Digits, Frame, MediaSession, MediaTimedOut, PlayoutStarted
-from voiceplane.speech.errors import SpeechError
 from voiceplane.speech.ports import Transcript
 from voiceplane.turn.events import (
     AgentStarted,
@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 
 KEY_PAUSE_S = 1.5  # after this long without a key, the keys are the caller's answer
 MAX_KEYS = 32
-JUDGED_SILENCE = bytes(2 * 16 * 250)  # the turn model is asked "if silence follows": it is surer after 0.3 s of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +85,7 @@ class Listening:
         self._tasks = tasks
         self._ears = Ears(site.vad.detector())
         self._hearing = Hearing(site, self._ears, tasks, self._words_came)
+        self._judging = Judging(site, tasks, self._judged)
         self._overlaps = Overlaps(session, self._ears)
         self.dialogue = Dialogue()
         self.floor = FloorKeeper(
@@ -142,7 +142,8 @@ class Listening:
             self._feed_edge(late)
         self.floor.feed(Tick(at))
         if self.floor.state.floor in (Floor.CALLER, Floor.DUCKED):
-            self._hearing.tick(at)
+            if self._hearing.tick(at):
+                self._judging.ahead(self._ears.utterance(), at=at)
         self._flush_keys(at)
 
     def _feed_edge(self, edge: SpeechStarted | SpeechPaused) -> None:
@@ -158,21 +159,17 @@ class Listening:
         return await self._hearing.words(turn)
 
     def _judge_pause(self, pause: int) -> None:
-        audio = self._ears.utterance()
         self.marks = {"paused": self._site.clock.monotonic()}
         state = self.floor.state
         since = state.overlap_ended if state.overlap_ended is not None else state.since
         self._hearing.pause(pause, silent_since=since)
-        self._tasks.create_task(self._judge(pause, audio), name=f"judge-{pause}")
+        self._judging.pause(pause, self._ears.utterance(), silent_since=since)
 
-    async def _judge(self, pause: int, audio: bytes) -> None:
-        try:
-            verdict = await self._site.judge.end_probability(audio + JUDGED_SILENCE)
-        except SpeechError:
-            return  # no verdict: the longest pause decides
+    def _judged(self, pause: int, probability: float) -> None:
+        now = self._site.clock.monotonic()
         if pause == self.floor.state.pause:
-            self.marks["judged"] = self._site.clock.monotonic()
-        self.floor.feed(PauseJudged(self._site.clock.monotonic(), pause, verdict.probability))
+            self.marks["judged"] = now
+        self.floor.feed(PauseJudged(now, pause, probability))
 
     def _words_came(self, words: Words) -> None:
         """Tell the planner of words that may be final, and the machine what they say."""
@@ -261,8 +258,9 @@ class Listening:
         return {name: at for name, at in marks.items() if at > self.started_at}
 
     def close(self) -> None:
-        """Stop what still recognizes."""
+        """Stop what still recognizes and judges."""
         self._hearing.close()
+        self._judging.forget()
 
 
 def said(transcript: Transcript) -> CallerSaid:

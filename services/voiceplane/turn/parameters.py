@@ -21,12 +21,12 @@ def _patience() -> Patience:
     """Return the silence that ends a turn, in seconds, by what the words and the sound say."""
     read, sure = Reading, Sureness
     return {
-        (read.COMPLETE, sure.SURE): 0.16,
+        (read.COMPLETE, sure.SURE): 0.14,
         (read.COMPLETE, sure.DONE): 0.25,
-        (read.COMPLETE, sure.NOT_DONE): 0.35,
+        (read.COMPLETE, sure.NOT_DONE): 0.3,
         (read.COUNTED, sure.SURE): 0.16,
-        (read.COUNTED, sure.DONE): 0.2,
-        (read.COUNTED, sure.NOT_DONE): 0.25,  # a dictating voice seldom falls at the end: the count says more
+        (read.COUNTED, sure.DONE): 0.16,
+        (read.COUNTED, sure.NOT_DONE): 0.2,  # a dictating voice seldom falls at the end: the count says more
         # As long as a pause between groups (up to 1.2 s), and the time to hear that another begins.
         (read.LACKING, sure.SURE): 1.35,
         (read.LACKING, sure.DONE): 1.35,

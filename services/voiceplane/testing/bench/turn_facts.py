@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from voiceplane.call.ears import Ears
-from voiceplane.call.listening import JUDGED_SILENCE
+from voiceplane.call.judging import JUDGED_SILENCE
 from voiceplane.contract.agent import SlotType, VoiceAgentSpec
 from voiceplane.contract.audio import FRAME_MS, SPEECH_RATE, Pcm
 from voiceplane.contract.dialogue import CallerSaid, DialogueState, Done, ReplyRequest, ToolCall, understood
@@ -99,7 +99,7 @@ async def gather(made: list[Recording], models: Models, kept: Path, tell: Callab
 
 def _key(made: list[Recording], models: Models) -> str:
     """Name recordings, ears and agent: other ones have other facts."""
-    digest = hashlib.sha256(f"{models.revision} {DIGITS} {GateParameters()} {len(JUDGED_SILENCE)}".encode())
+    digest = hashlib.sha256(f"{models.revision} {DIGITS} {GateParameters()} {len(JUDGED_SILENCE)} ahead".encode())
     for recording in made:
         digest.update(recording.sound.tobytes())
         digest.update(repr((recording.part, recording.kind, recording.digits, recording.end_s)).encode())
@@ -130,12 +130,16 @@ def _kept(kept: Path, key: str) -> tuple[Facts, ...] | None:
 
 
 async def _listen(recording: Recording, models: Models) -> Facts:
-    """Let the ears hear a recording frame by frame, and ask the models at each pause."""
+    """Let the ears hear a recording frame by frame; of each pause the models hear what was there at its beginning.
+
+    They are asked then, as a call that is alone asks them: at the first silent window, before the pause is noticed.
+    """
     sound = np.concatenate([pause(BEFORE_S, RATE), recording.sound, pause(AFTER_S, RATE)])
     heard = over_the_line(sound)
     ears, begun = Ears(models.vad.detector()), False
     starts: list[tuple[float, float]] = []
     pauses: list[PauseFacts] = []
+    silence = _Silence(0.0, b"")
     step = SPEECH_RATE * FRAME_MS // 1000 * 2
     for at in range(0, len(heard) - step + 1, step):
         now = (at + step) / 2 / SPEECH_RATE
@@ -147,7 +151,9 @@ async def _listen(recording: Recording, models: Models) -> Facts:
                         begun = True
                     starts.append((now, since))
                 case SpeechPaused():
-                    pauses.append(await _ask(edge, ears.utterance(), recording, models=models, now=now))
+                    pauses.append(await _ask(edge, silence, recording, models=models, now=now))
+        if ears.silent_since is not None and silence.at_s <= ears.silent_since:
+            silence = _Silence(now, ears.utterance())
     return Facts(
         part=recording.part,
         kind=recording.kind,
@@ -167,17 +173,26 @@ def over_the_line(sound: Samples) -> bytes:
     return resample(Pcm(decoded, RATE), SPEECH_RATE).data
 
 
-async def _ask(edge: SpeechPaused, audio: bytes, recording: Recording, *, models: Models, now: float) -> PauseFacts:
-    clock = models.clock
+@dataclass(frozen=True, slots=True)
+class _Silence:
+    """The first silent window behind a sound, and the utterance up to there."""
+
+    at_s: float
+    audio: bytes
+
+
+async def _ask(
+    edge: SpeechPaused, silence: _Silence, recording: Recording, *, models: Models, now: float
+) -> PauseFacts:
+    clock, audio, before_s = models.clock, silence.audio, now - silence.at_s
     began = clock.monotonic()
     verdict, judged_s = await _timed(models.judge.end_probability(audio + JUDGED_SILENCE), clock)
     before = said_before(models.spec.hints, digits=recording.digits > 0)
     transcript, read_s = await _timed(models.recognizer.recognize(audio, hints=before), clock)
     understands = await _understood(transcript.text, recording, models)
     after_s = clock.monotonic() - began - judged_s
-    return PauseFacts(
-        now, edge.since, verdict.probability, judged_s, understands, max(read_s, after_s), transcript.text
-    )
+    judged_after_s, read_after_s = max(0.0, judged_s - before_s), max(0.0, max(read_s, after_s) - before_s)
+    return PauseFacts(now, edge.since, verdict.probability, judged_after_s, understands, read_after_s, transcript.text)
 
 
 async def _timed(work: Awaitable[T], clock: Clock) -> tuple[T, float]:
