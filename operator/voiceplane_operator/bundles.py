@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from voiceplane.contract.agent import API_VERSION, Placement, Rollout, VoiceAgent, VoiceAgentSpec
 from voiceplane.contract.base import FROM_YAML
+from voiceplane.contract.crosschecks import cross_checks
 from voiceplane.contract.documents import dotted
-from voiceplane.contract.load import Bundle, cross_checks
+from voiceplane.contract.load import Bundle
 from voiceplane.contract.policy import VoicePolicy, VoicePolicySpec
 from voiceplane.contract.trunk import TrunkOfAgent
 from voiceplane_operator.errors import InvalidObjectError
@@ -86,8 +87,9 @@ def explain(error: ValidationError) -> str:
 
 def revision(agent: VoiceAgent, policy: VoicePolicy | None) -> Revision:
     """Return the revision of an agent under its policy; InvalidObjectError when no call could be answered with it."""
-    policies = {policy.metadata.name: policy} if policy is not None else {}
-    mistakes = [f"{dotted(path)}: {what}" for path, what in cross_checks(agent, policies)]
+    policies = {policy.metadata.name} if policy is not None else set()
+    spec = agent.spec.model_dump(by_alias=True)
+    mistakes = [f"{dotted(path)}: {what}" for path, what in cross_checks(spec, policies)]
     if mistakes:
         raise InvalidObjectError("; ".join(mistakes[:5]))
     text = bundle_text(agent, policy)

@@ -124,3 +124,28 @@ def test_every_pattern_of_an_agent_and_a_policy_has_words() -> None:
 
     found = patterns([VoiceAgent.model_json_schema(), VoicePolicy.model_json_schema()])
     assert found - {DURATION_SCHEMA["pattern"]} <= set(EXPECTED)
+
+
+def test_a_voice_and_a_schema_are_checked_also_where_other_parts_are_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "agent.yaml"
+    text = EXAMPLE.read_text().replace("timeout: 2s", "timeout: 2\n      arguments: {type: objekt}")
+    broken.write_text(text.replace("name: joe", "name: jo").replace("tool: parcel-status", "tool: parcel-state"))
+    assert run(broken) == 1
+    told = [line.split(": ")[1] for line in capsys.readouterr().out.splitlines()]
+    assert told == [
+        "spec.voice.name",
+        "spec.intents[0].tool",
+        "spec.tools[0].name",
+        "spec.tools[0].timeout",
+        "spec.tools[0].arguments",
+    ]
+
+
+def test_a_file_that_is_not_utf8_is_told_with_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "agent.yaml"
+    broken.write_bytes(EXAMPLE.read_text().replace("Northwind", "Nordwärts", 1).encode("latin-1"))
+    line = next(n for n, text in enumerate(EXAMPLE.read_text().splitlines(), 1) if "Northwind" in text)
+    assert run(broken) == 1
+    assert f"{broken}:{line}: (file): not UTF-8 text: save the file as UTF-8" in capsys.readouterr().out

@@ -91,7 +91,7 @@ MISTAKES = [
     ("  escalation:", "  policyRef: {name: x}\n  escalation:", "spec.policyRef.name", 20, "no VoicePolicy 'x'"),
     ("name: parcel-desk", "name: Parcel Desk", "metadata.name", 3, "expected a name"),
     ("voiceplane.dev/v1alpha1", "voiceplane.dev/v1", "apiVersion", 1, "v1alpha1"),
-    ("kind: VoiceAgent", "kind: Agent", "kind", 1, "not 'Agent'"),
+    ("kind: VoiceAgent", "kind: Agent", "kind", 2, "not 'Agent'"),
     ("tool: parcel-status", "tool: [", "(yaml)", 16, "expected"),
     ("length: 6", "length: !!int ''", "(yaml)", 12, "not a legal int"),
     ("length: 6", "length: !!binary aGk=", "spec.intents[0].slots[0].length", 12, "tag binary"),

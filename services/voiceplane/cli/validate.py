@@ -2,12 +2,16 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-import yaml
+from pydantic import ValidationError
 
-from voiceplane.contract.documents import dotted, line_of, read_documents
+from voiceplane.contract.agent import Voice
+from voiceplane.contract.base import FROM_YAML
+from voiceplane.contract.documents import Path as Place
+from voiceplane.contract.documents import dotted, line_of, parse_documents
 from voiceplane.contract.load import Bundle, InvalidAgentError, Mistake, load_bundle
 from voiceplane.runtime.models import ModelUnavailableError
 from voiceplane.speech.profiles import load_profile
@@ -54,41 +58,53 @@ def run(options: argparse.Namespace) -> int:
 def read_bundle(path: str) -> Bundle:
     """Load an agent from a file or standard input; OSError or InvalidAgentError."""
     raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    text = raw.decode("utf-8", errors="replace")
-    bundle = load_bundle(text)
-    if mistakes := (*_voice_mistakes(bundle, text), *_schema_mistakes(bundle, text)):
-        raise InvalidAgentError(mistakes)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InvalidAgentError((Mistake("(file)", line, "not UTF-8 text: save the file as UTF-8"),)) from error
+    mistakes: tuple[Mistake, ...] = ()
+    try:
+        bundle = load_bundle(text)
+    except InvalidAgentError as error:
+        mistakes = error.mistakes
+    for content, node in parse_documents(text)[0]:
+        if isinstance(content, dict) and content.get("kind") == "VoiceAgent" and isinstance(content.get("spec"), dict):
+            found = (*_voice_mistakes(content["spec"]), *_schema_mistakes(content["spec"]))
+            mistakes += tuple(Mistake(dotted(at), line_of(node, at), what) for at, what in found)
+    if mistakes:
+        raise InvalidAgentError(tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
     return bundle
 
 
-def _agent_node(text: str) -> yaml.Node:
-    return next(node for content, node in read_documents(text) if content["kind"] == "VoiceAgent")
-
-
-def _voice_mistakes(bundle: Bundle, text: str) -> Iterator[Mistake]:
+def _voice_mistakes(spec: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
     """Find a speech profile, or a voice of it, that this version does not have; the contract knows them as names."""
-    voice, field = bundle.agent.spec.voice, "profile"
+    try:
+        voice = Voice.model_validate(spec.get("voice", {}), context=FROM_YAML)
+    except ValidationError:
+        return  # named already
+    field = "profile"
     try:
         profile = load_profile(voice.profile)
         field = "name"
         profile.voice(voice.name)
     except ModelUnavailableError as error:
-        at = ("spec", "voice", field)
-        yield Mistake(dotted(at), line_of(_agent_node(text), at), str(error))
+        yield ("spec", "voice", field), str(error)
 
 
-def _schema_mistakes(bundle: Bundle, text: str) -> Iterator[Mistake]:
+def _schema_mistakes(spec: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
     """Find the tools' JSON Schemas that the tool gateway would refuse; the contract knows them only as mappings."""
-    node = _agent_node(text)
-    for index, tool in enumerate(bundle.agent.spec.tools):
-        for kind, schema in (("arguments", tool.arguments), ("result", tool.result)):
-            if schema is None:
+    tools = spec.get("tools")
+    for index, tool in enumerate(tools if isinstance(tools, list) else ()):
+        for kind in ("arguments", "result"):
+            schema = tool.get(kind) if isinstance(tool, dict) else None
+            if not isinstance(schema, dict):
                 continue
             at = ("spec", "tools", index, kind)
             try:
                 check_schema(schema, dotted(at))
             except UnsafeSchemaError as error:
-                yield Mistake(dotted(at), line_of(node, at), str(error).removeprefix(f"{dotted(at)}: "))
+                yield at, str(error).removeprefix(f"{dotted(at)}: ")
 
 
 def summary(bundle: Bundle) -> list[str]:

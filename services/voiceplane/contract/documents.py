@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from voiceplane.contract.yaml_words import explained
+
 MAX_BYTES = 1_000_000  # an object larger than this cannot be stored in a cluster either
 MAX_NODES = 200_000  # after aliases are expanded: more than MAX_BYTES of plain YAML can hold in sensible text
 MAX_DEPTH = 50
@@ -86,6 +88,17 @@ def line_of(node: yaml.Node, path: Path) -> int:
 
 def read_documents(text: str) -> list[tuple[Any, yaml.Node]]:
     """Return the content and node of each document that is not empty; InvalidAgentError when it is not our YAML."""
+    documents, mistakes = parse_documents(text)
+    if mistakes:
+        raise InvalidAgentError(tuple(mistakes))
+    return documents
+
+
+def parse_documents(text: str) -> tuple[list[tuple[Any, yaml.Node]], list[Mistake]]:
+    """Return what read_documents does, and the keys that are written twice: the last one counts, the rest is read on.
+
+    InvalidAgentError when nothing can be read on.
+    """
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
@@ -94,33 +107,33 @@ def read_documents(text: str) -> list[tuple[Any, yaml.Node]]:
         raise InvalidAgentError((Mistake("(file)", 1, f"larger than {MAX_BYTES} bytes: split the agents"),))
     documents: list[tuple[Any, yaml.Node]] = []
     mistakes: list[Mistake] = []
+    unfit: list[Mistake] = []
     try:
         loader = _Loader(text)
         try:
             while loader.check_node():
                 node = loader.get_node()
                 assert node is not None  # check_node said so
-                mistakes.extend(_unfit(node))
-                if not mistakes:
+                unfit.extend(_unfit(node, mistakes))
+                if not unfit:
                     content = loader.construct_document(node)
                     documents.extend([(content, node)] if content is not None else [])
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InvalidAgentError((Mistake("(yaml)", line, error.problem or "not YAML"),)) from error
+        raise InvalidAgentError((Mistake("(yaml)", *explained(error)),)) from error
     except yaml.YAMLError as error:  # a character that YAML does not allow
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         raise InvalidAgentError((Mistake("(yaml)", line, "a character that YAML does not allow"),)) from error
     except (RecursionError, ValueError) as error:
         raise InvalidAgentError((Mistake("(yaml)", 1, "nested too deeply or not readable"),)) from error
-    if mistakes:
-        raise InvalidAgentError(tuple(mistakes))
-    return documents
+    if unfit:
+        raise InvalidAgentError((*mistakes, *unfit))
+    return documents, mistakes
 
 
-def _unfit(root: yaml.Node) -> Iterator[Mistake]:
-    """Find keys written twice, tags that JSON has no word for, and aliases that expand without end."""
+def _unfit(root: yaml.Node, twice: list[Mistake]) -> Iterator[Mistake]:
+    """Find tags that JSON has no word for, keys that are no text, aliases that expand without end; add keys `twice`."""
     waiting: list[tuple[yaml.Node, Path]] = [(root, ())]
     seen: set[int] = set()  # nodes already judged: an alias leads to the same node again
     count = 0
@@ -139,17 +152,20 @@ def _unfit(root: yaml.Node) -> Iterator[Mistake]:
             waiting.extend((item, (*path, index)) for index, item in enumerate(node.value))
         elif isinstance(node, yaml.MappingNode):
             if first_time:
-                yield from _twice(node, path)
+                yield from (Mistake(dotted(path), line, "a key must be plain text") for line in _odd_keys(node))
+                twice.extend(_twice(node, path))
             waiting.extend((value, (*path, str(key.value) if key.id == "scalar" else "?")) for key, value in node.value)
+
+
+def _odd_keys(node: yaml.MappingNode) -> Iterator[int]:
+    return (key.start_mark.line + 1 for key, _ in node.value if not isinstance(key, yaml.ScalarNode))
 
 
 def _twice(node: yaml.MappingNode, path: Path) -> Iterator[Mistake]:
     keys: set[str] = set()
     for key, _ in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            yield Mistake(dotted(path), key.start_mark.line + 1, "a key must be plain text")
-        elif key.value in keys:
+        if isinstance(key, yaml.ScalarNode) and key.value in keys:
             at = dotted((*path, key.value))
             yield Mistake(at, key.start_mark.line + 1, "this key is written twice: only one of them would count")
-        else:
+        elif isinstance(key, yaml.ScalarNode):
             keys.add(key.value)
