@@ -1,4 +1,4 @@
-"""Work that nobody waits for: a network stops on its way, a decode that waits in Triton never starts."""
+"""Work that nobody waits for: a network and a recognition stop on their way, one that waits never starts."""
 
 import asyncio
 import importlib
@@ -18,6 +18,7 @@ from voiceplane.speech.client import TritonSpeech
 wanted = importlib.import_module("voiceplane.speech.inside_triton.wanted")  # untyped: it runs inside Triton
 DECODES = 48  # fit into the queue of asr; 12 of them run at once
 RUNNING = 12
+LEFT = 24
 
 
 class Sender:
@@ -88,6 +89,35 @@ async def counts(server: triton.InferenceServerClient) -> tuple[int, int]:
     return int(statistics.success.count), int(statistics.fail.count)
 
 
+async def ended(server: triton.InferenceServerClient, done: int, dropped: int, asked: int) -> tuple[int, int]:
+    """Wait until all that were asked have ended; return how many were carried out and how many were not."""
+    carried_out, refused = 0, 0
+    for _ in range(300):
+        now = await counts(server)
+        carried_out, refused = now[0] - done, now[1] - dropped
+        if carried_out + refused == asked:
+            break
+        await asyncio.sleep(0.1)
+    return carried_out, refused
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_recognition_that_is_left_while_it_runs_is_not_carried_out_and_the_next_is(
+    speech: TritonSpeech, server: triton.InferenceServerClient
+) -> None:
+    noise = np.random.default_rng(1).normal(0, 3000, 16_000 * 8).astype("<i2").tobytes()
+    done, dropped = await counts(server)
+    for number in range(LEFT):
+        running = asyncio.create_task(speech.recognize(noise))
+        await asyncio.sleep(0.01 * (1 + number % 6))  # nothing is in the queue: it has begun
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    carried_out, refused = await ended(server, done, dropped, LEFT)
+    assert carried_out + refused == LEFT
+    assert refused > 0
+    assert (await speech.recognize(noise)).timing.compute_ms > 0
+
+
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_recognition_that_was_cancelled_while_it_waited_never_starts(
     speech: TritonSpeech, server: triton.InferenceServerClient
@@ -99,12 +129,6 @@ async def test_a_recognition_that_was_cancelled_while_it_waited_never_starts(
     for each in asking:
         each.cancel()
     await asyncio.gather(*asking, return_exceptions=True)
-    carried_out, refused = 0, 0
-    for _ in range(300):
-        ended = await counts(server)
-        carried_out, refused = ended[0] - done, ended[1] - dropped
-        if carried_out + refused == DECODES:
-            break
-        await asyncio.sleep(0.1)
+    carried_out, refused = await ended(server, done, dropped, DECODES)
     assert carried_out + refused == DECODES
     assert carried_out <= 2 * RUNNING  # those that ran, and those that took their places before the word came

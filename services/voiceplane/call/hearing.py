@@ -205,7 +205,7 @@ class Hearing:
             try:
                 found = await self._site.recognizer.recognize(sound.audio, hints=sound.said_before, partial=not patient)
             except asyncio.CancelledError:
-                CANCELLED_WORK.labels("decodes").inc()  # Triton drops it from its queue; one that runs, runs to its end
+                CANCELLED_WORK.labels("decodes").inc()  # it never starts, or ends after the stage in hand
                 raise
             except SpeechError:  # under load a partial is refused late: that slows the next as an answer would
                 self._took(max(self._latency_s, self._site.clock.monotonic() - began))

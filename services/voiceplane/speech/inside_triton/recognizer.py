@@ -4,12 +4,18 @@ The encoder sees only the audio and 2 s of silence instead of 30 s: a third of t
 makes the decoder loop ("yes yes yes"), in a few of a hundred utterances also 2 s; others end too early ("365" from six
 spoken digits), which their likelihood shows. Both are asked again with more padding, and with timestamps, which make it
 loop less but cost tokens.
+
+A request that nobody waits for any more stops between two stages: encoder, decoder, alignment, and the same again.
+Inside a stage nothing stops it: ctranslate2's Whisper has no callback. A decode in chunks would not help: it reads what
+it has so far one token at a time (only special tokens of a prompt are read at once), so its last chunk takes as long
+as the whole.
 """
 
 import json
 import os
 import re
 import zlib
+from functools import partial
 
 import ctranslate2
 import numpy as np
@@ -27,6 +33,10 @@ MAX_COMPRESSION = 2.4
 _NOISE = re.compile(r"[\[(][^\])]*[\])]|♪+")  # "[BLANK_AUDIO]", "(upbeat music)"
 
 
+def _always(_index):
+    return True
+
+
 class Recognizer:
     """One loaded model."""
 
@@ -42,44 +52,62 @@ class Recognizer:
         self._plain = token("<|notimestamps|>")
         self._end = token("<|endoftext|>")
 
-    def recognize(self, audios, hints, partial=()):
+    def recognize(self, audios, hints, partials=(), wanted=_always):
         """Recognize several int16 arrays at once; return for each a dict of text, words and probabilities.
 
-        The indexes in `partial` are asked once only: the next partial comes soon.
+        The indexes in `partials` are asked once only: the next partial comes soon. `wanted` is asked between two stages
+        of the work whether somebody still waits for an index; who is left gets None, and no further stage.
         """
-        answers, again = self._recognize(audios, hints, PAD_S)
+        answers, again = self._recognize(audios, hints, PAD_S, wanted)
         for index, answer in enumerate(answers):
-            unlikely = answer["logprob"] < MIN_LOGPROB and answer["text"] and index not in partial
-            unheard = hints[index] and not answer["text"] and index not in partial
+            if answer is None:
+                continue
+            unlikely = answer["logprob"] < MIN_LOGPROB and answer["text"] and index not in partials
+            unheard = hints[index] and not answer["text"] and index not in partials
             if index in again:
-                (answers[index],), _ = self._recognize([audios[index]], [""], MORE_PAD_S, timestamps=True)
+                (answers[index],), _ = self._again(audios[index], partial(wanted, index))
             elif unlikely or unheard:
                 # Measured on 120 dictated numbers: 99 right without, 105 with; the hints are what misled some.
-                (other,), looped = self._recognize([audios[index]], [""], MORE_PAD_S, timestamps=True)
-                likelier = other["logprob"] > answer["logprob"] and len(other["words"]) >= len(answer["words"])
-                if not looped and (unheard or likelier):  # the shorter text is the likelier one by its length alone
+                (other,), looped = self._again(audios[index], partial(wanted, index))
+                likelier = (
+                    other and other["logprob"] > answer["logprob"] and len(other["words"]) >= len(answer["words"])
+                )
+                if other is None or (not looped and (unheard or likelier)):  # a shorter text is likelier by its length
                     answers[index] = other
         return answers
 
-    def _recognize(self, audios, hints, pad_s, *, timestamps=False):
-        """Return the answers, and which of them repeat themselves."""
-        features = [self._features(audio, pad_s) for audio in audios]
-        frames = max(feature.shape[1] for feature in features)
-        batch = np.stack([np.pad(f, ((0, 0), (0, frames - f.shape[1])), constant_values=f.min()) for f in features])
-        encoded = self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(batch)))
-        prompts = [self._prompt(hint)[: -1 if timestamps else None] for hint in hints]
-        voiced = [_voiced_s(audio) for audio in audios]
+    def _again(self, audio, wanted):
+        return self._recognize([audio], [""], MORE_PAD_S, lambda _: wanted(), timestamps=True)
+
+    def _recognize(self, audios, hints, pad_s, wanted, *, timestamps=False):
+        """Return the answers, None for who was left, and which of them repeat themselves."""
+        answers, again = [None] * len(audios), []
+        rows = [index for index in range(len(audios)) if wanted(index)]
+        if rows:
+            encoded = self._encode([audios[index] for index in rows], pad_s)
+            rows, encoded = _still(rows, encoded, wanted)
+        if not rows:
+            return answers, again
+        prompts = [self._prompt(hints[index])[: -1 if timestamps else None] for index in rows]
+        voiced = [_voiced_s(audios[index]) for index in rows]
         results = self._generate(encoded, prompts, most_tokens(max(voiced)))
-        rows = [encoded] if len(audios) == 1 else _rows(encoded)
-        answers, again = [], []
-        for row, result, audio, voiced_s in zip(rows, results, audios, voiced, strict=True):
+        alone = [encoded] if len(rows) == 1 else _rows(encoded)
+        for index, row, result, voiced_s in zip(rows, alone, results, voiced, strict=True):
+            if not wanted(index):
+                continue
             tokens = [token for token in result.sequences_ids[0] if token < self._end]
             words, ends = self._split(tokens)
             if loop(words) is not None:
-                again.append(len(answers))
+                again.append(index)
             kept = without_loop(words, voiced_s)
-            answers.append(self._answer(row, tokens[: ends[kept - 1] if kept else 0], result, len(audio)))
+            answers[index] = self._answer(row, tokens[: ends[kept - 1] if kept else 0], result, len(audios[index]))
         return answers, again
+
+    def _encode(self, audios, pad_s):
+        features = [self._features(audio, pad_s) for audio in audios]
+        frames = max(feature.shape[1] for feature in features)
+        batch = np.stack([np.pad(f, ((0, 0), (0, frames - f.shape[1])), constant_values=f.min()) for f in features])
+        return self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(batch)))
 
     def _features(self, audio, pad_s):
         kept = audio[-int(MAX_S * SAMPLE_RATE) :]
@@ -160,6 +188,14 @@ def _voiced_s(audio):
     frames = audio[: len(audio) // 320 * 320].reshape(-1, 320).astype(np.float32)
     power = np.mean(frames**2, axis=1)
     return float(np.count_nonzero(power > max(100.0, power.max(initial=0.0) * 10**-3.5)) * 0.02)
+
+
+def _still(rows, encoded, wanted):
+    """Return the rows that are still wanted, and their part of the encoding."""
+    kept = [at for at, index in enumerate(rows) if wanted(index)]
+    if 0 < len(kept) < len(rows):
+        encoded = ctranslate2.StorageView.from_array(np.ascontiguousarray(np.array(encoded)[kept]))
+    return [rows[at] for at in kept], encoded
 
 
 def _rows(encoded):
