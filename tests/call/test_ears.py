@@ -41,3 +41,33 @@ def test_memory_stays_bounded_in_a_long_call() -> None:
     listen(ears, "#" * (50 * 70))
     ears.begin_utterance(0.0)
     assert len(ears.utterance()) <= 34 * 32_000
+
+
+class Toneless:
+    """A detector that hears a voice in loud windows only, as silero does: an s is none."""
+
+    def probability(self, window: bytes) -> float:
+        return 0.9 if b"\x10" in window else 0.1
+
+
+def started_at(pattern: str, *, eager: bool) -> list[float]:
+    """Feed frames: `#` is a voice, `s` a consonant without one; return when speech was noticed."""
+    ears, found = Ears(Toneless()), []
+    for index, mark in enumerate(pattern):
+        sample = {"#": b"\x01\x10", "s": b"\xff\x01", ".": b"\0\0"}[mark]
+        edges = ears.hear(sample * (FRAME // 2), at=(index + 1) * 0.02, eager=eager)
+        found += [(index + 1) * 0.02 for edge in edges if isinstance(edge, SpeechStarted)]
+    return found
+
+
+def test_a_word_that_begins_without_a_voice_is_noticed_before_the_voice_when_it_is_urgent() -> None:
+    word = "." * 20 + "s" * 10 + "#" * 10 + "." * 10
+    (patient,), (eager,) = started_at(word, eager=False), started_at(word, eager=True)
+    assert patient > 0.6 and eager <= 0.54
+
+
+def test_a_noise_without_a_voice_is_over_when_it_lasts() -> None:
+    ears, edges = Ears(Toneless()), []
+    for index in range(50):
+        edges += ears.hear(b"\xff\x01" * (FRAME // 2), at=(index + 1) * 0.02, eager=True)
+    assert [type(edge) for edge in edges] == [SpeechStarted, SpeechPaused]

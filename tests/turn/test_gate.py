@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceplane.turn.gate import GateParameters, GateState, Loudness, SpeechPaused, SpeechStarted, hear
+from voiceplane.turn.gate import GateParameters, GateState, Loudness, Onset, SpeechPaused, SpeechStarted, hear
 
 WINDOW_S = 0.032
 
@@ -69,3 +69,26 @@ def test_a_caller_who_turns_away_is_heard_again_within_three_seconds() -> None:
 def test_the_noise_between_words_does_not_lower_the_voices_level() -> None:
     known = loudness([66.0] * 30)
     assert known.follow(10.0, 0.1, GateParameters()) == known
+
+
+def begins(levels_db: list[float], probability: float = 0.1) -> list[bool]:
+    onset, found = Onset(), []
+    for level_db in levels_db:
+        onset = onset.follow(level_db, probability, GateParameters())
+        found.append(onset.begins)
+    return found
+
+
+def test_a_sound_of_two_windows_without_a_voice_may_be_a_words_first_consonant() -> None:
+    assert begins([30.0, 54.0, 55.0, 55.0]) == [False, False, True, True]
+
+
+def test_a_click_and_what_is_softer_than_any_consonant_begin_nothing() -> None:
+    assert not any(begins([30.0, 60.0, 30.0, 60.0, 30.0]))
+    assert not any(begins([44.0] * 20))
+
+
+def test_a_sound_that_lasts_is_no_consonant_and_becomes_the_lines_noise() -> None:
+    found = begins([55.0] * 200)
+    assert not any(found[12:])
+    assert not any(begins([55.0] * 200 + [20.0] + [58.0] * 5)[200:])

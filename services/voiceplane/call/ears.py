@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from voiceplane.contract.audio import BYTES_PER_SAMPLE, SPEECH_BYTES_PER_S, SPEECH_RATE
-from voiceplane.turn.gate import GateParameters, GateState, Loudness, SpeechPaused, SpeechStarted, hear
+from voiceplane.turn.gate import GateParameters, GateState, Loudness, Onset, SpeechPaused, SpeechStarted, hear
 
 WINDOW_SAMPLES = 512  # silero's window at 16 kHz: 32 ms
 WINDOW_BYTES = WINDOW_SAMPLES * BYTES_PER_SAMPLE
@@ -32,14 +32,18 @@ class Ears:
         self._parameters = parameters or GateParameters()
         self._gate = GateState()
         self._loudness = Loudness()
+        self._onset = Onset()
         self._audio = bytearray()  # the last MEMORY_S seconds
         self._audio_end = 0.0  # loop time of the last sample in memory
         self._pending = bytearray()  # less than one window
         self._utterance_since = 0.0
         self.voiced = False  # the last window
 
-    def hear(self, frame: bytes, *, at: float) -> list[SpeechStarted | SpeechPaused]:
-        """Take a frame that ended at loop time `at`; return the edges that it completes."""
+    def hear(self, frame: bytes, *, at: float, eager: bool = False) -> list[SpeechStarted | SpeechPaused]:
+        """Take a frame that ended at loop time `at`; return the edges that it completes.
+
+        `eager`: any sound that may begin a word begins one.
+        """
         self._remember(frame, at)
         self._pending += frame
         edges: list[SpeechStarted | SpeechPaused] = []
@@ -47,7 +51,7 @@ class Ears:
             window = bytes(self._pending[:WINDOW_BYTES])
             del self._pending[:WINDOW_BYTES]
             end = at - len(self._pending) / SPEECH_BYTES_PER_S
-            probability = self._voice_probability(window)
+            probability = self._voice_probability(window, eager=eager)
             self.voiced = probability >= self._parameters.stop_probability
             self._gate, edge = hear(self._gate, probability, start=end - WINDOW_S, end=end, parameters=self._parameters)
             if edge is not None:
@@ -59,11 +63,14 @@ class Ears:
         """Return when the voice fell silent whose pause is not sure yet; None while it sounds, or in a pause."""
         return None if self.voiced or not self._gate.speaking else self._gate.last_voiced
 
-    def _voice_probability(self, window: bytes) -> float:
+    def _voice_probability(self, window: bytes, *, eager: bool) -> float:
         """Return the detector's word, 0 for a window in which the voice has faded."""
         probability, level_db = self._detector.probability(window), _level_db(window)
         self._loudness = self._loudness.follow(level_db, probability, self._parameters)
-        return 0.0 if self._loudness.is_quiet(level_db) else probability
+        self._onset = self._onset.follow(level_db, probability, self._parameters)
+        if self._loudness.is_quiet(level_db):
+            return 0.0
+        return max(probability, self._parameters.start_probability) if eager and self._onset.begins else probability
 
     def begin_utterance(self, since: float) -> None:
         """Keep what was said from `since` on, with a little before it."""

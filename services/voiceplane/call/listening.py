@@ -134,7 +134,9 @@ class Listening:
     def _hear(self, pcm: bytes, at: float) -> None:
         shielded_s = self._session.shielded_s()
         self.floor.shield(at + shielded_s if shielded_s else 0.0)
-        for edge in self._ears.hear(pcm, at=at):
+        over_us = self.floor.state.floor in (Floor.AGENT, Floor.DUCKED)
+        # Where our voice comes back a consonant of ours, which matches nothing well, would silence us.
+        for edge in self._ears.hear(pcm, at=at, eager=over_us and not self._overlaps.echoes):
             self._feed_edge(edge)
         over_us = self.floor.state.floor in (Floor.AGENT, Floor.DUCKED)
         late = self._overlaps.hear(pcm, at, over_us=over_us)

@@ -37,6 +37,11 @@ class Overlaps:
         self._usual: float | None = None  # mean power of the caller's own turns
         self.running = False
 
+    @property
+    def echoes(self) -> bool:
+        """Say whether our own voice has come back on this line."""
+        return self._path.seen > 0
+
     def hear(self, frame: bytes, at: float, *, over_us: bool) -> SpeechStarted | None:
         """Measure a frame; a sound that was taken for an echo and is more than that begins late."""
         self._near += frame
