@@ -11,6 +11,7 @@ from voiceplane.contract.agent import Tool
 from voiceplane.contract.dialogue import ToolOutcome, ToolRequest
 from voiceplane.contract.ids import CallId
 from voiceplane.contract.load import load_bundle
+from voiceplane.rpc.convert import tool_request_from_wire, tool_request_to_wire
 from voiceplane.tools.errors import AttemptFailedError
 from voiceplane.tools.ports import Attempt
 
@@ -105,3 +106,13 @@ async def test_what_needs_a_verified_caller_runs_for_no_other(desk: Desk) -> Non
     verified = dataclasses.replace(pay, idempotency_key="key-q", authentication="verified")
     backend.steps = ["{}"]
     assert (await invoker.invoke(verified)).outcome is ToolOutcome.OK
+
+
+async def test_a_restarted_tool_gateway_does_not_forget_the_failed_proofs(desk: Desk) -> None:
+    invoker, backend, _ = desk
+    sent = tool_request_to_wire(dataclasses.replace(proof("key-1"), failed_proofs=3))
+    assert (await invoker.invoke(tool_request_from_wire(sent))).reason == "too-many-failed-proofs"
+    assert not backend.attempts
+    backend.steps = [RIGHT]
+    again = dataclasses.replace(proof("key-2"), failed_proofs=2)
+    assert (await invoker.invoke(again)).outcome is ToolOutcome.OK

@@ -67,6 +67,9 @@ class Replies:
         self._grants = {tool.name: tool.grants for tool in site.bundle.agent.spec.tools}
         # What the caller has proved in this call. Only a tool's success raises it: no planner and no word can.
         self._known = Authentication.NONE
+        self._failed_proofs = 0  # kept here too, so that a restart of the tool gateway gives nobody more tries
+        # Not the call's id: from that and the rest of a key, which audits hold, a short PIN could be found.
+        self._keys = uuid.uuid4()
         self._attempt: Attempt | None = None
 
     def speculate(self, given: CallerSaid, state: DialogueState, index: int, *, told: Callable[[], None]) -> None:
@@ -239,7 +242,7 @@ class Replies:
 
     async def _run_tool(self, attempt: Attempt, call: ToolCall) -> ToolReply:
         facts = self._recorder.facts
-        key = uuid.uuid5(uuid.UUID(facts.call_id), f"{attempt.index}/{call.intent}/{call.arguments_json}").hex
+        key = uuid.uuid5(self._keys, f"{attempt.index}/{call.intent}/{call.arguments_json}").hex
         request = ToolRequest(
             facts.call_id,
             self._site.agent,
@@ -250,6 +253,7 @@ class Replies:
             call.arguments_json,
             key,
             self._known.value,
+            self._failed_proofs,
         )
         attempt.tool_attempts += 1  # one may run; how many it were is in the reply
         try:
@@ -264,4 +268,6 @@ class Replies:
         granted = self._grants.get(call.tool, Authentication.NONE)
         if reply.outcome is ToolOutcome.OK and granted.covers(self._known):
             self._known = granted
+        elif reply.outcome is not ToolOutcome.OK and reply.attempts and granted is not Authentication.NONE:
+            self._failed_proofs += 1
         return reply

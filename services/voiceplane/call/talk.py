@@ -273,7 +273,10 @@ class Talk:
             self._ending.settle(TROUBLE)
 
     def _transfer(self, reason: str) -> Transfer:
-        return Transfer(reason, render.paragraph(self._heard_state, self._speaking.heard(SUMMARIZED), reason))
+        return Transfer(
+            reason,
+            render.paragraph(self._site.bundle.agent.spec, self._heard_state, self._speaking.heard(SUMMARIZED), reason),
+        )
 
     async def _hand_over(self, target: str, wanted: Transfer) -> None:
         """Give the call to a person; when nobody takes it the caller is told, and the conversation goes on."""

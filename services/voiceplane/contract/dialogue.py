@@ -1,6 +1,6 @@
 """A turn between gateway, planner and tools: requests carry all state, so any replica can serve any turn."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from voiceplane.contract.ids import CallId
@@ -163,6 +163,7 @@ class ToolRequest:
     arguments_json: str
     idempotency_key: str
     authentication: str = "none"
+    failed_proofs: int = field(default=0, compare=False)  # in the call so far; the same wish whatever it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,11 @@ def without_numbers(text: str) -> str:
     return " ".join(_REFERENCE.sub(" ", text).split())
 
 
+def hidden(text: str) -> str:
+    """Return a text with a mark in the place of each stretch of three or more digits, spoken or written."""
+    return " ".join(_REFERENCE.sub(" [digits] ", text).split())
+
+
 def spoken_as_digits(text: str) -> str:
     """Return a text with its stretches of three or more spoken digits written as one number each."""
     return _REFERENCE.sub(lambda found: f" {' '.join(runs(found.group()))} ", text)

@@ -9,9 +9,10 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from voiceplane.contract.agent import Intent, placeholders
+from voiceplane.contract.agent import Intent, VoiceAgentSpec, placeholders
 from voiceplane.contract.dialogue import CallerSaid, DialogueState, HeardTurn, ReplyRequest
-from voiceplane.planner import ear, slots
+from voiceplane.contract.proofs import proof_slots
+from voiceplane.planner import digits, ear, slots
 from voiceplane.planner.phrases import constant_phrases as constant_phrases
 
 MAX_VALUE = 200  # characters of a tool's value that are read aloud
@@ -63,15 +64,19 @@ def _said(value: str | int | float, british: bool) -> str:
     return " ".join(ear.written(" ".join(plain.split())[:MAX_VALUE], british=british).split())
 
 
-def summary(request: ReplyRequest, reason: str) -> str:
+def summary(spec: VoiceAgentSpec, request: ReplyRequest, reason: str) -> str:
     """Write one paragraph for the person who takes over after this request. Personal data."""
     said = request.input
     now = (HeardTurn("caller", said.text),) if isinstance(said, CallerSaid) else ()
-    return paragraph(request.state, (*request.history, *now), reason)
+    return paragraph(spec, request.state, (*request.history, *now), reason)
 
 
-def paragraph(state: DialogueState, heard: tuple[HeardTurn, ...], reason: str) -> str:
-    """Write what was wanted, what is known and done, and the caller's last words as they were heard."""
+def paragraph(spec: VoiceAgentSpec, state: DialogueState, heard: tuple[HeardTurn, ...], reason: str) -> str:
+    """Write what was wanted, what is known and done, and the caller's last words as they were heard.
+
+    What proves who calls is for its tool alone: where an agent has such slots, neither they nor spoken digits go on.
+    """
+    secret = proof_slots(spec)
     why = {
         "requested": "The caller asked for a person.",
         "unsure": "The assistant did not understand the caller.",
@@ -85,10 +90,11 @@ def paragraph(state: DialogueState, heard: tuple[HeardTurn, ...], reason: str) -
         parts.append(f"Already handled: {', '.join(state.done_intents)}.")
     if state.intent and reason != "intent":
         parts.append(f"Working on: {state.intent}.")
-    known = [f"{name} {value}" for name, value in state.slots if "." not in name]
+    known = [f"{name} {value}" for name, value in state.slots if "." not in name and name not in secret]
     if known:
         parts.append(f"Known so far: {', '.join(known)}.")
-    words = [" ".join(turn.text.split())[:MAX_VALUE] for turn in heard if turn.speaker == "caller" and turn.text][-2:]
+    said = [turn.text for turn in heard if turn.speaker == "caller" and turn.text][-2:]
+    words = [" ".join((digits.hidden(text) if secret else text).split())[:MAX_VALUE] for text in said]
     if words:
         parts.append(f'Last words: "{" / ".join(words)}".')
     return " ".join(parts)

@@ -136,7 +136,7 @@ class Steps:
         if intent.then == "hang-up":
             yield HangUp("intent")
         else:
-            yield Transfer("intent", summary(replace(turn.request, state=state), "intent"))
+            yield Transfer("intent", summary(self._spec, replace(turn.request, state=state), "intent"))
         yield Done(replace(following, last_reply=reply), intent.name, confidence)
 
     def unsure(self, turn: Turn, words: str = "") -> Iterator[ReplyEvent]:
@@ -173,7 +173,7 @@ class Steps:
         if escalation is None:
             raise ValueError("a transfer needs an escalation")
         yield from self._phrases(escalation.say)
-        yield Transfer(reason, summary(turn.request, reason))
+        yield Transfer(reason, summary(self._spec, turn.request, reason))
         yield Done(replace(state, last_reply=escalation.say), state.intent, 1.0)
 
     def goodbye(self, state: DialogueState) -> Iterator[ReplyEvent]:

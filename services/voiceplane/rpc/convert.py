@@ -152,6 +152,7 @@ def tool_request_to_wire(request: ToolRequest) -> tools.InvokeRequest:
         arguments_json=request.arguments_json,
         idempotency_key=request.idempotency_key,
         authentication=request.authentication,
+        failed_proofs=request.failed_proofs,
     )
 
 
@@ -167,6 +168,7 @@ def tool_request_from_wire(wire: tools.InvokeRequest) -> ToolRequest:
         wire.arguments_json,
         wire.idempotency_key,
         wire.authentication or "none",
+        wire.failed_proofs,
     )
 
 

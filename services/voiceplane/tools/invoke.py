@@ -115,7 +115,7 @@ class Invoker:
             request,
             bundle,
             attempts_in_call=memory.attempts.of(call),
-            failed_proofs_in_call=memory.failed_proofs.of(call),
+            failed_proofs_in_call=max(memory.failed_proofs.of(call), request.failed_proofs),
         )
         if decision.tool is None or bundle is None:
             return await self._refuse(request, bundle, ToolOutcome.REFUSED, decision.reason), False

@@ -1,0 +1,95 @@
+"""What a caller proves himself with reaches its tool and nothing else: no record, no summary, no key to be guessed."""
+
+import json
+import uuid
+
+from tests.call.talking import Tools, talking
+from tests.call.test_authentication import AGENT
+from tests.call.virtual import virtually
+
+from voiceplane.call.recorder import Turn
+from voiceplane.call.summary import HIDDEN, transcript
+from voiceplane.contract.dialogue import DialogueState, HeardTurn
+from voiceplane.contract.load import Bundle, load_bundle
+from voiceplane.planner.embed import Embedder
+from voiceplane.planner.flow import FlowPlanner
+from voiceplane.planner.intents import Understanding
+from voiceplane.planner.render import paragraph
+
+BUNDLE = load_bundle(AGENT)
+SHOWN = load_bundle(
+    f"{AGENT}  policyRef: {{name: open}}\n---\napiVersion: voiceplane.dev/v1alpha1\nkind: VoicePolicy\n"
+    "metadata: {name: open}\nspec: {redaction: {showArguments: [pin]}}\n"
+)
+TALK = (
+    ("agent", "Hello.", ""),
+    ("caller", "log me in", "prove-who-you-are"),
+    ("agent", "What is your PIN?", ""),
+    ("caller", "one two three four", "prove-who-you-are"),
+    ("agent", "I have 1 2 3 4. Is that right?", ""),
+    ("caller", "cancel my contract, my PIN is 1 2 3 4 by the way", "cancel-contract"),
+    ("agent", "It is cancelled.", ""),
+)
+
+
+def kept(bundle: Bundle) -> list[str]:
+    turns = [Turn((n + 1) // 2, who, text, n, n, intent) for n, (who, text, intent) in enumerate(TALK)]
+    return list(transcript(bundle, turns))
+
+
+def test_the_transcript_hides_a_proof_and_keeps_the_rest() -> None:
+    assert kept(BUNDLE) == [
+        "Hello.",
+        HIDDEN,
+        "What is your PIN?",
+        HIDDEN,
+        HIDDEN,
+        "cancel my contract, my PIN is [digits] by the way",
+        "It is cancelled.",
+    ]
+
+
+def test_a_policy_that_shows_the_argument_shows_it_in_the_transcript() -> None:
+    assert kept(SHOWN) == [text for _, text, _ in TALK]
+
+
+def test_who_takes_the_call_is_not_told_the_pin() -> None:
+    state = DialogueState(intent="cancel-contract", slots=(("pin", "1234"), ("pin.partial", "12")))
+    heard = (HeardTurn("caller", "my PIN is 1 2 3 4"), HeardTurn("caller", "twelve thirty four, I said"))
+    text = paragraph(BUNDLE.agent.spec, state, heard, "requested")
+    assert "1234" not in text and "1 2 3 4" not in text and "twelve" not in text
+    assert "Working on: cancel-contract." in text and "my PIN is [digits]" in text
+
+
+def test_a_key_in_an_audit_record_does_not_give_the_pin_away() -> None:
+    """An audit holds call, turn, intent and key: ten thousand PINs are soon tried on a key made of only these."""
+
+    async def conversation() -> None:
+        tools = Tools()
+        planner = FlowPlanner(BUNDLE.agent.spec, Understanding(BUNDLE.agent.spec, Embedder()))
+        async with talking(BUNDLE, planner, tools) as call:
+            await call.says("I want to identify myself")
+            await call.waits(10.0)
+            await call.says("1 2 3 4")
+            await call.waits(10.0)
+        (asked,) = tools.asked
+        assert json.loads(asked.arguments_json) == {"pin": "1234"}
+        made = f"{asked.turn_index}/{asked.intent}/{asked.arguments_json}"
+        assert asked.idempotency_key != uuid.uuid5(uuid.UUID(asked.call_id), made).hex
+
+    virtually(conversation())
+
+
+def test_failed_proofs_are_counted_by_the_call_too() -> None:
+    async def conversation() -> None:
+        tools = Tools(failing=frozenset({"check-pin"}))
+        planner = FlowPlanner(BUNDLE.agent.spec, Understanding(BUNDLE.agent.spec, Embedder()))
+        async with talking(BUNDLE, planner, tools) as call:
+            for pin in ("1 2 3 4", "5 6 7 8", "9 9 9 9"):
+                await call.says("I want to identify myself")
+                await call.waits(10.0)
+                await call.says(pin)
+                await call.waits(10.0)
+        assert [asked.failed_proofs for asked in tools.asked] == [0, 1, 2]
+
+    virtually(conversation())
