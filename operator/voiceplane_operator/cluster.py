@@ -156,10 +156,10 @@ class Cluster:
             finally:
                 response.close()
 
-    async def apply(self, manifest: Object) -> Object:
+    async def apply(self, manifest: Object, *, manager: str = names.MANAGER) -> Object:
         """Apply a manifest as our field manager; fields of others stay theirs. Answers with as much as a watch does."""
         meta, api = manifest["metadata"], KINDS[manifest["kind"]]
-        path = f"{api.path(meta.get('namespace'), meta['name'])}?fieldManager={names.MANAGER}&force=true"
+        path = f"{api.path(meta.get('namespace'), meta['name'])}?fieldManager={manager}&force=true"
         accept = "application/json" if api.whole else METADATA_ONLY.format("")
         answer = await self._request("PATCH", path, body=manifest, content=APPLY, accept=accept)
         return {**answer, "kind": api.kind}

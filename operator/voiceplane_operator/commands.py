@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from voiceplane.contract.load import InvalidAgentError
-from voiceplane_operator import errors, manifests, names, plan
+from voiceplane_operator import errors, facts, manifests, names, plan
 from voiceplane_operator.files import documents, read_region, target_of
 from voiceplane_operator.kinds import CHILDREN
 from voiceplane_operator.plain_yaml import as_yaml
@@ -115,7 +115,7 @@ async def _surplus(cluster: "Cluster", target: Target) -> list[str]:
             if api.optional:  # the cluster lacks the kind
                 continue
             raise
-        there = (one["metadata"]["name"] for one in found)
+        there = (one["metadata"]["name"] for one in found if not facts.of_another(one["metadata"]))
         lines += [f"goes {api.kind}/{name}" for name in there if (api.kind, name) not in wanted]
     return lines
 

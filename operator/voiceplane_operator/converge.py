@@ -1,6 +1,7 @@
 """Carry out a plan in one region: read the view, plan, apply, delete, and say how it went as a value."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ from voiceplane_operator.bundles import revision_of_text
 from voiceplane_operator.facts import AgentView, holding
 from voiceplane_operator.manifests import Manifest
 from voiceplane_operator.manifests.bundle import FILE, POLICY_DIGEST
-from voiceplane_operator.names import bundle_name, gateway_name
+from voiceplane_operator.names import HANDOVER, bundle_name, gateway_name
 from voiceplane_operator.regions import Contact, Region
 from voiceplane_operator.status import FALSE, TRUE, UNKNOWN, Outcome
 from voiceplane_operator.target import Revision, Target
@@ -83,7 +84,7 @@ async def remove(region: Region, prefix: str, *, late: bool = False) -> Outcome:
     planned = plan.remove(holding(region.watch.view(prefix), now()), late=late)
     try:
         async with asyncio.timeout(DEADLINE_S):
-            await _delete(region, planned)
+            await _delete(region, planned.delete)
     except TimeoutError:
         return Outcome(region.name, UNKNOWN, "Slow", f"no pass was finished in {DEADLINE_S:g} s; it is tried again")
     except errors.ClusterError as error:
@@ -119,8 +120,12 @@ async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
         return Outcome(region.name, FALSE, "NoPortBlock", MESSAGES["NoPortBlock"], denied=True)
     planned = plan.converge(target, view)
     lacking = [one["kind"] for one in planned.apply if one["kind"] in OPTIONAL and one["kind"] in region.watch.missing]
+    for one in planned.hand_over:
+        await region.client.apply(one, manager=HANDOVER)
+    # KEDA's admission refuses a ScaledObject while another autoscaler has the Deployment
+    await _delete(region, [one for one in planned.delete if one[0] in plan.SCALERS])
     await _apply(region, [one for one in planned.apply if one["kind"] not in lacking])
-    await _delete(region, planned)
+    await _delete(region, [one for one in planned.delete if one[0] not in plan.SCALERS])
     if lacking:
         reason = OPTIONAL[lacking[0]]
         return Outcome(region.name, FALSE, reason, MESSAGES[reason], planned.serving, denied=True)
@@ -153,9 +158,9 @@ async def _apply(region: Region, manifests: list[Manifest]) -> None:
             raise answer
 
 
-async def _delete(region: Region, planned: plan.Plan) -> None:
+async def _delete(region: Region, what: Iterable[tuple[str, str]]) -> None:
     client, namespace = region.client, region.spec.namespace
-    deletes = (client.delete(kind, name, namespace) for kind, name in planned.delete)
+    deletes = (client.delete(kind, name, namespace) for kind, name in what)
     for answer in await asyncio.gather(*deletes, return_exceptions=True):  # what is refused holds up nothing else
         if isinstance(answer, BaseException):
             raise answer

@@ -110,6 +110,11 @@ def child(raw: Object, kind: str, *, before: Child | None) -> Child:
     )
 
 
+def of_another(meta: Object) -> bool:
+    """Say whether a controller made the object for one of ours: KEDA and others copy our labels to what they make."""
+    return any(owner.get("controller") for owner in meta.get("ownerReferences") or ())
+
+
 def version(meta: Object) -> int:
     """Return an object's resourceVersion as a number: of two of one object, the higher one is the newer."""
     text = str(meta.get("resourceVersion", ""))

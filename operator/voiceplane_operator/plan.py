@@ -25,6 +25,7 @@ SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 class Plan:
     """What to do now, and what is seen."""
 
+    hand_over: tuple[Manifest, ...] = ()  # before the rest, as names.HANDOVER
     apply: tuple[Manifest, ...] = ()
     delete: tuple[tuple[str, str], ...] = ()  # (kind, name)
     serving: str = ""
@@ -124,7 +125,23 @@ def converge(target: Target, view: AgentView) -> Plan:
     )
     ready = takes == current and not apply
     reason, message = _judge(target, view, full=full, ready=ready)
-    return Plan(apply, delete, takes, older, ready, reason, message, done=ready and not delete and not older)
+    done = ready and not delete and not older
+    return Plan(_hand_over(view, apply), apply, delete, takes, older, ready, reason, message, done=done)
+
+
+def _hand_over(view: AgentView, apply: Iterable[Manifest]) -> tuple[Manifest, ...]:
+    """Return what keeps the replicas of Deployments that get an autoscaler now: what nobody owns falls back to one."""
+    scaled = {one.revision for one in view.children.values() if one.kind in SCALERS}
+    found = []
+    for one in apply:
+        meta, known = one["metadata"], view.rollouts.get((one["kind"], one["metadata"]["name"]))
+        if one["kind"] != "Deployment" or "replicas" in one["spec"] or known is None:
+            continue
+        if meta["labels"].get(names.REVISION) not in scaled:
+            named = {"name": meta["name"], "namespace": meta["namespace"]}
+            kept = {"apiVersion": one["apiVersion"], "kind": one["kind"], "metadata": named}
+            found.append({**kept, "spec": {"replicas": known.wanted}})
+    return tuple(found)
 
 
 def remove(view: AgentView, *, late: bool = False) -> Plan:

@@ -141,6 +141,8 @@ class RegionWatch:
 
     def _take(self, api: Api, raw: Object) -> None:
         meta = raw["metadata"]
+        if api is not POD and facts.of_another(meta):
+            return
         prefix = self._place(meta)
         view = self.views.setdefault(prefix, AgentView())
         owner = (meta.get("annotations") or {}).get(names.OWNER)
