@@ -18,7 +18,7 @@ from voiceplane.runtime.metrics import CANCELLED_WORK, FINAL_WORDS, PARTIALS, UN
 from voiceplane.speech.errors import SpeechError, SpeechTimedOutError, SpeechUnavailableError
 from voiceplane.speech.ports import Transcript
 from voiceplane.turn.events import EndTurn
-from voiceplane.turn.stability import Stable, extend, next_partial_s
+from voiceplane.turn.stability import DIGITS_SHARE, SHARE, Stable, extend, next_partial_s
 
 FIRST_PARTIAL_S = 0.3  # less speech than this is not yet a word
 SEGMENT_S = 12.0
@@ -98,7 +98,8 @@ class Hearing:
         if self._partial is not None:
             self._partial.cancel()
         self._partial_began, self._thorough = now, ahead
-        self._partial_due = now + next_partial_s(self._latency_s)
+        share = DIGITS_SHARE if self.digits_expected else SHARE
+        self._partial_due = now + next_partial_s(self._latency_s, share=share)
         self._partial = self._start(0, patient=ahead)
         PARTIALS.inc()
         return ahead

@@ -50,6 +50,14 @@ def extend(before: Stable, words: tuple[str, ...]) -> Stable:
     return Stable(before.words[:kept] + words[kept:], agreed, changed, before.contradicted | now)
 
 
-def next_partial_s(latency_s: float, *, shortest_s: float = 0.2, share: float = 0.6) -> float:
-    """Return the time between two partials, in seconds: decodes take at most `share` of it, so load slows partials."""
+SHARE = 0.6  # of the time between two partials, that a decode may take
+DIGITS_SHARE = 0.2  # while a number is dictated: half a number begins no reply
+USUAL_S = 0.2  # a decode that takes longer waits for others: partials give way to their turns
+LEAST_SHARE = 0.5  # of the share, under load
+
+
+def next_partial_s(latency_s: float, *, shortest_s: float = 0.2, share: float = SHARE) -> float:
+    """Return the time between two partials, in seconds: decodes take their share of it at most, less under load."""
+    if latency_s > USUAL_S:
+        share *= max(LEAST_SHARE, USUAL_S / latency_s)
     return max(shortest_s, latency_s / share)
