@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from voiceplane_operator import engines, names
 from voiceplane_operator.facts import AgentView, Child, Rollout
@@ -224,8 +223,3 @@ def _judge(target: Target, view: AgentView, *, full: bool, ready: bool) -> tuple
     if not _up(view, "Deployment", "gateway", target.revision.name):
         missing.append("gateway")
     return "Starting", f"waiting for {', '.join(missing) or 'the last changes'}"
-
-
-def summary(plan: Plan) -> dict[str, Any]:
-    """Return the plan's bounded facts for a log line."""
-    return {"apply": len(plan.apply), "delete": len(plan.delete), "reason": plan.reason}

@@ -4,13 +4,12 @@ import argparse
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
-import grpc
 import pytest
 
 from voiceplane.cli import demo
 from voiceplane.cli.state import Endpoints
+from voiceplane.records.errors import NoSuchCallError
 from voiceplane.speech.errors import SpeechError
 from voiceplane.testing.phone import CallRefused
 
@@ -53,11 +52,10 @@ def test_a_call_that_fails_is_told_in_one_line(
 
 
 async def test_a_record_that_does_not_come_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Records:
-        async def GetCall(self, *_: Any, timeout: float) -> None:  # noqa: ASYNC109 as gRPC stubs are called
-            none = grpc.aio.Metadata()
-            raise grpc.aio.AioRpcError(grpc.StatusCode.NOT_FOUND, none, none)
+    async def none(target: str, call_id: str) -> None:
+        raise NoSuchCallError("no call fits this id")
 
+    monkeypatch.setattr(demo, "read_call", none)
     monkeypatch.setattr(demo, "RECORD_WAIT_S", 0.05)
     with pytest.raises(demo.NoRecordError, match="no record of call abc came"):
-        await demo._record(Records(), "abc")
+        await demo._record(NOWHERE, "abc")

@@ -26,9 +26,11 @@ from voiceplane.cli.validate import read_bundle
 from voiceplane.cli.voices import VoiceUnavailableError, choose_voice, open_speech, transcribe
 from voiceplane.contract.audio import Pcm
 from voiceplane.contract.load import Bundle, InvalidAgentError
-from voiceplane.records import convert, tree
-from voiceplane.records.rows import SpanRow
-from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc, records_pb2, records_pb2_grpc
+from voiceplane.records import tree
+from voiceplane.records.client import read_call, read_trace
+from voiceplane.records.errors import NoSuchCallError, RecordsError
+from voiceplane.records.rows import AuditRow, CallRow, SpanRow
+from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
 from voiceplane.runtime import grpc_server, shutdown
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.runtime.models import ModelUnavailableError
@@ -76,10 +78,8 @@ def run(options: argparse.Namespace) -> int:
         return INTERRUPTED if status is None else status
     except (InvalidAgentError, OSError, ModelUnavailableError, StackFailedError, NoFreePortError) as error:
         print(error, file=sys.stderr)
-    except (PhoneError, VoiceUnavailableError, SpeechError, NoRecordError) as error:
+    except (PhoneError, VoiceUnavailableError, SpeechError, NoRecordError, RecordsError) as error:
         print(f"the call failed: {error}", file=sys.stderr)
-    except grpc.aio.AioRpcError as error:
-        print(f"the call failed: {error.code().name}: {error.details()}", file=sys.stderr)
     return 1
 
 
@@ -128,46 +128,38 @@ async def _watch(gateway: str, report: Callable[[str], None]) -> None:
 
 async def _after(endpoints: Endpoints, result: CallResult, console: Console) -> None:
     """Print the record, the tool attempts, the timings and the trace."""
-    async with grpc_server.channel(endpoints.records) as channel:
-        records: Any = records_pb2_grpc.RecordsStub(channel)
-        reply = await _record(records, result.call_id)
-        console.rule("record")
-        print_record(reply, console)
-        console.rule("tool calls")
-        for audit in reply.audits:
-            console.print(audit_line(audit), markup=False, soft_wrap=True)
-        console.rule("timings, measured on the recorded audio")
-        for line in timing_lines(result):
-            console.print(line)
-        console.rule("trace")
-        tree.print_trace(await _trace(records, result.call_id), console)
+    call, audits = await _record(endpoints.records, result.call_id)
+    console.rule("record")
+    print_record(call, audits, console)
+    console.rule("tool calls")
+    for audit in audits:
+        console.print(audit_line(audit), markup=False, soft_wrap=True)
+    console.rule("timings, measured on the recorded audio")
+    for line in timing_lines(result):
+        console.print(line)
+    console.rule("trace")
+    tree.print_trace(await _trace(endpoints.records, result.call_id), console)
 
 
-async def _trace(records: Any, call_id: str) -> list[SpanRow]:
+async def _trace(records: str, call_id: str) -> tuple[SpanRow, ...]:
     """Return the spans, once the root has come: a span is sent when it ends, in batches, so the root comes last."""
     for _ in range(40):
-        trace = await records.GetTrace(records_pb2.GetTraceRequest(call_id=call_id), timeout=10.0)
-        spans = [convert.span_row(span) for span in trace.spans]
+        spans = await read_trace(records, call_id)
         if any(not span.parent_span_id for span in spans):
             break
         await asyncio.sleep(RECORD_WAIT_S / 40)
     return spans
 
 
-async def _record(records: Any, call_id: str) -> records_pb2.GetCallResponse:
+async def _record(records: str, call_id: str) -> tuple[CallRow, tuple[AuditRow, ...]]:
     """Wait for the record: the gateway writes it after the BYE."""
     try:
         async with asyncio.timeout(RECORD_WAIT_S):
             while True:
                 try:
-                    reply = await records.GetCall(records_pb2.GetCallRequest(call_id=call_id), timeout=5.0)
-                except grpc.aio.AioRpcError as error:
-                    if error.code() is not grpc.StatusCode.NOT_FOUND:
-                        raise
+                    return await read_call(records, call_id)
+                except NoSuchCallError:
                     await asyncio.sleep(0.2)
-                    continue
-                assert isinstance(reply, records_pb2.GetCallResponse)
-                return reply
     except TimeoutError as error:
         raise NoRecordError(f"no record of call {call_id} came within {RECORD_WAIT_S:.0f} s") from error
 

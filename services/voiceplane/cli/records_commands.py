@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,14 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from voiceplane.cli.state import read_endpoints, stack_folder
-from voiceplane.records import convert, tree
-from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc, records_pb2, records_pb2_grpc
+from voiceplane.records import tree
+from voiceplane.records.client import read_call, read_calls, read_trace
+from voiceplane.records.errors import RecordsError
+from voiceplane.records.rows import AuditRow, CallRow
+from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
 from voiceplane.runtime import grpc_server
 
 DEADLINE_S = 10.0
 _CALL_HELP = "a call id, the beginning of one, or latest"
-Stub = Any  # the generated stub is typed for synchronous channels only
-Ask = Callable[[Stub, argparse.Namespace, Console], Awaitable[int]]
+Ask = Callable[[str, argparse.Namespace, Console], Coroutine[Any, Any, int]]
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -61,52 +63,50 @@ def _run(options: argparse.Namespace, ask: Ask) -> int:
     if getattr(options, "gateway", "") is None and endpoints is not None:
         options.gateway = endpoints.gateway
     try:
-        return asyncio.run(_asked(target, options, ask))
+        return asyncio.run(ask(target, options, Console(highlight=False)))
+    except RecordsError as error:
+        print(error, file=sys.stderr)
     except grpc.aio.AioRpcError as error:
-        print(f"records at {target}: {error.details()}", file=sys.stderr)
-        return 1
+        print(f"gateway at {options.gateway}: {error.details()}", file=sys.stderr)
+    return 1
 
 
-async def _asked(target: str, options: argparse.Namespace, ask: Ask) -> int:
-    async with grpc_server.channel(target) as channel:
-        return await ask(records_pb2_grpc.RecordsStub(channel), options, Console(highlight=False))
+async def _trace(records: str, options: argparse.Namespace, console: Console) -> int:
+    spans = await read_trace(records, options.call)
+    tree.print_trace(spans, console, every=options.all)
+    return 0 if spans else 1
 
 
-async def _trace(records: Stub, options: argparse.Namespace, console: Console) -> int:
-    reply = await records.GetTrace(records_pb2.GetTraceRequest(call_id=options.call), timeout=DEADLINE_S)
-    tree.print_trace([convert.span_row(span) for span in reply.spans], console, every=options.all)
-    return 0 if reply.spans else 1
-
-
-async def _record(records: Stub, options: argparse.Namespace, console: Console) -> int:
-    reply = await records.GetCall(records_pb2.GetCallRequest(call_id=options.call), timeout=DEADLINE_S)
-    print_record(reply, console)
+async def _record(records: str, options: argparse.Namespace, console: Console) -> int:
+    call, audits = await read_call(records, options.call)
+    print_record(call, audits, console)
     return 0
 
 
-async def _calls(records: Stub, options: argparse.Namespace, console: Console) -> int:
+async def _calls(records: str, options: argparse.Namespace, console: Console) -> int:
     if options.gateway:
         async with grpc_server.channel(options.gateway) as channel:
-            gateway: Stub = calls_pb2_grpc.CallsStub(channel)
+            gateway: Any = calls_pb2_grpc.CallsStub(
+                channel
+            )  # the stub is typed for synchronous channels
             live = await gateway.List(calls_pb2.ListCallsRequest(), timeout=DEADLINE_S)
         for call in live.calls:
             console.print(f"live  {call.call_id}  {call.agent}  {call.state}  {call.turns} turns", soft_wrap=True)
-    reply = await records.ListCallRecords(records_pb2.ListCallRecordsRequest(limit=options.limit), timeout=DEADLINE_S)
+    ended = await read_calls(records, options.limit)
     table = Table(box=None, pad_edge=False)
     for column in ("call", "started", "agent", "outcome", "end", "turns", "length"):
         table.add_column(column, no_wrap=column == "call")
-    for call in reply.calls:
+    for call in ended:
         length = (call.ended_unix_ns - call.started_unix_ns) / 1e9
         started = _when(call.started_unix_ns)
         turns = str(len(call.turns))
         table.add_row(call.call_id, started, call.agent, call.outcome, call.end_reason, turns, f"{length:.1f} s")
-    console.print(table if reply.calls else "no calls are recorded yet: voiceplane call places one")
+    console.print(table if ended else "no calls are recorded yet: voiceplane call places one")
     return 0
 
 
-def print_record(reply: records_pb2.GetCallResponse, console: Console) -> None:
+def print_record(call: CallRow, audits: tuple[AuditRow, ...], console: Console) -> None:
     """Print a call record with its turns and tool attempts."""
-    call = reply.call
     console.print(f"call {call.call_id}  {call.agent} revision {call.revision}", soft_wrap=True)
     console.print(f"  started {_when(call.started_unix_ns)}, {call.outcome}: {call.end_reason}")
     for turn in call.turns:
@@ -114,7 +114,7 @@ def print_record(reply: records_pb2.GetCallResponse, console: Console) -> None:
         console.print(f"  {turn.speaker:>7}  {turn.text_pii}", markup=False, soft_wrap=True)
         if turn.intent or timings:
             console.print(f"           {turn.intent}  {timings}", style="dim", markup=False, soft_wrap=True)
-    for audit in reply.audits:
+    for audit in audits:
         console.print(f"  {audit_line(audit)}", markup=False, soft_wrap=True)
     quality = call.quality
     console.print(
@@ -124,7 +124,7 @@ def print_record(reply: records_pb2.GetCallResponse, console: Console) -> None:
     )
 
 
-def audit_line(audit: records_pb2.AuditRecord) -> str:
+def audit_line(audit: AuditRow) -> str:
     """Write one tool attempt as a line."""
     line = f"tool {audit.tool} for {audit.intent}: {audit.decision}, {audit.outcome}, {audit.duration_ms:.0f} ms"
     line += f", attempt {audit.attempt}, arguments {audit.arguments_redacted_json or '{}'}"

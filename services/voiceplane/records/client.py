@@ -16,7 +16,8 @@ from voiceplane.rpc.v1 import records_pb2_grpc
 from voiceplane.runtime import grpc_server, telemetry
 from voiceplane.runtime.outbox import Metadata, Outbox, OutboxLimits, RefusedError, failure
 
-READ_S = 5.0
+SEND_S = 5.0
+READ_S = 10.0  # the records process itself says after 5 s that its database does not answer
 
 
 class RecordsClient:
@@ -58,7 +59,7 @@ async def open_client(target: str, spool: Path, *, limits: OutboxLimits | None =
             except DecodeError as error:
                 raise RefusedError("not an AppendRequest") from error
             try:
-                await stub.Append(request, timeout=READ_S, metadata=metadata)
+                await stub.Append(request, timeout=SEND_S, metadata=metadata)
             except grpc.aio.AioRpcError as error:
                 raise failure(error) from error
 
