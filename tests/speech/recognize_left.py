@@ -59,7 +59,6 @@ def main() -> None:
         answers = hearing.recognize(audios, [""] * len(audios), wanted=wanted)
         return {"texts": [answer and answer["text"] for answer in answers], "stages": counted.stages}
 
-    one = len(audios) - 1
     cases: dict[str, dict[int, int]] = {"all stay": {}}
     for time in range(3):
         cases[f"one leaves at {time}"] = {len(audios) - 1: time}
