@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from voiceplane_operator import clients, cluster, errors
+from voiceplane_operator import clients, cluster, errors, names
+from voiceplane_operator.converge import now
+from voiceplane_operator.facts import seconds
 from voiceplane_operator.kinds import POD
 from voiceplane_operator.regions import now_text
 
@@ -31,10 +33,11 @@ def _node() -> dict[str, Any]:
 
 @dataclass(slots=True)
 class ReportingNode:
-    """What the test can say: which pods hold on to their calls when they are told to end."""
+    """What the test can say: which pods hold on to their calls when they are told to end, and whether it lives."""
 
     api: cluster.Cluster
     busy: set[str] = field(default_factory=set)  # revisions whose pods have live calls
+    dead: bool = False  # no pod that was told to end does so any more, not even when its grace is over
 
     async def run(self) -> None:
         """Report until cancelled; asks again and again, so a report that got lost is only late."""
@@ -55,7 +58,8 @@ class ReportingNode:
         meta, status = pod["metadata"], pod.get("status") or {}
         path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
         if "deletionTimestamp" in meta:
-            if (meta.get("labels") or {}).get("voiceplane.dev/revision") not in self.busy:
+            talks = (meta.get("labels") or {}).get(names.REVISION) in self.busy
+            if not self.dead and (not talks or now() > seconds(meta["deletionTimestamp"])):
                 await self.api._request("DELETE", path, body={"gracePeriodSeconds": 0})
         elif pod["spec"].get("nodeName") and not _ready(status):
             ready = [{"type": kind, "status": "True"} for kind in ("Ready", "ContainersReady", "Initialized")]
