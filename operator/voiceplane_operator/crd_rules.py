@@ -1,12 +1,15 @@
 """The CEL rules of the kinds: everything wrong that an object can tell by itself, said in words. Read by crds.
 
 The same rules hold on a laptop (contract.load, the models' validators); here the API server refuses the object before
-it is stored, whoever sends it. Costs are bounded by the lengths in the models. Names in braces are not looked at here:
-a rule that finds them in 200 intents' replies of 2,000 characters is more than 100 times over the API server's budget
-(Kubernetes 1.36), and shorter agents would be the price. `voiceplane validate` and the agent's status name them.
+it is stored, whoever sends it. Costs are bounded by the lengths in the models. Braces are looked at, but not what the
+names in them name: a rule that finds them in 200 intents' replies of 2,000 characters is more than 100 times over the
+API server's budget (Kubernetes 1.36), and shorter agents would be the price. `voiceplane validate` and the agent's
+status name them.
 """
 
 from dataclasses import dataclass
+
+from voiceplane.contract.agent import BRACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,12 @@ _AGENT = (
     ),
 )
 _IS_RANGE = (Rule("isCIDR(self)", "not a range of addresses: write it as 192.0.2.0/24 or 2001:db8::/32"),)
+_BRACES = (
+    Rule(
+        f"self.matches(r'{BRACES}')",
+        "a brace is open or closed alone, or holds no plain name: write {name}, or two braces for one",
+    ),
+)
 _ONE_ACCESS = "[has(self.inCluster), has(self.kubeConfig), has(self.clusterProfile)].filter(x, x).size() == 1"
 
 # On every duration; the pattern has its unit, this its bounds (contract.base).
@@ -68,6 +77,9 @@ RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
             ),
             Rule("self.type == 'digits' || !has(self.length)", "length goes with type digits"),
         ),
+        "spec.intents[].reply": _BRACES,
+        "spec.intents[].confirm": _BRACES,
+        "spec.tools[].http.url": _BRACES,
         "spec.tools[]": (
             Rule("has(self.http) != has(self.mcp)", "a tool has exactly one backend: http or mcp"),
             Rule(
