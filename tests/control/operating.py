@@ -12,8 +12,11 @@ from typing import Any
 
 from tests.cluster.plane import Plane, ended, started
 
+from voiceplane_operator import names
+
 ROOT = Path(__file__).parents[2]
 CRDS = ROOT / "charts" / "voiceplane-crds" / "templates"
+MADE = "deployments,services,configmaps,secrets,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers"
 AGENT = (Path(__file__).parent / "agent.yaml").read_text()
 PRIORITIES = "\n---\n".join(
     f"{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: voiceplane-{name}}}, value: 1000}}"
@@ -90,6 +93,20 @@ def portable_kubeconfig(plane: Plane) -> str:
     )
 
 
+async def swept(plane: Plane, *namespaces: str) -> None:
+    """Take away every object of ours, and what was made of them, without an operator: the next test begins anew."""
+    free = ("--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+    for kind in ("va", "vr"):
+        for one in (await read(plane, kind, "-A"))["items"]:
+            meta = one["metadata"]
+            where = ("-n", meta["namespace"]) if "namespace" in meta else ()
+            await plane.kubectl("patch", kind, meta["name"], *where, *free, check=False)
+            await plane.kubectl("delete", kind, meta["name"], *where, "--ignore-not-found", "--timeout=30s")
+    await plane.kubectl("delete", "vp,trunk", "-A", "--all", "--timeout=30s")
+    for namespace in namespaces or ("voiceplane",):
+        await plane.kubectl("delete", MADE, "-n", namespace, "-l", f"{names.HUB}", "--timeout=60s")
+
+
 async def apply(plane: Plane, text: str) -> None:
     """Apply a manifest as a person would."""
     await plane.kubectl("apply", "-f", "-", stdin=text)
@@ -98,6 +115,19 @@ async def apply(plane: Plane, text: str) -> None:
 async def read(plane: Plane, *what: str) -> Any:
     """Read objects as JSON."""
     return json.loads(await plane.kubectl("get", *what, "-o", "json", "--show-managed-fields=false"))
+
+
+async def footprint(plane: Plane, name: str = "parcel-desk", namespace: str = "voiceplane") -> dict[str, Any]:
+    """Return all that would tell that an agent was touched: what it says of itself, and which objects it has."""
+    status = (await read(plane, "va", "-n", "support", name))["status"]
+    label = f"{names.AGENT}={names.prefix(f'support/{name}')}"
+    found = (await read(plane, MADE, "-n", namespace, "-l", label))["items"]
+    made = {
+        f"{one['kind']} {one['metadata']['name']}": (one["metadata"]["uid"], one["metadata"].get("generation"))
+        for one in found
+    }
+    assert made
+    return made | {"status": status}
 
 
 def condition(raw: Any, kind: str) -> dict[str, Any]:

@@ -19,13 +19,14 @@ from aiohttp import web
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import controllers, operating
 from tests.control.faults import WRITES, way_to
-from tests.control.operating import AGENT, REGION, apply, read, ready, until
+from tests.control.operating import AGENT, REGION, apply, condition, read, ready, until
 
 from voiceplane_operator import names
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 NUMBERS = range(1, 25)  # more than the longest way takes, the removal of an agent
 REGIONS = range(1, 4)  # and of a region
+EMPTY = tuple(f"empty{number}" for number in REGIONS)
 AGENTS = ("va", "-n", "support")
 CHILDREN = "configmaps,services,deployments,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers"
 NAMES = {"va": "desk", "vr": "empty"}
@@ -81,18 +82,49 @@ def agents(old: str = "", new: str = "") -> str:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
-    """Have agents that are Ready in two regions."""
+    """Have what `prepared` fills."""
     options = PlaneOptions(controllers=False)
     async with running_plane(tmp_path_factory.mktemp("plane"), options) as running:
         await operating.prepare(running)
-        for name in ("there", *(f"empty{number}" for number in REGIONS)):
+        for name in ("there", *EMPTY):
             await running.kubectl("create", "namespace", name)
-            region = REGION % (name, f"namespace: {name}, capacity: 1000, inCluster: {{}}")
-            await apply(running, region.replace("location: US", "location: DE") if name != "there" else region)
-        await apply(running, REGION % ("here", "capacity: 1000, inCluster: {}"))
-        await apply(running, agents())
         async with controllers.rolling_out(running), controllers.rolling_out(running, "there"):
             yield running
+
+
+def region_of(name: str, location: str = "US") -> str:
+    """Return a region with a namespace of its own."""
+    region = REGION % (name, f"namespace: {name}, capacity: 1000, inCluster: {{}}")
+    return region.replace("location: US", f"location: {location}")
+
+
+async def prepared(plane: Plane, folder: Path, *, there: bool = False, empty: tuple[str, ...] = ()) -> None:
+    """Have all agents settled here, or here and there, and these empty regions, whatever another test has left."""
+    regions = {"here"} | ({"there"} if there else set())
+
+    def settled(raw: Any) -> bool:
+        return whole(raw) and {one["name"] for one in raw["status"]["regionStates"]} == regions
+
+    known = {one["metadata"]["name"] for one in (await read(plane, "vr"))["items"]}
+    found = (await read(plane, *AGENTS))["items"]
+    if (
+        len(found) == len(NUMBERS)
+        and all(map(settled, found))
+        and known - set(EMPTY) == regions
+        and known >= set(empty)
+    ):
+        return
+    await apply(plane, REGION % ("here", "capacity: 1000, inCluster: {}"))
+    for name in (*regions - {"here"}, *empty):
+        await apply(plane, region_of(name, "DE" if name in EMPTY else "US"))
+    if len(found) < len(NUMBERS):
+        await apply(plane, agents())
+    async with operating.operating(plane, folder / "prepared", "--no-lease"):
+        if not there and "there" in known:
+            await plane.kubectl("delete", "vr", "there", "--timeout=120s")
+        for name in empty:
+            await until(plane, ("vr", name), lambda raw: condition(raw, "Ready").get("status") == "True")
+        await converged(plane, settled, *({"voiceplane"} | (regions - {"here"})))
 
 
 async def killed(plane: Plane, folder: Path, budgets: Budgets, what: str, settled: Callable[[Any], bool]) -> None:
@@ -161,7 +193,7 @@ async def restarted(plane: Plane, folder: Path, settled: Callable[[Any], bool], 
 
 
 async def test_a_region_that_goes_converges_from_after_each_write_of_its_agents(plane: Plane, tmp_path: Path) -> None:
-    await restarted(plane, tmp_path, whole, "voiceplane", "there")
+    await prepared(plane, tmp_path, there=True)
     await plane.kubectl("delete", "vr", "there", "--wait=false")
 
     def left(raw: Any) -> bool:
@@ -175,16 +207,17 @@ async def test_a_region_that_goes_converges_from_after_each_write_of_its_agents(
 
 
 async def test_a_region_that_goes_converges_from_after_each_write_of_itself(plane: Plane, tmp_path: Path) -> None:
-    empty = [f"empty{number}" for number in REGIONS]
-    await plane.kubectl("delete", "vr", *empty, "--wait=false")
+    await prepared(plane, tmp_path, empty=EMPTY)
+    await plane.kubectl("delete", "vr", *EMPTY, "--wait=false")
     await killed(plane, tmp_path, Budgets({f"empty{number}": number for number in REGIONS}), "vr", gone)
     async with operating.operating(plane, tmp_path / "next", "--no-lease"):
-        await until(plane, ("vr",), lambda raw: len(raw["items"]) == 1)
-    for name in empty:
+        await until(plane, ("vr",), lambda raw: not {one["metadata"]["name"] for one in raw["items"]} & set(EMPTY))
+    for name in EMPTY:
         assert (await read(plane, CHILDREN, "-n", name, "-l", names.HUB))["items"] == []
 
 
 async def test_an_edit_converges_from_after_each_of_its_writes(plane: Plane, tmp_path: Path) -> None:
+    await prepared(plane, tmp_path)
     old = {one["status"]["revision"] for one in (await read(plane, *AGENTS))["items"]}
     await apply(plane, agents("How can I help you?", "What can I do for you?"))
 
@@ -196,9 +229,10 @@ async def test_an_edit_converges_from_after_each_of_its_writes(plane: Plane, tmp
 
 
 async def test_a_changed_policy_converges_from_after_each_of_its_writes(plane: Plane, tmp_path: Path) -> None:
+    await prepared(plane, tmp_path)
     (old,) = {one["status"]["policyDigest"] for one in (await read(plane, *AGENTS))["items"]}
-    text = agents("How can I help you?", "What can I do for you?")
-    await apply(plane, text.replace("allow: [parcel-status, reschedule]", "allow: [parcel-status]"))
+    parts = agents("allow: [parcel-status, reschedule]", "allow: [parcel-status]").split("\n---\n")
+    await apply(plane, "\n---\n".join(one for one in parts if "kind: VoicePolicy" in one))
 
     def changed(raw: Any) -> bool:
         return whole(raw) and bool(raw["status"]["policyDigest"] != old)
@@ -213,6 +247,7 @@ async def test_a_changed_policy_converges_from_after_each_of_its_writes(plane: P
 
 
 async def test_an_agents_removal_converges_from_after_each_of_its_writes(plane: Plane, tmp_path: Path) -> None:
+    await prepared(plane, tmp_path)
     await plane.kubectl("delete", *AGENTS, "--all", "--wait=false")
     await killed(plane, tmp_path, of_agents(), "va", gone)
     async with operating.operating(plane, tmp_path / "next", "--no-lease"):

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import kubelet, operating
-from tests.control.operating import AGENT, REGION, apply, condition, read, ready, until
+from tests.control.operating import AGENT, REGION, apply, condition, footprint, read, ready, until
 
 pytestmark = pytest.mark.timeout(900)
 DESK = ("va", "-n", "support", "parcel-desk")
@@ -25,40 +25,50 @@ BAD = {
     "a duration without unit": ("timeout: 2s", "timeout: '2'", "should match"),
     "a duration of more than a day": ("timeout: 2s", "timeout: 30h", "from 1ms to 24h"),
     "shares that fall": ("steps: [5, 25, 100]", "steps: [25, 5]", "rise"),
+    "a brace that stays open": ("arrive {eta}.", "arrive {eta.", "a brace is open or closed alone"),
+    "a name that is none": ("to {day}?", "to {the day}?", "holds no plain name"),
+    "a brace in an address": ("parcels/{parcel_number}\"", "parcels/parcel_number}\"", "a brace is open or closed"),
     "a field that is misspelt": ("opening:", "openning:", "unknown field"),
 }  # fmt: skip
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
+async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
     async with running_plane(tmp_path_factory.mktemp("plane")) as running:
         await operating.prepare(running)
         yield running
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def plane(hub: Plane) -> Plane:
+    """Have the plane without what another test has left."""
+    await operating.swept(hub)
+    return hub
+
+
 @pytest.mark.parametrize("name", BAD)
 @pytest.mark.asyncio(loop_scope="module")
-async def test_the_api_server_refuses_what_cannot_run_and_says_why(plane: Plane, name: str) -> None:
+async def test_the_api_server_refuses_what_cannot_run_and_says_why(hub: Plane, name: str) -> None:
     old, new, said = BAD[name]
     assert old in AGENT
     with pytest.raises(AssertionError, match=said):
-        await apply(plane, AGENT.replace(old, new).replace("name: parcel-desk", "name: bad"))
+        await apply(hub, AGENT.replace(old, new).replace("name: parcel-desk", "name: bad"))
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_region_with_two_ways_in_is_refused(plane: Plane) -> None:
+async def test_a_region_with_two_ways_in_is_refused(hub: Plane) -> None:
     with pytest.raises(AssertionError, match="exactly one access"):
-        await apply(plane, REGION % ("two", "inCluster: {}, kubeConfig: {name: x}"))
+        await apply(hub, REGION % ("two", "inCluster: {}, kubeConfig: {name: x}"))
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_trunk_whose_source_is_no_range_is_refused(plane: Plane) -> None:
+async def test_a_trunk_whose_source_is_no_range_is_refused(hub: Plane) -> None:
     trunk = (
         "{apiVersion: voiceplane.dev/v1alpha1, kind: SIPTrunk, metadata: {name: t, namespace: support}, "
         "spec: {agentRef: {name: parcel-desk}, sources: ['300.0.0.0/8']}}"
     )
     with pytest.raises(AssertionError, match="not a range of addresses"):
-        await apply(plane, trunk)
+        await apply(hub, trunk)
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -121,30 +131,45 @@ def _none(raw: dict[str, list[object]]) -> bool:
     return not raw["items"]
 
 
+UNABLE = {
+    "no-policy": ("policyRef: {name: retail}", "policyRef: {name: none}", "Ready", "PolicyNotFound"),
+    "far-away": ("residency: [US]", "residency: [DE]", "Ready", "NoRegionFits"),
+    "too-big": ("capacity: 50", "capacity: 5000", "CapacityAvailable", "TooFewCalls"),
+    "names-nothing": ("Our parcel shops", "Our {parcel} shops", "Ready", "Invalid"),
+}  # fmt: skip
+
+
+def named(name: str, old: str = "", new: str = "") -> str:
+    """Return the agent under another name, changed, without its policy."""
+    text: str = AGENT.split("\n---")[0]
+    assert old in text
+    return text.replace(old, new).replace("name: parcel-desk", f"name: {name}")
+
+
 @pytest.mark.asyncio(loop_scope="module")
-async def test_what_cannot_run_is_a_condition_and_touches_no_other_agent(plane: Plane, tmp_path: Path) -> None:
+async def test_what_cannot_run_is_a_condition_or_a_refusal_and_touches_no_other_agent(
+    plane: Plane, tmp_path: Path
+) -> None:
     async with kubelet.reporting(str(plane.kubeconfig)), operating.operating(plane, tmp_path):
         await apply(plane, REGION % ("here", "inCluster: {}"))
         await apply(plane, AGENT)
-        wrong = {
-            "no-policy": (("policyRef: {name: retail}", "policyRef: {name: none}"), "PolicyNotFound"),
-            "far-away": (("residency: [US]", "residency: [DE]"), "NoRegionFits"),
-            "too-big": (("capacity: 50", "capacity: 5000"), "TooFewCalls"),
-            "braces": (("arrive {eta}", "arrive {etc"), "Invalid"),
-        }
-        for name, ((old, new), _) in wrong.items():
-            await apply(plane, AGENT.split("\n---")[0].replace(old, new).replace("name: parcel-desk", f"name: {name}"))
+        await until(plane, DESK, ready)
+        before = await footprint(plane)
+        for name, (old, new, _, _) in UNABLE.items():
+            await apply(plane, named(name, old, new))
         long = "x" * 253
-        await apply(plane, AGENT.split("\n---")[0].replace("name: parcel-desk", f"name: {long}"))
-        for name, (_, reason) in wrong.items():
-            kind = "CapacityAvailable" if name == "too-big" else "Ready"
+        await apply(plane, named(long))
+        for old, new, said in list(BAD.values())[:2]:  # an edit that is refused, too
+            with pytest.raises(AssertionError, match=said):
+                await apply(plane, AGENT.replace(old, new))
+        for name, (_, _, kind, reason) in UNABLE.items():
             await until(
                 plane,
                 ("va", "-n", "support", name),
                 lambda raw, k=kind, r=reason: condition(raw, k).get("reason") == r,  # type: ignore[misc]
             )
-        await until(plane, DESK, ready)
         await until(plane, ("va", "-n", "support", long), ready)
+        assert await footprint(plane) == before
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -219,10 +244,15 @@ async def test_a_bad_kubeconfig_is_a_condition_of_its_region_only(
             "bad",
             f"--from-literal=kubeconfig={content}",
         )
+        await apply(plane, REGION % ("here", "inCluster: {}"))
+        await apply(plane, AGENT)
+        await until(plane, DESK, ready)
+        before = await footprint(plane)
         await plane.kubectl("delete", "secret", "-n", "voiceplane-system", "bad", check=False)
         await plane.kubectl(*secret)
         await apply(plane, REGION % ("bad", "kubeConfig: {name: bad}"))
         await until(plane, ("vr", "bad"), lambda raw: said in condition(raw, "Ready").get("message", ""))
         await until(plane, ("vr", "here"), lambda raw: condition(raw, "Ready").get("status") == "True")
+        assert await footprint(plane) == before
         await plane.kubectl("annotate", "vr", "bad", "voiceplane.dev/release-finalizer=true")
         await plane.kubectl("delete", "vr", "bad", "--timeout=30s")

@@ -11,7 +11,7 @@ import pytest_asyncio
 import yaml
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import controllers, operating
-from tests.control.operating import AGENT, apply, condition, read, ready, until
+from tests.control.operating import AGENT, apply, condition, footprint, read, ready, until
 from tests.control.test_pure import MODEL
 
 from voiceplane.cli.__main__ import main
@@ -28,7 +28,7 @@ spec: {mode: cloud, location: US, namespace: %s, planner: {engine: ray}, drainTi
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
+async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
     options = PlaneOptions(controllers=False)
     async with running_plane(tmp_path_factory.mktemp("plane"), options) as running:
         await operating.prepare(running)
@@ -43,14 +43,23 @@ async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane
 
 
 @pytest_asyncio.fixture(loop_scope="module")
+async def plane(hub: Plane) -> Plane:
+    """Have the plane without what another test has left."""
+    await operating.swept(hub, "east", "west")
+    return hub
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def operator(plane: Plane, tmp_path: Path) -> AsyncIterator[operating.Operator]:
     async with operating.operating(plane, tmp_path, "--no-lease") as running:
         yield running
 
 
-async def remove_region(plane: Plane, name: str) -> None:
-    """Delete a region and wait for its end."""
-    await plane.kubectl("delete", "vr", name, "--timeout=60s")
+async def answering(plane: Plane, region: str) -> None:
+    """Have the agent in one region."""
+    await apply(plane, REGION % (region, region, "inCluster: {}"))
+    await apply(plane, AGENT)
+    await until(plane, DESK, ready)
 
 
 async def test_a_revision_enters_region_after_region_and_a_credential_follows(
@@ -79,8 +88,6 @@ async def test_a_revision_enters_region_after_region_and_a_credential_follows(
     assert ("west",) not in entered and ("east", "west") in entered, entered
     await plane.kubectl("delete", "va", "-n", "support", "parcel-desk", "--timeout=60s")
     assert (await read(plane, *copies))["items"] == []
-    for name in ("east", "west"):
-        await remove_region(plane, name)
 
 
 async def test_diff_shows_what_would_come_and_nothing_when_it_is_there(
@@ -93,9 +100,7 @@ async def test_diff_shows_what_would_come_and_nothing_when_it_is_there(
     assert await asyncio.to_thread(main, asked) == 0
     out = capsys.readouterr().out
     assert "+kind: Deployment" in out and "+++ new NetworkPolicy/" in out
-    await apply(plane, region.read_text())
-    await apply(plane, AGENT)
-    await until(plane, DESK, ready)
+    await answering(plane, "east")
     assert await asyncio.to_thread(main, asked) == 0
     assert capsys.readouterr().out == "no change\n"
     agent.write_text(AGENT.replace("capacity: 50", "capacity: 100"))
@@ -114,7 +119,7 @@ async def test_diff_shows_what_would_come_and_nothing_when_it_is_there(
 async def test_a_region_is_let_go_at_its_deadline_though_a_call_does_not_end(
     plane: Plane, operator: operating.Operator
 ) -> None:
-    # parcel-desk of the test before is in east; a pod that nobody ends stands for a call that does not
+    await answering(plane, "east")  # a pod that nobody ends stands for a call that does not
     (gateway,) = (await read(plane, "deployments", "-n", "east", "-l", f"{names.COMPONENT}=gateway"))["items"]
     labels = gateway["spec"]["template"]["metadata"]["labels"]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "busy", "namespace": "east", "labels": labels}}
@@ -128,12 +133,13 @@ async def test_a_region_is_let_go_at_its_deadline_though_a_call_does_not_end(
     left = await read(plane, "deployments,configmaps", "-n", "east", "-l", f"{names.HUB}=hub")
     assert left["items"] == [], "nothing runs on there that nobody looks after"
     await plane.kubectl("delete", "pod", "-n", "east", "busy", "--force", "--grace-period=0")
-    await plane.kubectl("delete", "va", "-n", "support", "parcel-desk", "--timeout=60s")
 
 
 async def test_two_editors_at_once_end_in_what_the_last_one_wrote(plane: Plane, operator: operating.Operator) -> None:
-    await apply(plane, REGION % ("west", "west", "inCluster: {}"))
-    await apply(plane, AGENT)
+    await answering(plane, "west")
+    await apply(plane, AGENT.split("\n---")[0].replace("name: parcel-desk", "name: other"))
+    await until(plane, ("va", "-n", "support", "other"), ready)
+    before = await footprint(plane, "other", "west")
     path = "/apis/voiceplane.dev/v1alpha1/namespaces/support/voiceagents/parcel-desk"
     async with controllers.session(plane) as opened:
         refused = 0
@@ -159,11 +165,14 @@ async def test_two_editors_at_once_end_in_what_the_last_one_wrote(plane: Plane, 
     )
     assert final["spec"]["opening"] in bundle["data"]["agent.yaml"]
     assert refused, "the API server has told one that the other was faster"
+    assert await footprint(plane, "other", "west") == before
 
 
 async def test_an_agent_of_900_kb_is_told_to_be_split_and_harms_nobody(
     plane: Plane, operator: operating.Operator
 ) -> None:
+    await answering(plane, "west")
+    before = await footprint(plane, namespace="west")
     raw = next(one for one in yaml.safe_load_all(AGENT) if one["kind"] == "VoiceAgent")
     raw["metadata"]["name"] = "huge"
     long = [
@@ -176,4 +185,4 @@ async def test_an_agent_of_900_kb_is_told_to_be_split_and_harms_nobody(
     told = await until(plane, ("va", "-n", "support", "huge"), lambda raw: "conditions" in raw.get("status", {}))
     assert condition(told, "Ready")["reason"] == "TooLarge" and "split" in condition(told, "Ready")["message"]
     await plane.kubectl("delete", "va", "-n", "support", "huge", "--timeout=30s")
-    await until(plane, DESK, ready)
+    assert await footprint(plane, namespace="west") == before

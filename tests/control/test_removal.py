@@ -29,8 +29,8 @@ rules:
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
-    """Have a region whose role lacks delete once the binding `strong` is gone."""
+async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
+    """Have an account for a region whose role lacks delete, and the Secret by which the region is reached."""
     options = PlaneOptions(controllers=False)
     async with running_plane(tmp_path_factory.mktemp("plane"), options) as running, controllers.rolling_out(running):
         await operating.prepare(running)
@@ -38,8 +38,6 @@ async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane
         await running.kubectl("create", "serviceaccount", "weak", "-n", "support")
         subject = ("--clusterrole=all-but-delete", "--serviceaccount=support:weak")
         await running.kubectl("create", "clusterrolebinding", "weak", *subject)
-        subject = ("--clusterrole=cluster-admin", "--serviceaccount=support:weak")
-        await running.kubectl("create", "clusterrolebinding", "strong", *subject)
         content = json.loads(operating.portable_kubeconfig(running))
         content["users"][0]["user"]["token"] = (
             await running.kubectl("create", "token", "weak", "-n", "support")
@@ -47,8 +45,19 @@ async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane
         data = {"kubeconfig": base64.b64encode(json.dumps(content).encode()).decode()}
         meta = {"name": "weak", "namespace": "voiceplane-system"}
         await apply(running, json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data}))
-        await apply(running, REGION % ("weak", "kubeConfig: {name: weak}"))
         yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def plane(hub: Plane) -> Plane:
+    """Have the region, whose account may all until the binding `strong` is gone, and the agent."""
+    await operating.swept(hub)
+    await hub.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(operating.CRDS))
+    subject = ("--clusterrole=cluster-admin", "--serviceaccount=support:weak")
+    await hub.kubectl("create", "clusterrolebinding", "strong", *subject, check=False)  # of another test
+    await apply(hub, REGION % ("weak", "kubeConfig: {name: weak}"))
+    await apply(hub, AGENT)
+    return hub
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -58,19 +67,17 @@ async def operator(plane: Plane, tmp_path: Path) -> AsyncIterator[operating.Oper
 
 
 async def test_the_glass_on_an_agent_that_stays_changes_nothing(plane: Plane, operator: operating.Operator) -> None:
-    await apply(plane, AGENT)
     await plane.kubectl("annotate", "va", "-n", "support", "parcel-desk", GLASS)
     first = await until(plane, DESK, ready)
     await apply(plane, AGENT.replace("How can I help you?", "What is it?"))
     await until(plane, DESK, lambda raw: ready(raw) and raw["status"]["revision"] != first["status"]["revision"])
-    await plane.kubectl("annotate", "va", "-n", "support", "parcel-desk", "voiceplane.dev/release-finalizer-")
 
 
 async def test_what_runs_goes_on_and_is_repaired_while_an_edit_cannot_run(
     plane: Plane, operator: operating.Operator
 ) -> None:
     good = await until(plane, DESK, ready)
-    await apply(plane, AGENT.replace("arrive {eta}", "arrive {etc"))
+    await apply(plane, AGENT.replace("Our parcel shops", "Our {parcel} shops"))
 
     def told(raw: Any) -> bool:
         newest = raw["status"]["observedGeneration"] == raw["metadata"]["generation"]
@@ -105,6 +112,8 @@ async def test_a_region_that_refuses_deletes_is_told_and_the_glass_lets_its_agen
 
 
 async def test_a_region_that_cannot_be_read_any_more_is_let_go(plane: Plane, operator: operating.Operator) -> None:
+    await until(plane, DESK, ready)
+    await plane.kubectl("delete", "clusterrolebinding", "strong")  # what holds the region up: nothing can be deleted
     await plane.kubectl("delete", "vr", "weak", "--wait=false")
     await until(plane, ("vr", "weak"), lambda raw: condition(raw, "Ready").get("reason") == "Draining")
     definition = await read(plane, "crd", "voiceregions.voiceplane.dev")  # of a version that was less strict

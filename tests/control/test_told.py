@@ -65,7 +65,7 @@ async def test_events_tell_of_transitions_and_of_nothing_else(plane: Plane, tmp_
         begun = await _events(plane)
         await asyncio.sleep(4)  # several passes
         assert await _events(plane) == begun
-        await apply(plane, AGENT.replace("arrive {eta}", "arrive {etc"))
+        await apply(plane, AGENT.replace("Our parcel shops", "Our {parcel} shops"))
         await until(plane, DESK, lambda raw: condition(raw, "Stalled").get("reason") == "Invalid")
         await asyncio.sleep(3)
         assert await _events(plane) == [*begun, ("Warning", "Invalid")], "once, and not with each pass"
