@@ -14,6 +14,7 @@ from voiceplane.call.ears import Ears
 from voiceplane.call.floor import PENDING_TURNS
 from voiceplane.call.patience import retried
 from voiceplane.call.site import Site
+from voiceplane.contract.audio import SPEECH_BYTES_PER_S
 from voiceplane.runtime.metrics import CANCELLED_WORK, FINAL_WORDS, PARTIALS, UNSTABLE_WORDS
 from voiceplane.speech.errors import SpeechError, SpeechTimedOutError, SpeechUnavailableError
 from voiceplane.speech.ports import Transcript
@@ -64,7 +65,6 @@ class Hearing:
         self.digits_expected = False  # the agent has asked for a number
         self._utterance = 0
         self._segment = 0  # of the utterance: how often its old sound was forgotten
-        self._began = 0.0
         self._stable = Stable()
         self._settled: tuple[str, ...] = ()
         self._partial: Recognition | None = None
@@ -80,7 +80,6 @@ class Hearing:
         """Start an utterance."""
         self._forget()
         self._utterance += 1
-        self._began = since
         self._partial_due = since + FIRST_PARTIAL_S
         self._ears.begin_utterance(since)
 
@@ -219,7 +218,7 @@ class Hearing:
         else:
             transcript = await once()
         if (sound.utterance, sound.segment) == (self._utterance, self._segment):
-            self._settle(transcript, len(sound.audio) / 32000)
+            self._settle(transcript, len(sound.audio) / SPEECH_BYTES_PER_S)
         return replace(transcript, text=" ".join([*sound.settled, transcript.text]).strip())
 
     def _took(self, seconds: float) -> None:

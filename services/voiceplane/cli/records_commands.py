@@ -86,9 +86,7 @@ async def _record(records: str, options: argparse.Namespace, console: Console) -
 async def _calls(records: str, options: argparse.Namespace, console: Console) -> int:
     if options.gateway:
         async with grpc_server.channel(options.gateway) as channel:
-            gateway: Any = calls_pb2_grpc.CallsStub(
-                channel
-            )  # the stub is typed for synchronous channels
+            gateway: Any = calls_pb2_grpc.CallsStub(channel)  # the stub is typed for synchronous channels
             live = await gateway.List(calls_pb2.ListCallsRequest(), timeout=DEADLINE_S)
         for call in live.calls:
             console.print(f"live  {call.call_id}  {call.agent}  {call.state}  {call.turns} turns", soft_wrap=True)
