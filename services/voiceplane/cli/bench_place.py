@@ -31,6 +31,7 @@ async def open_place(
     stack_options = StackOptions(agent, folder, sip_port=None, rtp_ports="23000-23999", parcels=True)
     parts, endpoints = plan(bundle, stack_options)
     gateway = next(part for part in parts if part.name == "gateway")
+    triton = next(part for part in parts if part.name == "speech")
     tell(f"starting {', '.join(part.name for part in parts)}")
     async with Stack(parts, folder / "logs", tell) as stack, TritonSpeech((endpoints.speech,)) as speech:
         place = Place(
@@ -43,6 +44,7 @@ async def open_place(
             usage=lambda: {part.name: _usage(stack, part.name) for part in parts},
             tell=tell,
             cores=len(os.sched_getaffinity(0)),
+            speech_http=f"127.0.0.1:{_option(triton, '--http-port')}",
         )
         yield place, endpoints
 

@@ -34,6 +34,7 @@ class Place:
     tell: Callable[[str], None]
     cores: int
     clock: Clock = SystemClock()
+    speech_http: str = ""  # HOST:PORT of Triton's own pages
 
 
 @dataclass(frozen=True, slots=True)
