@@ -1,11 +1,11 @@
-"""Which processes make a stack for one agent, with their ports and options. Read by dev.py and demo.py."""
+"""Which processes make a stack for one agent, with their ports and options. Read by dev and bench_place."""
 
 import asyncio
 import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from voiceplane.speech.server import shared_memory
 
 PARCELS_HOST = "parcels.support.svc"  # the name that docs/examples/parcel-desk.yaml calls
 LOCAL = "127.0.0.1"
+MODULES = {"gateway": "call"}  # where a process has another name than its package
 # At the end the gateway goes first: it finishes its calls, for which it needs the others. Records goes last: the others
 # hand over what they still hold.
 TIERS = {"gateway": 2, "speech": 1, "planner": 1, "tools": 1}
@@ -48,43 +49,20 @@ def plan(bundle: Bundle, options: StackOptions) -> tuple[tuple[Part, ...], Endpo
     free = free_ports()
     sip = sip_port(options.host, options.sip_port)
     grpc = {name: f"{LOCAL}:{next(free)}" for name in ("records", "speech", "planner", "tools", "gateway")}
-    otlp_http, parcels = next(free), f"{LOCAL}:{next(free)}" if options.parcels else ""
-    agent = ("--agent", str(options.agent_file.resolve()))
-
-    def process(name: str, *arguments: str, module: str | None = None) -> tuple[str, ...]:
-        python = (sys.executable, "-m", f"voiceplane.{module or name}", "serve")
-        return (*python, "--grpc-port", grpc[name].rpartition(":")[2], "--metrics-port", str(next(free)), *arguments)
-
-    def spool(name: str) -> tuple[str, str]:
-        return ("--spool", str((options.folder / "spool" / name).resolve()))  # a folder for each process
-
-    otlp = ("--otlp-endpoint", grpc["records"])
-    database = ("--database-url", f"sqlite:///{(options.folder / 'records.db').resolve()}")
-    aliases = ("--host-alias", f"{PARCELS_HOST}={parcels}") if parcels else ()
-    back_ends = tuple(
-        argument for name in ("speech", "planner", "tools", "records") for argument in (f"--{name}", grpc[name])
+    endpoints = Endpoints(
+        pid=os.getpid(),
+        agent=str(options.agent_file.resolve()),
+        sip=f"sip:{bundle.agent.metadata.name}@{options.host}:{sip}",
+        parcels=f"{LOCAL}:{next(free)}" if options.parcels else "",
+        **grpc,
     )
-    profile = bundle.agent.spec.voice.profile
-    traces = f"http://{LOCAL}:{otlp_http}/v1/traces"
-    commands = {
-        "records": process("records", "--http-port", str(otlp_http), *database, *otlp),
-        "speech": process("speech", "--profile", profile, "--http-port", str(next(free)), "--traces-url", traces),
-        "planner": process("planner", *agent, *otlp),
-        "tools": process("tools", *agent, "--records", grpc["records"], *aliases, *spool("tools"), *otlp),
-        "gateway": process(
-            "gateway",
-            *agent,
-            *("--sip", f"{options.host}:{sip}", "--rtp-ports", options.rtp_ports),
-            *(*back_ends, *spool("gateway"), *otlp),
-            module="call",
-        ),
-    }
+    commands = _commands(options, endpoints, free, profile=bundle.agent.spec.voice.profile, sip=f"{options.host}:{sip}")
+    leftovers = {"speech": (shared_memory(int(_port(endpoints.speech))),)}
     # All start at once: the gateway says itself that it is ready only when what it needs answers.
-    leftovers = {"speech": (shared_memory(int(grpc["speech"].rpartition(":")[2])),)}
     parts = [
         Part(
             name,
-            command,
+            (sys.executable, "-m", f"voiceplane.{MODULES.get(name, name)}", "serve", *command),
             _readiness(name, grpc[name]),
             ready_timeout_s=300.0 if name == "planner" else 120.0,
             tier=TIERS.get(name, 0),
@@ -92,19 +70,44 @@ def plan(bundle: Bundle, options: StackOptions) -> tuple[tuple[Part, ...], Endpo
         )
         for name, command in commands.items()
     ]
-    if parcels:
-        port = parcels.rpartition(":")[2]
-        slow = tuple(part for number, s in options.slow_parcels for part in ("--slow", f"{number}={s * 1000:g}"))
-        command = (sys.executable, "-m", "voiceplane.testing.parcels", "--port", port, *slow)
-        parts.insert(0, Part("parcels", command, _http_ready(f"http://{parcels}/")))
-    endpoints = Endpoints(
-        pid=os.getpid(),
-        agent=str(options.agent_file.resolve()),
-        sip=f"sip:{bundle.agent.metadata.name}@{options.host}:{sip}",
-        parcels=parcels,
-        **grpc,
-    )
-    return tuple(parts), endpoints
+    return (*([_parcels(options, endpoints.parcels)] if endpoints.parcels else []), *parts), endpoints
+
+
+def _commands(
+    options: StackOptions, at: Endpoints, free: Iterator[int], *, profile: str, sip: str
+) -> dict[str, tuple[str, ...]]:
+    """Return the options of each process."""
+
+    def ports(target: str) -> tuple[str, ...]:
+        return ("--grpc-port", _port(target), "--metrics-port", str(next(free)))
+
+    def spool(name: str) -> tuple[str, str]:
+        return ("--spool", str((options.folder / "spool" / name).resolve()))  # a folder for each process
+
+    otlp_http = str(next(free))
+    agent, otlp = ("--agent", at.agent), ("--otlp-endpoint", at.records)
+    database = ("--database-url", f"sqlite:///{(options.folder / 'records.db').resolve()}")
+    aliases = ("--host-alias", f"{PARCELS_HOST}={at.parcels}") if at.parcels else ()
+    traces = ("--traces-url", f"http://{LOCAL}:{otlp_http}/v1/traces")
+    back_ends = ("--speech", at.speech, "--planner", at.planner, "--tools", at.tools, "--records", at.records)
+    calls = ("--sip", sip, "--rtp-ports", options.rtp_ports)
+    return {
+        "records": (*ports(at.records), "--http-port", otlp_http, *database, *otlp),
+        "speech": (*ports(at.speech), "--profile", profile, "--http-port", str(next(free)), *traces),
+        "planner": (*ports(at.planner), *agent, *otlp),
+        "tools": (*ports(at.tools), *agent, "--records", at.records, *aliases, *spool("tools"), *otlp),
+        "gateway": (*ports(at.gateway), *agent, *calls, *back_ends, *spool("gateway"), *otlp),
+    }
+
+
+def _parcels(options: StackOptions, target: str) -> Part:
+    slow = tuple(part for number, s in options.slow_parcels for part in ("--slow", f"{number}={s * 1000:g}"))
+    command = (sys.executable, "-m", "voiceplane.testing.parcels", "--port", _port(target), *slow)
+    return Part("parcels", command, _http_ready(f"http://{target}/"))
+
+
+def _port(target: str) -> str:
+    return target.rpartition(":")[2]
 
 
 def _readiness(name: str, target: str) -> Callable[[], Awaitable[bool]]:
