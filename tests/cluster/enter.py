@@ -42,12 +42,10 @@ def place(target: str, *, folder: bool) -> None:
             pass
 
 
-def bind(descriptor: int, target: str, *, read_only: bool) -> None:
+def bind(descriptor: int, target: str) -> None:
     """Bind what a descriptor opened before the change of root."""
     place(target, folder=os.path.isdir(f"/proc/self/fd/{descriptor}"))
     mount(f"/proc/self/fd/{descriptor}", target, "", flags=BIND | REC)
-    if read_only:
-        make_read_only(target)
     os.close(descriptor)
 
 
@@ -86,8 +84,10 @@ class Image:
             here = self.root + path
             if os.path.islink(path):
                 os.symlink(os.readlink(path), here)
-            elif not os.path.isdir(path):
+            elif os.path.isfile(path):
                 self._bind(path, folder=False)
+            elif not os.path.isdir(path):
+                continue  # a device or a socket is of no image
             elif path in OWN:
                 os.mkdir(here)
             elif any(point.startswith(f"{path}/") for point in self._mounted):
@@ -104,7 +104,8 @@ class Image:
         make_read_only(here)
 
     def _overlay(self, path: str) -> None:
-        upper, work = (f"{self._scratch}/{each}/{len(self.overlays)}" for each in ("upper", "work"))
+        number = len(os.listdir(f"{self._scratch}/work"))
+        upper, work = (f"{self._scratch}/{each}/{number}" for each in ("upper", "work"))
         os.mkdir(work)
         _copy_folder(path, upper)
         for target, folder in self._targets.items():
@@ -152,15 +153,17 @@ def change_root(spec: dict[str, Any]) -> None:
     mount("proc", f"{image.root}/proc", "proc", flags=NOSUID | NODEV)
     os.chroot(image.root)
     os.chdir("/")
-    bind(devices, "/dev", read_only=False)
+    bind(devices, "/dev")
     mount("sysfs", "/sys", "sysfs", flags=RDONLY)
     for path, size in (("/tmp", "1g"), ("/run", "16m"), ("/dev/shm", "64m")):
         mount("tmpfs", path, "tmpfs", flags=NOSUID | NODEV, options=f"mode=1777,size={size}")
     for descriptor, each in opened:
-        bind(descriptor, each["target"], read_only=each["readOnly"])
+        bind(descriptor, each["target"])
+    read_only = {each["target"] for each in binds if each["readOnly"]}
     if spec["readOnlyRoot"]:
-        for path in {"/", "/tmp", "/run", *image.overlays} - {each["target"] for each in binds}:
-            make_read_only(path)
+        read_only |= {"/", "/tmp", "/run", *image.overlays} - {each["target"] for each in binds}
+    for path in read_only:  # last: one mount may hold the mount point of another
+        make_read_only(path)
 
 
 def main() -> None:

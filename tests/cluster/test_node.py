@@ -71,9 +71,9 @@ spec:
     spec:
       terminationGracePeriodSeconds: 1  # as process 1 it ignores SIGTERM
       initContainers:
-        - {name: copy, image: none, command: [sh, -c, "cp /page/index.html /site/ && echo $(KEY) > /site/key"],
+        - {name: copy, image: none, command: [sh, -c, "cp /etc/voiceplane/page/* /site/ && echo $(KEY) > /site/key"],
            env: [{name: KEY, valueFrom: {secretKeyRef: {name: key, key: key}}}],
-           volumeMounts: [{name: page, mountPath: /page}, {name: site, mountPath: /site}]}
+           volumeMounts: [{name: page, mountPath: /etc/voiceplane/page}, {name: site, mountPath: /site}]}
       containers:
         - name: web
           image: none
@@ -81,9 +81,11 @@ spec:
           env: [{name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}]
           ports: [{name: http, containerPort: 8080}]
           readinessProbe: {httpGet: {path: /key, port: http}, periodSeconds: 1}
-          volumeMounts: [{name: site, mountPath: /site, readOnly: true}]
+          volumeMounts:
+            - {name: site, mountPath: /site, readOnly: true}
+            - {name: kept, mountPath: /var/cache/voiceplane/kept}  # the image has no such folder, and is read-only
           securityContext: {readOnlyRootFilesystem: true}
-      volumes: [{name: page, configMap: {name: page}}, {name: site, emptyDir: {}}]
+      volumes: [{name: page, configMap: {name: page}}, {name: site, emptyDir: {}}, {name: kept, emptyDir: {}}]
 ---
 apiVersion: v1
 kind: Service

@@ -1,6 +1,7 @@
 """The test node works for a user who is not root, and says what is missing where it cannot."""
 
 import asyncio
+import json
 import os
 import shutil
 import sys
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from tests.cluster import rootless
+from tests.cluster.container import ENTER
 from tests.cluster.plane import ROOT, binaries
 
 PARTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 NOBODY = 65534
+PYTHON = str(Path(sys.executable).resolve())
 # Probes, ConfigMaps, Secrets and Services; grace periods, kept and overrun.
 TESTS = ("tests/cluster/test_node.py", "-k", "inputs or grace")
 END_S = 400.0
@@ -54,6 +57,38 @@ async def test_a_user_with_no_namespaces_left_is_told_what_to_do(tmp_path: Path)
         out, errors = await process.communicate()
     assert out == b"as it is\n"
     assert b"sysctl -w user.max_user_namespaces=" in errors
+
+
+MOUNTS = """
+mount -t tmpfs tmpfs /mnt && echo below a mount >/mnt/file && mkdir /mnt/inner && mount -t proc proc /mnt/inner &&
+exec unshare --mount "$@"
+"""
+SEES = "cat /mnt/file && test -e /mnt/inner/self && cat /etc/voiceplane/page/file && ! echo 1 >/mnt/inner/new"
+
+
+async def test_a_container_sees_what_is_mounted_below_folders_of_the_machine(tmp_path: Path) -> None:
+    if why := await rootless.denied(*rootless.USER):
+        pytest.skip(f"no namespaces for users here: {why}")
+    scratch, page, spec = (tmp_path / name for name in ("scratch", "page", "spec.json"))
+    for folder in (scratch, page):
+        folder.mkdir()
+    (page / "file").write_text("from a volume\n")
+    content: dict[str, object] = {
+        "scratch": str(scratch),
+        "argv": ["sh", "-c", SEES],
+        "env": {"PATH": os.environ["PATH"]},
+    }
+    content |= {"binds": [{"source": str(page), "target": "/etc/voiceplane/page", "readOnly": True}]}
+    spec.write_text(json.dumps(content | {"workingDir": "/", "readOnlyRoot": True}))
+    enter = (PYTHON, "-I", "-S", str(ENTER), str(spec))
+    process = await asyncio.create_subprocess_exec(
+        *rootless.inside(("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", MOUNTS, "sh", *enter)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        out, errors = await process.communicate()
+    assert (process.returncode, out) == (0, b"below a mount\nfrom a volume\n"), errors.decode()
 
 
 @pytest.fixture
