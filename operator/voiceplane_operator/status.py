@@ -67,6 +67,8 @@ def agent_conditions(choice: Choice, outcomes: tuple[Outcome, ...], revision: st
         else Judged("Reconciling", TRUE, "Draining", _drains(draining))
         if draining
         else Judged("Reconciling", FALSE, "Settled", "nothing is left to do")
+        if choice.shares
+        else Judged("Reconciling", FALSE, choice.reason, "waits for a region that fits, or a change of the object")
     )
     stalled = (
         Judged("Stalled", TRUE, denied[0].reason, _told(denied))

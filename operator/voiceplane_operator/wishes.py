@@ -30,7 +30,9 @@ class Wishes:
         policy = self.hub.store.get("VoicePolicy", f"{stored.namespace}/{policy_name}") if policy_name else None
         if policy_name and (policy is None or policy.deleted_at):
             raise errors.InvalidObjectError(
-                f"spec.policyRef: no VoicePolicy {policy_name} in namespace {stored.namespace}", reason="PolicyNotFound"
+                f"spec.policyRef: no VoicePolicy {policy_name} in namespace {stored.namespace}:"
+                " create it there, or correct the name",
+                reason="PolicyNotFound",
             )
         of_policy = (policy.uid, str(policy.generation)) if policy else ("", "0")
         key = (stored.uid, str(stored.generation), *of_policy)
