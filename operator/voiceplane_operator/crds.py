@@ -41,8 +41,8 @@ class Kind:
     spec_required: bool = True
 
 
-def _condition(kind: str) -> str:
-    return f'.status.conditions[?(@.type=="{kind}")].status'
+def _condition(kind: str, field: str = "status") -> str:
+    return f'.status.conditions[?(@.type=="{kind}")].{field}'
 
 
 AGE = ("Age", "date", ".metadata.creationTimestamp")
@@ -56,6 +56,7 @@ KINDS = (
         status.VoiceAgentStatus,
         (
             ("Ready", "string", _condition("Ready")),
+            ("Reason", "string", _condition("Ready", "reason")),
             ("Revision", "string", ".status.revision"),
             ("Regions", "string", ".status.regions"),
             ("Calls", "integer", ".status.calls"),
@@ -82,6 +83,7 @@ KINDS = (
         status.VoiceRegionStatus,
         (
             ("Ready", "string", _condition("Ready")),
+            ("Reason", "string", _condition("Ready", "reason")),
             ("Mode", "string", ".spec.mode"),
             ("Location", "string", ".spec.location"),
             ("Capacity", "integer", ".spec.capacity"),
