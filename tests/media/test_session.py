@@ -3,7 +3,7 @@ import contextlib
 import itertools
 import math
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import numpy as np
@@ -270,3 +270,16 @@ async def test_what_leaves_has_growing_numbers_one_source_and_twenty_millisecond
     marked = [packet for packet in packets if packet.marker]
     assert isinstance(started, PlayoutStarted)
     assert [packet.timestamp for packet in marked] == [started.rtp_timestamp]
+
+
+@pytest.mark.parametrize("drop", [MediaSession.clear, MediaSession.begin])
+async def test_speech_that_waits_for_room_goes_with_what_is_dropped(drop: Callable[[MediaSession], object]) -> None:
+    async with two_sessions("PCMU", 31960) as (one, _):
+        one.begin()
+        await one.play(Pcm(bytes(8000 * 2 * 13), 8000), ())
+        waiting = asyncio.create_task(one.play(Pcm(bytes(8000), 8000), ()))
+        await asyncio.sleep(0)
+        drop(one)
+        async with asyncio.timeout(5):
+            await waiting
+        assert one.playout.queued_s < 0.1  # the fade of what was cleared

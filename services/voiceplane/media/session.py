@@ -70,6 +70,7 @@ class MediaSession:
         self._loop = asyncio.get_running_loop()
         self._inbox = Inbox()
         self._progress = asyncio.Event()  # playout has room or ran dry
+        self._clearings = 0  # how often what waited was dropped
         self._closed = False
         self.playout = Playout(SPEECH_RATE, settings.comfort_noise)
         self._sender = Sender(pair.rtp, self.playout, SenderEvents(self._tell_started, self._tell_progress))
@@ -134,12 +135,15 @@ class MediaSession:
             yield await self._inbox.get()
 
     async def play(self, pcm: Pcm, words: tuple[WordTime, ...]) -> None:
-        """Queue speech of 8 or 16 kHz; waits while MAX_QUEUED_S are queued. ValueError for another rate."""
+        """Queue speech of 8 or 16 kHz; waits while MAX_QUEUED_S are queued, and is dropped with these."""
         if pcm.sample_rate not in (8000, 16_000):
             raise ValueError(f"a call plays 8000 or 16000 Hz, not {pcm.sample_rate} Hz")
+        belongs_to = self._clearings
         while self.playout.queued_s > MAX_QUEUED_S and not self._closed:
             self._progress.clear()
             await self._progress.wait()
+            if belongs_to != self._clearings:
+                return
         self.playout.append(self._fitter.push(pcm.data, pcm.sample_rate), words)
 
     async def drained(self) -> None:
@@ -151,11 +155,13 @@ class MediaSession:
     def begin(self) -> None:
         """Begin a new turn of the agent in the heard ledger."""
         self.playout.begin()
+        self._clearings += 1
         self._progress.set()
 
     def clear(self) -> Heard:
         """Fade out and drop what was not sent; return what was heard up to now."""
         self.playout.clear(FADE_MS)
+        self._clearings += 1
         self._progress.set()
         return self.playout.heard()
 
