@@ -32,10 +32,9 @@ spec:
   tools:
     - {name: check-pin, http: {method: POST, url: "http://a.svc/pin"}, grants: verified}
     - {name: cancel, http: {method: POST, url: "http://a.svc/cancel"}, requires: verified}
-  phrases: {toolRefused: "For that I have to know who you are."}
 """
 MORE = "Is there anything else I can help with?"
-REFUSED = "agent: For that I have to know who you are."
+ASKED = "agent: For that I have to know who you are. What is your PIN?"
 
 
 @dataclass
@@ -61,21 +60,39 @@ def planner(bundle: Bundle) -> FlowPlanner:
     return FlowPlanner(bundle.agent.spec, Understanding(bundle.agent.spec, Embedder()))
 
 
-@pytest.mark.parametrize("right", [True, False])
-def test_a_callers_right_pin_opens_what_was_refused_before(bundle: Bundle, planner: FlowPlanner, right: bool) -> None:
+def test_a_caller_who_is_not_known_is_asked_for_the_proof_and_then_gets_what_was_wanted(
+    bundle: Bundle, planner: FlowPlanner
+) -> None:
     async def conversation() -> None:
-        tools = Gated(failing=frozenset() if right else frozenset({"check-pin"}), bundle=bundle)
+        tools = Gated(bundle=bundle)
         async with talking(bundle, planner, tools) as call:
-            for words in ("cancel my contract", "I want to identify myself", "1 2 3 4", "cancel my contract"):
+            for words in ("cancel my contract", "1 2 3 4", "cancel my contract"):
                 await call.says(words)
                 await call.waits(10.0)
             answers = [line for line in call.lines if line.startswith("agent: ")]
-            assert answers[1].startswith(REFUSED)
-            assert answers[-1] == (f"agent: It is cancelled. {MORE}" if right else answers[1])
-            assert [(each.tool, each.authentication) for each in tools.asked] == [
-                ("check-pin", "none"),
-                *([("cancel", "verified")] if right else []),
+            assert answers[1:] == [
+                ASKED,
+                f"agent: Thank you. It is cancelled. {MORE}",
+                f"agent: It is cancelled. {MORE}",
             ]
+            levels = [(each.tool, each.authentication) for each in tools.asked]
+            assert levels == [("check-pin", "none"), ("cancel", "verified"), ("cancel", "verified")]
+            intents = [turn.intent for turn in call.recorder.turns if turn.speaker == "caller"]
+            assert intents == ["cancel-contract", "prove-who-you-are", "cancel-contract"]
+
+    virtually(conversation())
+
+
+def test_a_caller_whose_proof_cannot_be_checked_gets_nothing(bundle: Bundle, planner: FlowPlanner) -> None:
+    async def conversation() -> None:
+        tools = Gated(failing=frozenset({"check-pin"}), bundle=bundle)
+        async with talking(bundle, planner, tools) as call:
+            for words in ("cancel my contract", "1 2 3 4", "cancel my contract"):
+                await call.says(words)
+                await call.waits(10.0)
+            answers = [line for line in call.lines if line.startswith("agent: ")]
+            assert answers[1] == answers[3] == ASKED
+            assert [each.tool for each in tools.asked] == ["check-pin"]
 
     virtually(conversation())
 

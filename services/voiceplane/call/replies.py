@@ -177,7 +177,7 @@ class Replies:
                 yield ToolStarted(tool)
                 reply = await self._run_tool(attempt, tool)
                 yield ToolDone(tool, reply)
-                question = ToolResult(tool.tool, reply.outcome, reply.result_json)
+                question = ToolResult(tool.tool, reply.outcome, reply.result_json, reply.reason)
             log.error("planner and tools did not come to an end", extra={"rounds": MAX_ROUNDS})
         finally:
             if attempt.rival is not None:

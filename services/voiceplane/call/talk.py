@@ -34,6 +34,7 @@ from voiceplane.contract.dialogue import (
     Say,
     Transfer,
 )
+from voiceplane.contract.proofs import proofs
 from voiceplane.planner import render
 from voiceplane.planner.aloud import for_the_ear
 from voiceplane.runtime import telemetry
@@ -62,6 +63,7 @@ class Talk:
         """Talk with what the call is made of."""
         self._site = site
         self._spec, self._name = for_the_ear(site.bundle.agent.spec), site.bundle.agent.metadata.name
+        self._proofs = frozenset(intent.name for intent in proofs(self._spec))
         self._call_id = speaking.call_id
         self._speaking = speaking
         self._listening = listening
@@ -251,7 +253,8 @@ class Talk:
                 steps.hang_up = event
             case Done(state, intent):
                 self._late.keep(state.running)
-                steps.intent = intent or steps.intent
+                if steps.intent not in self._proofs:  # a turn with a proof in it stays one, whatever goes on
+                    steps.intent = intent or steps.intent
                 self._listening.expect(digits_asked(self._spec, state))
 
     async def _speak_late(self, late: Attempt) -> None:

@@ -51,6 +51,7 @@ class DialogueState:
     done_intents: tuple[str, ...] = ()
     running: tuple[RunningTool, ...] = ()  # oldest first
     unheard: str = ""  # of the last reply: cut off before the caller could hear it
+    wanted: str = ""  # intent that goes on when the caller has proved who he is
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class ToolResult:
     tool: str
     outcome: ToolOutcome
     result_json: str = ""
+    reason: str = ""  # why it is not OK, as the tool gateway says it
 
 
 @dataclass(frozen=True, slots=True)

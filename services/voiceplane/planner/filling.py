@@ -141,6 +141,9 @@ def sound(spec: VoiceAgentSpec, state: DialogueState) -> DialogueState:
     running = tuple(tool for tool in state.running if tool.intent in intents and intents[tool.intent].tool == tool.tool)
     state = replace(state, slots=tuple(sorted(known.items())), done_intents=done, unsure=min(state.unsure, MAX_UNSURE))
     state = replace(state, running=tuple(_sound_tool(tool, every) for tool in running))
+    wanted = intents.get(state.wanted)
+    if wanted is None or wanted.tool is None or not all(slot.name in known for slot in wanted.slots):
+        state = replace(state, wanted="")
     intent = intents.get(state.intent)
     if intent is None:
         return replace(state, intent="", asking="", confirming=False, confirming_slot="")

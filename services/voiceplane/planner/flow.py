@@ -278,7 +278,8 @@ class FlowPlanner:
         if guess.intent == PERSON:
             yield from self._person(turn)
             return
-        state = replace(turn.state, asking="", confirming=False, confirming_slot="")
+        wanted = turn.state.wanted if guess.intent == turn.state.intent else ""
+        state = replace(turn.state, asking="", confirming=False, confirming_slot="", wanted=wanted)
         intent = self._spec.intent(guess.intent)
         known = dict(state.slots)
         if intent.name in state.done_intents:

@@ -16,6 +16,8 @@ ALL_RIGHT = "All right."
 STOPPED = "All right, I have stopped looking."
 UNDER_WAY = "That is being done already, so I cannot stop it."
 STILL = "I am still waiting for the answer to that."
+PROVE = "For that I have to know who you are."
+NO_MATCH = "That does not match what we have."
 _OWN = (
     NOT_HEARD,
     HELLO,
@@ -30,6 +32,8 @@ _OWN = (
     STOPPED,
     UNDER_WAY,
     STILL,
+    PROVE,
+    NO_MATCH,
 )
 
 

@@ -18,7 +18,7 @@ from voiceplane.contract.dialogue import (
     ToolResult,
     Transfer,
 )
-from voiceplane.planner import slots
+from voiceplane.planner import proving, slots
 from voiceplane.planner.filling import CONFIRMED, MAX_UNSURE, PARTIAL, Answer, Known, Reading
 from voiceplane.planner.phrases import NOT_HEARD, RIGHT, STILL, constant_phrases, phrases
 from voiceplane.planner.render import fill, read_result, summary
@@ -114,8 +114,19 @@ class Steps:
             except (KeyError, ValueError):  # the result has not what the reply names
                 pass
             else:
-                yield from self._finish(turn, intent, reply, turn.state)
+                wanted = proving.goes_on(self._spec, turn.state, intent)
+                if wanted is None:
+                    yield from self._finish(turn, intent, reply, turn.state)
+                else:
+                    yield from self._phrases(reply)
+                    yield from self.act(turn, wanted, proving.proved(turn.state, intent, wanted))
                 return
+        led = proving.led(self._spec, turn.state, intent, result) if intent is not None else None
+        if led is not None:
+            yield from self._phrases(led.words)
+            for event in self.advance(turn, led.proof, led.state):  # the turn stays one about what was wanted
+                yield replace(event, intent=turn.state.intent) if isinstance(event, Done) else event
+            return
         words = self._spec.phrases
         sentence = words.tool_refused if result.outcome is ToolOutcome.REFUSED else words.tool_failed
         escalation = self._spec.escalation
@@ -203,5 +214,12 @@ def closed(state: DialogueState, intent: str = "") -> DialogueState:
     """Close what is at hand; a named intent counts as done."""
     done = [name for name in state.done_intents if name != intent] + ([intent] if intent else [])
     return replace(
-        state, intent="", asking="", confirming=False, confirming_slot="", unsure=0, done_intents=tuple(done)
+        state,
+        intent="",
+        asking="",
+        confirming=False,
+        confirming_slot="",
+        unsure=0,
+        done_intents=tuple(done),
+        wanted="",
     )

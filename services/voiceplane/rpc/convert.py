@@ -39,6 +39,7 @@ def state_to_wire(state: DialogueState) -> planner.DialogueState:
         done_intents=state.done_intents,
         running=[planner.RunningTool(tool=t.tool, intent=t.intent, slots=dict(t.slots)) for t in state.running],
         unheard=state.unheard,
+        wanted=state.wanted,
     )
 
 
@@ -55,6 +56,7 @@ def state_from_wire(wire: planner.DialogueState) -> DialogueState:
         tuple(wire.done_intents),
         tuple(RunningTool(t.tool, t.intent, tuple(sorted(t.slots.items()))) for t in wire.running),
         wire.unheard,
+        wire.wanted,
     )
 
 
@@ -73,8 +75,8 @@ def request_to_wire(request: ReplyRequest) -> planner.ReplyRequest:
     match request.input:
         case CallerSaid(text, confidence, keys):
             wire.said.CopyFrom(planner.CallerSaid(text=text, confidence=confidence, dtmf=keys))
-        case ToolResult(tool, outcome, result_json):
-            result = planner.ToolResult(tool=tool, result_json=result_json)
+        case ToolResult(tool, outcome, result_json, reason):
+            result = planner.ToolResult(tool=tool, result_json=result_json, reason=reason)
             result.outcome = planner.ToolOutcome.ValueType(_OUTCOMES[outcome])
             wire.tool_result.CopyFrom(result)
     return wire
@@ -89,7 +91,7 @@ def request_from_wire(wire: planner.ReplyRequest) -> ReplyRequest:
     elif kind == "tool_result":
         result = wire.tool_result
         outcome = _OUTCOMES_BACK.get(result.outcome, ToolOutcome.FAILED)
-        given = ToolResult(result.tool, outcome, result.result_json)
+        given = ToolResult(result.tool, outcome, result.result_json, result.reason)
     else:
         raise ValueError("a ReplyRequest needs said or tool_result")
     speakers = {number: name for name, number in _SPEAKERS.items()}

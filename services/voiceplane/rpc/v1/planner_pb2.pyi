@@ -141,20 +141,24 @@ class ToolResult(_message.Message):
     TOOL_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     RESULT_JSON_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     tool: _builtins.str
     outcome: Global___ToolOutcome.ValueType
     result_json: _builtins.str
     """an object, when outcome is TOOL_OUTCOME_OK"""
+    reason: _builtins.str
+    """why it is not: a bounded word such as authentication, never a caller's"""
     def __init__(
         self,
         *,
         tool: _builtins.str = ...,
         outcome: Global___ToolOutcome.ValueType = ...,
         result_json: _builtins.str = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "result_json", b"result_json", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "reason", b"reason", "result_json", b"result_json", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -233,6 +237,7 @@ class DialogueState(_message.Message):
     DONE_INTENTS_FIELD_NUMBER: _builtins.int
     RUNNING_FIELD_NUMBER: _builtins.int
     UNHEARD_FIELD_NUMBER: _builtins.int
+    WANTED_FIELD_NUMBER: _builtins.int
     intent: _builtins.str
     asking: _builtins.str
     """slot being asked"""
@@ -244,6 +249,8 @@ class DialogueState(_message.Message):
     last_reply: _builtins.str
     unheard: _builtins.str
     """of the last reply: cut off before the caller could hear it"""
+    wanted: _builtins.str
+    """intent that goes on when the caller has proved who he is"""
     @_builtins.property
     def slots(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -265,10 +272,11 @@ class DialogueState(_message.Message):
         done_intents: _abc.Iterable[_builtins.str] | None = ...,
         running: _abc.Iterable[Global___RunningTool] | None = ...,
         unheard: _builtins.str = ...,
+        wanted: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asking", b"asking", "confirming", b"confirming", "confirming_slot", b"confirming_slot", "done_intents", b"done_intents", "intent", b"intent", "last_reply", b"last_reply", "running", b"running", "slots", b"slots", "unheard", b"unheard", "unsure", b"unsure"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asking", b"asking", "confirming", b"confirming", "confirming_slot", b"confirming_slot", "done_intents", b"done_intents", "intent", b"intent", "last_reply", b"last_reply", "running", b"running", "slots", b"slots", "unheard", b"unheard", "unsure", b"unsure", "wanted", b"wanted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
