@@ -129,6 +129,8 @@ async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
     if lacking:
         reason = OPTIONAL[lacking[0]]
         return Outcome(region.name, FALSE, reason, MESSAGES[reason], planned.serving, denied=True)
+    if planned.apply and planned.serving == current:  # what was applied may have been all that was left
+        planned = plan.converge(target, holding(region.watch.view(target.prefix), now()))
     verified = any(one.component == "gateway" and one.revision == current and one.ready for one in view.pods.values())
     ready = TRUE if planned.ready else FALSE
     told = planned.message

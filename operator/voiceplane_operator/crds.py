@@ -5,6 +5,7 @@ that the API server fills, the CEL rules of crd_rules, printer columns, and a ha
 the definitions on a cluster are not its own.
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Set
@@ -148,6 +149,7 @@ def as_yaml(kind: Kind) -> str:
     return head + plain_yaml.as_yaml(definition(kind))
 
 
+@functools.cache  # compared every 15 s; to write a schema takes a tenth of a second
 def schema_hash(kind: Kind) -> str:
     """Name the schema's content: 16 hex digits."""
     text = json.dumps(_whole(kind), sort_keys=True, separators=(",", ":"))

@@ -49,8 +49,7 @@ class Hub:
 
     async def write_status(self, stored: Stored, written: Object) -> None:
         """Write a status once, unless it is there already; ConflictError when the object has changed."""
-        before = {key: value for key, value in stored.status.items() if value is not None}
-        if before == {key: value for key, value in written.items() if value is not None}:
+        if status.said(stored.status) == status.said(written):
             return
         body = {"metadata": {"resourceVersion": stored.version}, "status": written}
         answer = await self.cluster.patch(stored.kind, stored.name, stored.namespace or None, body, part="status")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from voiceplane_operator import engines, names
 from voiceplane_operator.facts import AgentView, Child, Rollout
-from voiceplane_operator.manifests import Manifest, bundle, render_gateway, render_inner
+from voiceplane_operator.manifests import Manifest, bundle, gateway, render_gateway, render_inner
 from voiceplane_operator.target import PortBlock, Target
 
 INNER_WORKLOADS = ("speech", "planner", "tools")
@@ -108,7 +108,9 @@ def converge(target: Target, view: AgentView) -> Plan:
     full = len(older) >= MAX_EARLIER and not any(one.revision == current for one in _gateways(view))
     engine = target.spec.planner.engine
     asks = engines.asked(view, current, engine)
-    target = replace(target, serving=takes, floor=least, planner=asks, leaving=engines.leaving(view, engine, asks))
+    leaving = engines.leaving(view, engine, asks)
+    addressed = target.spec.network.service_type == "LoadBalancer" or gateway.address(target) in view.children
+    target = replace(target, serving=takes, floor=least, planner=asks, leaving=leaving, addressed=addressed)
     bundles = (one for older_one in target.others for one in bundle.manifests(replace(target, revision=older_one)))
     wanted = [*bundles, *render_inner(target), *render_gateway(target, begin=not full)]
     apply = tuple(manifest for manifest in map(marked, wanted) if not _unchanged(view, manifest))

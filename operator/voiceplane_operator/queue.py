@@ -116,9 +116,10 @@ class KeyedQueue:
 
     def oldest_active(self) -> tuple[Key | None, float]:
         """Return the key that has been worked on for longest, and for how long."""
+        now = self.now()
         begun = [(one.active_since, key) for key, one in self._entries.items() if one.active_since is not None]
-        since, key = min(begun, default=(self.now(), None))
-        return key, self.now() - since
+        since, key = min(begun, default=(now, None))
+        return key, now - since
 
     def oldest_due(self) -> tuple[Key | None, float]:
         """Return the key that has been due for longest without being begun, and for how long."""

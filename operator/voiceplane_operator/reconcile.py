@@ -3,8 +3,10 @@
 Whatever woke the key, the pass is the same; run it again and nothing changes.
 """
 
+import asyncio
 import functools
 import logging
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 SOON_S = 5.0  # while something is under way; watches usually speak first
 OPENING_S = 1.0
 CREDENTIAL_S = 60.0
+WORDS_S = 5.0  # between words about the same state: four workloads that begin would each change them
 COUNT_S = 2.0  # by then the region's watch has seen the change
 Object = dict[str, Any]
 
@@ -37,6 +40,7 @@ class AgentReconciler:
     texts: converge.Texts = field(default_factory=converge.Texts)
     wishes: Wishes = field(init=False)
     behind: Behind = field(init=False)
+    _told: dict[str, float] = field(default_factory=dict)  # agent -> loop seconds when its status was written
 
     def __post_init__(self) -> None:
         """Read wishes from the hub's memory."""
@@ -48,6 +52,7 @@ class AgentReconciler:
         stored = self.hub.store.get("VoiceAgent", name)
         if stored is None:
             self.hub.shares.put(name, {})
+            self._told.pop(name, None)
             return await self._collect_orphans(name)
         if stored.deleted_at:
             return await self._remove(stored)
@@ -73,11 +78,12 @@ class AgentReconciler:
             choice = choose(wish.agent.spec.placement, self._candidates(stored))
             self.hub.shares.put(stored.full_name, dict(choice.shares))
             after_s = await self._step(stored, wish, choice, stalled=error)
-            return min(after_s, again_s) if after_s and again_s else after_s or again_s
+            return _soonest(after_s, again_s)
         if stored.status.get("revision") and self._any_opening():
             return OPENING_S  # too early to say that nothing runs
-        await self._write(stored, status.invalid(error.reason, str(error)), None, ())
-        return SOON_S if await self._leaving(stored.full_name).leave(self._staying()) else again_s
+        later_s = await self._write(stored, status.invalid(error.reason, str(error)), None, ())
+        left = await self._leaving(stored.full_name).leave(self._staying())
+        return _soonest(later_s, SOON_S if left else again_s)
 
     async def _step(
         self, stored: Stored, wish: Wish, choice: Choice, *, credential: str = "",
@@ -90,11 +96,11 @@ class AgentReconciler:
         told = status.agent_conditions(choice, outcomes, wish.revision.name)
         if stalled is not None:
             told = status.stalled(told, stalled.reason, str(stalled))
-        await self._write(stored, told, wish, outcomes)
+        later_s = await self._write(stored, told, wish, outcomes)
         leaving = await self._leaving(stored.full_name).leave({region for region, _ in choice.shares})
         self._wake_regions(stored.status, outcomes)
         settled = not leaving and all(_settled(one) for one in outcomes)
-        return (CREDENTIAL_S if credential else None) if settled else SOON_S
+        return _soonest(later_s, CREDENTIAL_S if settled and credential else None, None if settled else SOON_S)
 
     def _any_opening(self) -> bool:
         return any(one.contact is Contact.OPENING for one in self.hub.fleet.regions.values())
@@ -190,7 +196,8 @@ class AgentReconciler:
 
     async def _write(
         self, stored: Stored, judged: list[status.Judged], wish: Wish | None, outcomes: tuple[Outcome, ...]
-    ) -> None:
+    ) -> float | None:
+        """Write the status; what differs in words only waits until the last ones are old, and it is said how long."""
         now, generation, before = now_text(), stored.generation, stored.status
         if self.hub.schema_problem:
             judged = [*judged, status.Judged("SchemaCurrent", status.FALSE, "SchemaSkew", self.hub.schema_problem)]
@@ -212,7 +219,20 @@ class AgentReconciler:
             }
         else:  # what runs goes on as it was
             written |= {key: value for key, value in before.items() if key not in written}
+        loop_s, name = asyncio.get_running_loop().time(), stored.full_name
+        if status.said(written) == status.said(before):
+            return None
+        later_s = self._told.get(name, -math.inf) + WORDS_S - loop_s
+        if later_s > 0.0 and status.without_words(written) == status.without_words(before):
+            return later_s
         await self.hub.write_status(stored, written)
+        self._told[name] = loop_s
+        return None
+
+
+def _soonest(*waits_s: float | None) -> float | None:
+    """Return the shortest wait; None when nothing is waited for."""
+    return min((one for one in waits_s if one is not None), default=None)
 
 
 def _settled(outcome: Outcome) -> bool:

@@ -150,6 +150,22 @@ def region_states(outcomes: tuple[Outcome, ...], before: list[Object], *, now: s
     return states
 
 
+def said(written: Object) -> Object:
+    """Return what a status says: to leave a field away and to write nothing in it are the same."""
+    return {key: value for key, value in written.items() if value is not None}
+
+
+def without_words(written: Object) -> Object:
+    """Return a status without the messages of its conditions, to tell whether more than words has changed."""
+    states = [{**one, "condition": _wordless(one.get("condition") or {})} for one in written.get("regionStates") or ()]
+    conditions = [_wordless(one) for one in written.get("conditions") or ()]
+    return said(written) | {"conditions": conditions, "regionStates": states}
+
+
+def _wordless(condition: Object) -> Object:
+    return {key: value for key, value in condition.items() if key != "message"}
+
+
 def rollout(outcomes: tuple[Outcome, ...], revision: str) -> str:
     """Say in a word or two how far the newest revision is."""
     there = sum(1 for one in outcomes if one.serving == revision)

@@ -66,6 +66,7 @@ class Target:
     credential: str = field(default="", repr=False)  # base64, of the newest revision's Secret
     planner: str = ""  # the engine that gateways ask while the one that the region names is not up yet
     leaving: str = ""  # the engine that is wanted no more, while a gateway asks it
+    addressed: bool = False  # the address of SIP is there, or is to be, also while nothing answers
 
     def served(self, block: PortBlock | None) -> "Target":
         """Return it as it is when its newest revision takes the calls and no earlier one has any."""

@@ -39,6 +39,7 @@ class PlaneOptions:
     controllers: bool = True  # the controller manager and the scheduler, with ServiceAccount admission
     service_cidr: str = field(default_factory=lambda: f"10.{random.randint(96, 111)}.{random.randint(0, 255)}.0/24")
     feature_gates: str = ""
+    gogc: str = ""  # Go's GOGC of etcd and the API server; empty: 100, which costs small heaps much of their time
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +139,11 @@ async def running_plane(folder: Path, options: PlaneOptions | None = None) -> As
     plane.kubeconfig.write_text(yaml.safe_dump(kubeconfig(plane)))
     plane.kubeconfig.chmod(0o600)
     try:
+        environment = {**os.environ, "GOGC": options.gogc} if options.gogc else None
         etcd, peers = (f"http://{LOOPBACK}:{next(ports)}" for _ in range(2))
         chosen = Ports((etcd, peers), server_port, (next(ports), next(ports)))
         for name, flags in _commands(folder, options, chosen).items():
-            process = await started(bin_folder / name, *flags, log=folder / f"{name}.log")
+            process = await started(bin_folder / name, *flags, log=folder / f"{name}.log", environment=environment)
             processes[name] = process
             plane.pids[name] = process.pid
             if name == "kube-apiserver":

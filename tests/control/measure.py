@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.control.operating import AGENT, Operator, ready
 AGENTS = "/apis/voiceplane.dev/v1alpha1/namespaces/support/voiceagents"
 CREATES_AT_ONCE = 8
 SERVICES = "10.96.0.0/12"  # an address for each agent
+GOGC = "400"  # a cluster's API server has a heap of gigabytes, which Go collects seldom; here it is small
 COUNTRIES = ("US", "DE", "JP", "BR", "IN")
 Figures = dict[str, float]
 
@@ -73,9 +75,15 @@ async def measure(options: argparse.Namespace, folder: Path) -> Figures:
         hub = await stack.enter_async_context(controllers.session(planes[0]))
         figures: Figures = {"agents": options.agents, "regions": options.regions, "cores": os.cpu_count() or 1}
         agents = _agents(options.agents, options.regions, everywhere=options.everywhere)
+        if options.before:
+            created = await _create(hub, agents)
+            figures["created_s"] = round(max(created.values()) - min(created.values()), 1)
         async with operating.operating(planes[0], folder / "first", "--no-lease", *options.operator) as operator:
-            await _steady(operator, regions=options.regions)
-            figures |= await _converge(options, planes, operator, hub, agents)
+            if options.before:
+                figures |= await _take_up(options, planes, operator, hub)
+            else:
+                await _steady(operator, regions=options.regions)
+                figures |= await _converge(options, planes, operator, hub, agents)
             sessions = [await stack.enter_async_context(controllers.session(plane)) for plane in planes]
             figures |= await drifts.drift(sessions)
             figures["rss_mb"] = figures["first_rss_mb"] = _rss_mb(operator)
@@ -112,7 +120,7 @@ async def _planes(options: argparse.Namespace, folder: Path, stack: contextlib.A
     """Run the API servers until the stack ends, with what reports on their Deployments."""
     planes = []
     for number in range(options.regions):
-        bare = PlaneOptions(name=f"r{number}", controllers=False, service_cidr=SERVICES)
+        bare = PlaneOptions(name=f"r{number}", controllers=False, service_cidr=SERVICES, gogc=GOGC)
         planes.append(await stack.enter_async_context(running_plane(folder / bare.name, bare)))
         await stack.enter_async_context(controllers.rolling_out(planes[-1]))
     return planes
@@ -123,42 +131,79 @@ async def _converge(
     agents: list[dict[str, Any]],
 ) -> Figures:  # fmt: skip
     """Create all agents and wait until each is Ready; the rest of the figures is about that time."""
-    pids = [pid for plane in planes for pid in plane.pids.values()]
-    cpu, servers, own = _cpu_s(operator.process.pid), sum(map(_cpu_s, pids)), time.process_time()
-    writes, passes = await _writes(operator), await _passes(operator)
-    created: dict[str, float] = {}
+    before = await _spent(planes, operator)
     done: dict[str, float] = {}
     begun = time.monotonic()
     async with asyncio.timeout(options.limit), asyncio.TaskGroup() as group:
         waiting = group.create_task(_see_ready(hub, len(agents), done))
-        turns = asyncio.Semaphore(CREATES_AT_ONCE)
-
-        async def create(agent: dict[str, Any]) -> None:
-            async with turns:
-                created[agent["metadata"]["name"]] = time.monotonic()
-                async with hub.post(AGENTS, json=agent) as answer:
-                    assert answer.status == 201, await answer.text()
-
-        for agent in agents:
-            group.create_task(create(agent))
+        created = await _create(hub, agents)
         await waiting
     took = time.monotonic() - begun
-    cpu, servers = _cpu_s(operator.process.pid) - cpu, sum(map(_cpu_s, pids)) - servers
-    writes, passes = await _writes(operator) - writes, await _passes(operator) - passes
     waits = sorted(done[name] - created[name] for name in done)
     return {
         "created_s": round(max(created.values()) - begun, 1),
-        "to_ready_s": round(took, 1),
-        "agents_per_s": round(len(agents) / took, 1),
         "wait_p50_s": round(statistics.median(waits), 2),
         "wait_p99_s": round(waits[int(0.99 * (len(waits) - 1))], 2),
-        "operator_cpu_ms_per_agent": round(1000 * cpu / len(agents), 1),
-        "operator_agents_per_cpu_s": round(len(agents) / cpu, 1),
-        "api_server_cpu_ms_per_agent": round(1000 * servers / len(agents), 1),
-        "fakes_cpu_ms_per_agent": round(1000 * (time.process_time() - own) / len(agents), 1),
-        "writes_per_agent": round(writes / len(agents), 1),
+        **await _rates(planes, operator, before, len(agents), took),
+    }
+
+
+async def _take_up(
+    options: argparse.Namespace, planes: list[Plane], operator: Operator, hub: aiohttp.ClientSession
+) -> Figures:
+    """Wait until an operator that has just begun has each agent Ready that was there before it."""
+    begun, before = time.monotonic(), await _spent(planes, operator)
+    async with asyncio.timeout(options.limit):
+        await _see_ready(hub, options.agents, {})
+    return await _rates(planes, operator, before, options.agents, time.monotonic() - begun)
+
+
+async def _create(hub: aiohttp.ClientSession, agents: list[dict[str, Any]]) -> dict[str, float]:
+    """Create agents, some at once; return when each was asked for."""
+    created: dict[str, float] = {}
+    turns = asyncio.Semaphore(CREATES_AT_ONCE)
+
+    async def create(agent: dict[str, Any]) -> None:
+        async with turns:
+            created[agent["metadata"]["name"]] = time.monotonic()
+            async with hub.post(AGENTS, json=agent) as answer:
+                assert answer.status == 201, await answer.text()
+
+    await asyncio.gather(*map(create, agents))
+    return created
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was used until a moment: seconds of processor, writes, passes."""
+
+    operator: float
+    servers: float
+    fakes: float
+    writes: float
+    passes: float
+
+
+async def _spent(planes: list[Plane], operator: Operator) -> Spent:
+    servers = sum(_cpu_s(pid) for plane in planes for pid in plane.pids.values())
+    writes, passes = await _writes(operator), await _passes(operator)
+    return Spent(_cpu_s(operator.process.pid), servers, time.process_time(), writes, passes)
+
+
+async def _rates(planes: list[Plane], operator: Operator, before: Spent, agents: int, took: float) -> Figures:
+    """Return what so many agents took since a moment, until all were Ready."""
+    now = await _spent(planes, operator)
+    cpu, writes, passes = now.operator - before.operator, now.writes - before.writes, now.passes - before.passes
+    return {
+        "to_ready_s": round(took, 1),
+        "agents_per_s": round(agents / took, 1),
+        "operator_cpu_ms_per_agent": round(1000 * cpu / agents, 1),
+        "operator_agents_per_cpu_s": round(agents / cpu, 1),
+        "api_server_cpu_ms_per_agent": round(1000 * (now.servers - before.servers) / agents, 1),
+        "fakes_cpu_ms_per_agent": round(1000 * (now.fakes - before.fakes) / agents, 1),
+        "writes_per_agent": round(writes / agents, 1),
         "writes_per_s": round(writes / took, 1),
-        "reconciles_per_agent": round(passes / len(agents), 1),
+        "reconciles_per_agent": round(passes / agents, 1),
         "reconciles_per_s": round(passes / took, 1),
         "reconcile_p99_under_s": await _p99_s(operator),
     }
@@ -208,7 +253,9 @@ async def _writes(operator: Operator) -> float:
 
 
 async def _passes(operator: Operator) -> float:
-    return sum(value for name, value in (await _metrics(operator)).items() if name.startswith("reconcile_total"))
+    with contextlib.suppress(aiohttp.ClientError, OSError):
+        return sum(value for name, value in (await _metrics(operator)).items() if name.startswith("reconcile_total"))
+    return 0.0
 
 
 async def _p99_s(operator: Operator) -> float:
@@ -235,6 +282,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--agents", type=int, default=100, help="with --partitions: in each region")
     parser.add_argument("--regions", type=int, default=3, choices=range(1, len(COUNTRIES) + 1))
     parser.add_argument("--everywhere", action="store_true", help="each agent in every region, not in one of them")
+    parser.add_argument("--before", action="store_true", help="create all agents first and then start the operator")
     parser.add_argument("--partitions", type=int, default=0, help="part the other regions so often, and only that")
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds until all must be Ready")
     parser.add_argument("--folder", type=Path, help="keep logs there; default: a folder that is removed")

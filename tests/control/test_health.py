@@ -1,5 +1,6 @@
 """Liveness is progress, told so that a person can read it."""
 
+import itertools
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -88,3 +89,9 @@ async def test_keys_that_nobody_takes_up_fail_liveness_but_not_while_passes_end(
     status, told = await _told(port)
     assert (status, told["due"], told["due_s"], told["idle_s"]) == (200, "VoiceAgent a/two", 158, 10)
     assert told["depth"] == 2
+
+
+async def test_a_queue_with_nothing_under_way_says_so_exactly() -> None:
+    clock = itertools.count(1.0)  # no two looks at it are the same
+    queue = KeyedQueue(lambda: next(clock))
+    assert queue.oldest_active() == (None, 0.0) == queue.oldest_due()

@@ -39,4 +39,4 @@ def render_inner(target: Target) -> tuple[Manifest, ...]:
 
 def render_gateway(target: Target, *, begin: bool = True) -> tuple[Manifest, ...]:
     """Return the address that calls come to and, unless they must wait, the gateways of the current revision."""
-    return gateway.manifests(target) if begin else gateway.shared(target)
+    return (*(gateway.manifests(target) if begin else ()), *gateway.shared(target))

@@ -164,14 +164,21 @@ def headless(target: Target, component: str, ports: dict[str, int], *, name: str
     }
 
 
-def disruption_budget(target: Target, component: str) -> Object:
-    """Return a budget that lets a drain take one pod at a time."""
-    return {
+def disruption_budget(target: Target, component: str, *, pods: int, counted: bool = True) -> tuple[Object, ...]:
+    """Return a budget that lets a drain take one pod at a time; none for a single pod, which it would let go anyway.
+
+    Not `counted`: nothing that owns the pods tells Kubernetes how many there should be, so the budget does.
+    """
+    if pods < 2:
+        return ()
+    bound = {"maxUnavailable": 1} if counted else {"minAvailable": pods - 1}
+    budget = {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": metadata(target, f"{target.prefix}-{component}", component),
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": selector(target, component)}},
+        "spec": {**bound, "selector": {"matchLabels": selector(target, component)}},
     }
+    return (budget,)
 
 
 def otlp(target: Target) -> list[str]:

@@ -18,28 +18,37 @@ AGENT_LABEL, REVISION_LABEL = "voiceplane_dev_agent", "voiceplane_dev_revision"
 
 
 def manifests(target: Target) -> tuple[Object, ...]:
-    """Return the Deployment, the autoscaler, the Service and the budget."""
+    """Return the Deployment and the autoscaler of the current revision."""
     scaled = target.spec.autoscaling.enabled
     return (
         _deployment(target, None if scaled else target.gateways),
         *((_SCALERS[target.spec.autoscaling.engine](target),) if scaled else ()),
-        *shared(target),
     )
 
 
 def shared(target: Target) -> tuple[Object, ...]:
-    """Return what the gateways of all revisions share: the address and the budget."""
-    return service(target), common.disruption_budget(target, PART)
+    """Return what the gateways of all revisions share: the address and, where there may be several, the budget."""
+    most = _bounds(target)[1] if target.spec.autoscaling.enabled else target.gateways
+    address = (service(target),) if target.serving or target.addressed else ()
+    return *address, *common.disruption_budget(target, PART, pods=max(most, target.floor))
+
+
+def address(target: Target) -> tuple[str, str]:
+    """Return the kind and name of what calls come to."""
+    return "Service", f"{target.prefix}-sip"
 
 
 def service(target: Target) -> Object:
-    """Return the Service of SIP: it leads to the one revision that takes new calls."""
+    """Return the Service of SIP: it leads to the one revision that takes new calls.
+
+    It is made when there is one, and stays. Only a load balancer is asked for before that: its address takes minutes.
+    """
     selector = common.selector(target, PART) | {names.REVISION: target.serving or NOBODY}
     port = target.block.sip if target.block else SIP
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": common.metadata(target, f"{target.prefix}-sip", PART, revision=target.serving),
+        "metadata": common.metadata(target, address(target)[1], PART, revision=target.serving),
         "spec": {
             "type": target.spec.network.service_type,
             "selector": selector,

@@ -19,13 +19,12 @@ GRACE_S = 40  # what was begun ends, then Ray
 
 
 def manifests(target: Target) -> tuple[Object, ...]:
-    """Return head, workers, the name that gateways ask and the name that workers ask."""
+    """Return the head and the name that gateways ask; where there are workers, those and the name that they ask."""
     more = target.spec.sizes.planner.replicas - 1
     return (
         _head(target),
-        *((_worker(target, more),) if more else ()),
         common.headless(target, PART, {"grpc": PLANNER_GRPC}, name=ADDRESS),
-        _heads(target),
+        *((_worker(target, more), _heads(target)) if more else ()),
     )
 
 

@@ -8,7 +8,7 @@ PART = "speech"
 
 
 def manifests(target: Target) -> tuple[Object, ...]:
-    """Return the Deployment, its Service and its budget."""
+    """Return the Deployment, its Service and, for more than one pod, its budget."""
     size = target.spec.sizes.speech
     ports = {"grpc": SPEECH_GRPC, "http": SPEECH_HTTP, "metrics": SPEECH_METRICS}
     command = ["python", "-m", "voiceplane.speech", "serve", "--profile", target.profile, "--host", "0.0.0.0"]
@@ -26,5 +26,5 @@ def manifests(target: Target) -> tuple[Object, ...]:
     return (
         common.deployment(target, meta, spec, replicas=size.replicas, select=common.selector(target, PART)),
         common.headless(target, PART, ports),
-        common.disruption_budget(target, PART),
+        *common.disruption_budget(target, PART, pods=size.replicas),
     )

@@ -8,7 +8,7 @@ PART = "tools"
 
 
 def manifests(target: Target) -> tuple[Object, ...]:
-    """Return the Deployment, its Service and its budget."""
+    """Return the Deployment, its Service and, for more than one pod, its budget."""
     size = target.spec.sizes.tools
     files, file_mounts, paths = common.agent_files(target, tuple(one.name for one in target.revisions))
     spool, spool_mount = common.scratch("spool", common.SPOOL)
@@ -29,5 +29,5 @@ def manifests(target: Target) -> tuple[Object, ...]:
     return (
         common.deployment(target, meta, spec, replicas=size.replicas, select=common.selector(target, PART)),
         common.headless(target, PART, {"grpc": TOOLS_GRPC, "metrics": TOOLS_METRICS}),
-        common.disruption_budget(target, PART),
+        *common.disruption_budget(target, PART, pods=size.replicas),
     )
