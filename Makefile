@@ -72,6 +72,7 @@ demo-k8s: setup
 
 test-k8s: setup
 	@voiceplane install
+	@.ci/controlplane keda-crds keda-operator keda-adapter prometheus >/dev/null
 	@python -m tests.cluster.rootless pytest -q $(ON_KUBERNETES)
 
 # Built before the tests, so that its progress is seen.

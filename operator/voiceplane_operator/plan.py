@@ -118,15 +118,16 @@ def converge(target: Target, view: AgentView) -> Plan:
     keep |= {("ConfigMap", names.bundle_name(target.prefix, revision)) for revision in older}
     if older or (target.revision.credential and not target.credential):  # a planner with it still runs
         keep |= {(one.kind, one.name) for one in view.children.values() if one.kind == "Secret"}
-    if takes != current or apply:  # an old gateway goes only when nothing stands between a call and the new one
+    pending = [one for one in apply if not _only_scaled(view, one)]
+    if takes != current or pending:  # an old gateway goes only when nothing stands between a call and the new one
         behind = set(older) - (_passed_over(view, older, takes) if full else set())
         keep |= {(one.kind, one.name) for one in view.children.values() if one.revision in behind}
     delete = tuple(
         (one.kind, one.name) for one in view.children.values() if not one.deleting and (one.kind, one.name) not in keep
     )
-    ready = takes == current and not apply
+    ready = takes == current and not pending
     reason, message = _judge(target, view, full=full, ready=ready)
-    done = ready and not delete and not older
+    done = ready and not apply and not delete and not older
     return Plan(_hand_over(view, apply), apply, delete, takes, older, ready, reason, message, done=done)
 
 
@@ -182,6 +183,14 @@ def _unchanged(view: AgentView, manifest: Manifest) -> bool:
         and not known.deleting
         and known.applied == manifest["metadata"]["annotations"][names.APPLIED]
     )
+
+
+def _only_scaled(view: AgentView, manifest: Manifest) -> bool:
+    """Say whether its autoscaler may have changed it, as it should: the apply that follows is no news to anybody."""
+    known = view.children.get((manifest["kind"], manifest["metadata"]["name"]))
+    if known is None or known.deleting or manifest["kind"] != "Deployment" or "replicas" in manifest["spec"]:
+        return False
+    return bool(known.applied == manifest["metadata"]["annotations"][names.APPLIED])
 
 
 def _workloads(view: AgentView, component: str, revision: str = "") -> list[tuple[Child, Rollout]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import aiohttp
 import yaml
+from tests.cluster.certificates import self_signed, service_account_keys
 
 from voiceplane.cli.ports import free_ports
 
@@ -40,6 +41,7 @@ class PlaneOptions:
     service_cidr: str = field(default_factory=lambda: f"10.{random.randint(96, 111)}.{random.randint(0, 255)}.0/24")
     feature_gates: str = ""
     gogc: str = ""  # Go's GOGC of etcd and the API server; empty: 100, which costs small heaps much of their time
+    aggregation: bool = False  # API servers behind this one, such as KEDA's of metrics; autoscalers look every 2 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,9 @@ async def running_plane(folder: Path, options: PlaneOptions | None = None) -> As
     processes: dict[str, asyncio.subprocess.Process] = {}
     ports = free_ports()
     token = secrets.token_hex(16)
-    await _service_account_keys(folder)
+    await service_account_keys(folder)
+    if options.aggregation:
+        await self_signed(folder, "front", "extendedKeyUsage=clientAuth")
     (folder / "tokens.csv").write_text(f"{token},admin,admin,system:masters\n")
     server_port = next(ports)
     server = f"https://{LOOPBACK}:{server_port}"
@@ -191,6 +195,7 @@ def _commands(folder: Path, options: PlaneOptions, ports: Ports) -> dict[str, tu
             f"--token-auth-file={folder / 'tokens.csv'}",
             *(("--disable-admission-plugins=ServiceAccount",) if not options.controllers else ()),
             *((f"--feature-gates={options.feature_gates}",) if options.feature_gates else ()),
+            *(_aggregation(folder) if options.aggregation else ()),
         ),
     }
     if options.controllers:
@@ -200,20 +205,19 @@ def _commands(folder: Path, options: PlaneOptions, ports: Ports) -> dict[str, tu
             f"--service-account-private-key-file={folder / 'sa.key'}",
             f"--root-ca-file={folder / 'certs' / 'apiserver.crt'}",
             "--use-service-account-credentials=true",
+            *(("--horizontal-pod-autoscaler-sync-period=2s",) if options.aggregation else ()),
         )
         commands["kube-scheduler"] = (*common, f"--secure-port={ports.controllers[1]}")
     return commands
 
 
-async def _service_account_keys(folder: Path) -> None:
-    """Make the key pair that signs service account tokens."""
-    for arguments in (
-        ("genrsa", "-out", str(folder / "sa.key"), "2048"),
-        ("rsa", "-in", str(folder / "sa.key"), "-pubout", "-out", str(folder / "sa.pub")),
-    ):
-        process = await asyncio.create_subprocess_exec("openssl", *arguments, stderr=asyncio.subprocess.DEVNULL)
-        if await process.wait() != 0:
-            raise PlaneFailedError(f"openssl {arguments[0]} failed in {folder}")
+def _aggregation(folder: Path) -> tuple[str, ...]:
+    return (
+        f"--requestheader-client-ca-file={folder / 'front.crt'}",
+        *("--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group"),
+        *("--requestheader-extra-headers-prefix=X-Remote-Extra-", "--requestheader-allowed-names=front"),
+        *(f"--proxy-client-cert-file={folder / 'front.crt'}", f"--proxy-client-key-file={folder / 'front.key'}"),
+    )
 
 
 async def started(

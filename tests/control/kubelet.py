@@ -5,7 +5,7 @@ The API server, scheduler and controllers are real; only the pods' processes are
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ class ReportingNode:
     api: cluster.Cluster
     busy: set[str] = field(default_factory=set)  # revisions whose pods have live calls
     dead: bool = False  # no pod that was told to end does so any more, not even when its grace is over
+    address: Callable[[dict[str, Any]], str] = lambda pod: "10.0.0.1"  # of a pod
 
     async def run(self) -> None:
         """Report until cancelled; asks again and again, so a report that got lost is only late."""
@@ -63,7 +64,7 @@ class ReportingNode:
                 await self.api._request("DELETE", path, body={"gracePeriodSeconds": 0})
         elif pod["spec"].get("nodeName") and not _ready(status):
             ready = [{"type": kind, "status": "True"} for kind in ("Ready", "ContainersReady", "Initialized")]
-            body = {"status": {"phase": "Running", "podIP": "10.0.0.1", "conditions": ready}}
+            body = {"status": {"phase": "Running", "podIP": self.address(pod), "conditions": ready}}
             await self.api._request("PATCH", f"{path}/status", body=body, content=cluster.MERGE)
 
 

@@ -14,8 +14,6 @@ from voiceplane_operator.kinds import KINDS
 from voiceplane_operator.target import Target
 from voiceplane_operator.watch import RegionWatch
 
-FIXED = {"autoscaling": {}}
-
 
 def scaled(engine: str) -> Target:
     more: dict[str, Any] = KEDA if engine == "keda" else {"enabled": True, "engine": engine}
@@ -28,7 +26,7 @@ def gateway(wanted: Target) -> tuple[str, str]:
 
 @pytest.mark.parametrize("engine", ["hpa", "keda"])
 def test_gateways_that_get_an_autoscaler_stay_as_many_as_they_were(engine: str) -> None:
-    fixed, wanted = target_of(AGENT, region(**FIXED)), scaled(engine)
+    fixed, wanted = target_of(AGENT, region(autoscaling={})), scaled(engine)
     view = view_of(replace(fixed, serving=fixed.revision.name))
     view.rollouts[gateway(fixed)] = Rollout(True, 5, 5)
     (kept,) = plan.converge(wanted, view).hand_over
@@ -54,3 +52,15 @@ def test_what_another_controller_makes_of_ours_is_not_ours() -> None:
     watch._take(KINDS["HorizontalPodAutoscaler"], {"metadata": meta})
     assert watch.view(wanted.prefix).empty() and not told
     assert facts.of_another(meta) and not facts.of_another({**meta, "ownerReferences": []})
+
+
+@pytest.mark.parametrize(("engine", "ready"), [("hpa", True), ("", False)])
+def test_an_agent_stays_ready_when_its_autoscaler_changes_the_count(engine: str, ready: bool) -> None:
+    wanted = scaled(engine) if engine else target_of(AGENT, region(autoscaling={}))
+    serving = replace(wanted, serving=wanted.revision.name)
+    view = view_of(serving)
+    assert plan.converge(wanted, view).ready
+    view.children[gateway(wanted)] = replace(view.children[gateway(wanted)], intact=False)
+    planned = plan.converge(wanted, view)
+    assert [one["kind"] for one in planned.apply] == ["Deployment"], "in case somebody changed more than the count"
+    assert planned.ready is ready
