@@ -69,6 +69,7 @@ def test_keda_asks_prometheus_for_the_calls_of_one_revision() -> None:
         f'sum(voiceplane_calls_active{{voiceplane_dev_agent="{wanted.prefix}",'
         f'voiceplane_dev_revision="{wanted.revision.name}"}})'
     )
+    assert trigger["metadata"]["ignoreNullValues"] == "false", "no answer is not no calls"
     assert (scaled["minReplicaCount"], scaled["maxReplicaCount"]) == (1, 4)
     assert "replicas" not in only(wanted, "Deployment", wanted.revision.name)["spec"]
     with pytest.raises(ValueError, match="needs prometheus"):

@@ -145,6 +145,7 @@ def _keda(target: Target) -> Object:
     least, most = _bounds(target)
     query = f'sum({METRIC}{{{AGENT_LABEL}="{target.prefix}",{REVISION_LABEL}="{target.revision.name}"}})'
     asks = {"serverAddress": target.spec.autoscaling.prometheus, "query": query, "threshold": str(_average(target))}
+    asks["ignoreNullValues"] = "false"  # a Prometheus that has lost sight of the gateways is no lull: they stay
     spec = {
         "minReplicaCount": least,
         "maxReplicaCount": most,
