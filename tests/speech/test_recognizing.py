@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,17 @@ SENTENCES = (
     ("My order number is four five six seven two one.", "my order number is 456721"),
     ("It is four five double two.", "it is 45 double 2"),
 )
+
+
+async def test_a_long_sentence_said_fast_is_heard_to_its_end(speech: TritonSpeech, tmp_path: Path) -> None:
+    said = (
+        "could you please tell me whether the parcel with the blue label that you said would be here by three is still "
+        "on its way or whether I should go and pick it up at the shop on the corner"
+    )
+    path, fast = tmp_path / "fast.wav", "duration_stretch=0.6"
+    subprocess.run(["flite", "-voice", "rms", "--setf", fast, "-t", said, "-o", str(path)], check=True, timeout=20)
+    heard = await speech.recognize(resample(read_wav(path), SPEECH_RATE).data)
+    assert words(heard.text).endswith("or whether i should go and pick it up at the shop on the corner")
 
 
 @pytest.mark.parametrize("line", [False, True], ids=["16 kHz", "8 kHz"])

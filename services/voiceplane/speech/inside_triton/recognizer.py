@@ -124,7 +124,9 @@ class Recognizer:
 
     def _generate(self, encoded, prompts, most):
         if len({len(prompt) for prompt in prompts}) == 1:
-            return self._model.generate(encoded, prompts, max_length=len(prompts[0]) + most, **_DECODING)
+            # ctranslate2 decodes half of max_length at most, whatever the prompt leaves of it.
+            longest = max(len(prompts[0]) + most, 2 * most)
+            return self._model.generate(encoded, prompts, max_length=longest, **_DECODING)
         raise ValueError("prompts of one batch must have one length")
 
     def _answer(self, encoded, tokens, result, samples):
