@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from voiceplane.contract.audio import Pcm
-from voiceplane.testing.phone import AnsweringPhone, AnsweringSettings, PhoneCall
+from voiceplane.testing.phone import AnsweringPhone, AnsweringSettings, CallEnded, PhoneCall
 from voiceplane.testing.phone.audio import read_wav, write_wav
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -24,21 +25,29 @@ def tone(seconds: float) -> Pcm:
     return Pcm((8000 * np.sin(2 * np.pi * 440 * times)).astype("<i2").tobytes(), 16_000)
 
 
-async def voiceplane(folder: Path, *arguments: str) -> tuple[int, str, str]:
+async def start(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
     environment = {**os.environ, "PYTHONPATH": str(SERVICES), "XDG_STATE_HOME": str(folder)}
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "voiceplane.cli", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=environment,
     )
+
+
+async def ended(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+
+
+async def voiceplane(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    process = await start(folder, *arguments)
     try:
         async with asyncio.timeout(50):
             out, err = await process.communicate()
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await ended(process)
     return process.returncode or 0, out.decode(), err.decode()
 
 
@@ -107,13 +116,37 @@ async def test_a_mute_agent_exits_with_four(tmp_path: Path) -> None:
     assert "waited 0.5 s for the agent" in out
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_stopped_call_is_hung_up_and_its_recording_kept(tmp_path: Path, number: signal.Signals) -> None:
+    record = tmp_path / "new" / "call.wav"
+    async with AnsweringPhone() as answering:
+        calling = await start(tmp_path, "call", answering.uri, "--record", str(record))
+        try:
+            async with asyncio.timeout(40):
+                agent = await answering.answered(30)
+                calling.send_signal(number)
+                _, err = await calling.communicate()
+                with pytest.raises(CallEnded):
+                    await agent.wait_for_agent_speech()
+        finally:
+            await ended(calling)
+    assert calling.returncode == 130
+    assert err.decode() == "stopped\n"
+    assert read_wav(record).sample_rate > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("call",), "no stack runs on this machine"),
         (("call", "tel:+1", "--timeout", "1"), "write the target as sip:"),
         (("call", "sip:a@127.0.0.1", "--codec", "opus"), "codecs are PCMU, PCMA, G722"),
-        (("call", "sip:a@127.0.0.1", "--play", "/none.wav"), "No such file"),
+        (("call", "sip:a@127.0.0.1", "--play", "/none.wav"), "cannot read /none.wav: no such file or directory; name"),
+        (("call", "sip:a@127.0.0.1", "--play", __file__), "is no WAV file: save it as 16-bit PCM"),
+        (("call", "sip:a@127.0.0.1", "--dtmf", "xyz"), "keys of 0-9 * # A-D, such as 456721#"),
+        (("call", "sip:a@127.0.0.1", "--record", f"{__file__}/call.wav"), "call.wav: a file is where its folder"),
+        (("call", "sip:a@127.0.0.1", "--patience", "nan"), "'nan' is no time in seconds, such as 20 or 0.5"),
+        (("calls", "--limit", "-3"), "'-3' is no whole number from 1 to 1000"),
         (("trace",), "no stack runs on this machine"),
     ],
 )

@@ -3,19 +3,26 @@
 import argparse
 import asyncio
 import json
+import re
 import sys
+import wave
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from voiceplane.cli import arguments
 from voiceplane.cli.conversation import CallResult, Line, Script, hold
 from voiceplane.cli.state import read_endpoints, stack_folder
 from voiceplane.cli.voices import FliteVoice, VoiceUnavailableError, choose_voice, open_speech, transcribe
 from voiceplane.contract.audio import Pcm
+from voiceplane.runtime import shutdown
 from voiceplane.speech.errors import SpeechError
 from voiceplane.testing.phone import CallNotAnswered, CallRefused, PhoneSettings, SignalingError, TransferPolicy
+from voiceplane.testing.phone.audio import read_wav
+from voiceplane.testing.phone.rtp import MAX_DIGITS
 
-OK, FAILED, USAGE, NOT_ANSWERED, NO_AUDIO, ENDED_EARLY = 0, 1, 2, 3, 4, 5
+_KEYS = re.compile(r"[0-9*#A-D]+")
+OK, FAILED, USAGE, NOT_ANSWERED, NO_AUDIO, ENDED_EARLY, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 EPILOG = """examples:
   voiceplane call sip:agent@127.0.0.1:5060 --say "Where is my parcel?" --say "four five six seven two one"
   voiceplane call sip:agent@127.0.0.1:5060 --play question.wav --dtmf "456721#" --record call.wav
@@ -29,6 +36,7 @@ exit status:
   1  the signaling broke, or no voice is at hand    2  wrong use
   3  not answered or refused (the SIP status is printed)
   4  answered, but the agent was not heard          5  the call ended before the script did
+  130  stopped by Ctrl-C or SIGTERM: an answered call is hung up, its recording kept
 """
 
 
@@ -43,7 +51,7 @@ class _Append(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         """Append a line."""
-        line = {"say": Line(say=values), "play": Line(play=Path(values)), "dtmf": Line(keys=values)}[self.dest]
+        line = {"say": Line(say=values), "play": Line(play=values), "dtmf": Line(keys=values)}[self.dest]
         namespace.lines = [*(getattr(namespace, "lines", None) or []), line]
 
 
@@ -57,19 +65,48 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("target", nargs="?", help="sip:name@host:port; by default the stack of this machine")
     parser.add_argument("--say", action=_Append, metavar="WORDS", help="speak these words (repeatable)")
-    parser.add_argument("--play", action=_Append, metavar="FILE", help="play a 16-bit WAV file (repeatable)")
-    parser.add_argument("--dtmf", action=_Append, metavar="KEYS", help="press keys (repeatable)")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write both directions to a stereo WAV file")
+    parser.add_argument(
+        "--play", action=_Append, type=_sound, metavar="FILE", help="play a 16-bit WAV file (repeatable)"
+    )
+    parser.add_argument("--dtmf", action=_Append, type=_keys, metavar="KEYS", help="press 0-9 * # A-D (repeatable)")
+    parser.add_argument(
+        "--record", type=arguments.new_file, metavar="FILE", help="write both directions to a stereo WAV file"
+    )
     parser.add_argument("--transcript", action="store_true", help="recognize what the agent said and print it")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     parser.add_argument("--codec", default="PCMU,PCMA,G722", help="codecs to offer, best first (default %(default)s)")
     parser.add_argument("--transport", choices=("udp", "tcp"), default="udp", help="SIP transport (default udp)")
-    parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="longest wait for an answer")
-    parser.add_argument("--patience", type=float, default=20.0, metavar="SECONDS", help="longest wait for the agent")
+    parser.add_argument(
+        "--timeout", type=arguments.seconds, default=30.0, metavar="SECONDS", help="longest wait for an answer"
+    )
+    parser.add_argument(
+        "--patience", type=arguments.seconds, default=20.0, metavar="SECONDS", help="longest wait for the agent"
+    )
     parser.add_argument("--speech", metavar="HOST:PORT", help="Triton for --say and --transcript")
     parser.add_argument("--voice", help="voice of the caller: flite's or Triton's (default: flite's rms)")
     parser.add_argument("--stay", action="store_true", help="do not hang up after a transfer (RFC 3515)")
     parser.set_defaults(run=run)
+
+
+def _keys(text: str) -> str:
+    """Take the keys of a telephone (RFC 4733)."""
+    if not (_KEYS.fullmatch(text.upper()) and len(text) <= MAX_DIGITS):
+        raise argparse.ArgumentTypeError(f"{text!r}: write at most {MAX_DIGITS} keys of 0-9 * # A-D, such as 456721#")
+    return text.upper()
+
+
+def _sound(text: str) -> Path:
+    """Take a WAV file that can be played."""
+    path = Path(text)
+    try:
+        read_wav(path)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(arguments.unreadable(path, error, "name a 16-bit WAV file")) from error
+    except (wave.Error, EOFError) as error:
+        raise argparse.ArgumentTypeError(f"{path} is no WAV file: save it as 16-bit PCM") from error
+    except ValueError as error:  # another sample width; the message says what to do
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return path
 
 
 def run(options: argparse.Namespace) -> int:
@@ -88,17 +125,18 @@ def run(options: argparse.Namespace) -> int:
             transfers=TransferPolicy(hang_up=not options.stay),
         )
         script = Script(target, tuple(getattr(options, "lines", None) or ()), settings, options.patience)
-        return asyncio.run(_call(script, options, speech))
+        status = asyncio.run(shutdown.unless_stopped(_call(script, options, speech)))
+        return _fail(options, "stopped", INTERRUPTED) if status is None else status
     except CallRefused as error:
         return _fail(options, str(error), NOT_ANSWERED, sip_status=error.status)
     except CallNotAnswered as error:
         return _fail(options, str(error), NOT_ANSWERED)
-    except (ValueError, OSError) as error:
+    except OSError as error:  # files were tried before: it is the network
+        return _fail(options, f"cannot reach {target}: {(error.strerror or str(error)).lower()}", USAGE)
+    except ValueError as error:
         return _fail(options, str(error), USAGE)
     except (SignalingError, VoiceUnavailableError) as error:
         return _fail(options, str(error), FAILED)
-    except KeyboardInterrupt:
-        return 130
 
 
 async def _call(script: Script, options: argparse.Namespace, endpoint: str | None) -> int:

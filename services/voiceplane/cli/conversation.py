@@ -68,10 +68,12 @@ async def hold(script: Script, voice: CallerVoice, heard: Heard, *, record: Path
         except (CallEnded, NoAgentAudio) as error:
             await heard("note", str(error))
         finally:
-            await call.hang_up()
-            _measure(call, result)
-            if record is not None:
-                call.recording.save(record)
+            try:
+                await call.hang_up()
+            finally:  # a BYE without an answer costs no recording
+                _measure(call, result)
+                if record is not None:
+                    call.recording.save(record)
     return result
 
 

@@ -11,6 +11,7 @@ import grpc
 from rich.console import Console
 from rich.table import Table
 
+from voiceplane.cli.arguments import whole
 from voiceplane.cli.state import read_endpoints, stack_folder
 from voiceplane.records import tree
 from voiceplane.records.client import read_call, read_calls, read_trace
@@ -47,7 +48,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         epilog="example:\n  voiceplane calls --limit 50",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    calls.add_argument("--limit", type=int, default=20, help="how many records (default %(default)s)")
+    calls.add_argument(
+        "--limit", type=whole(1, 1000), default=20, metavar="N", help="how many records (default %(default)s)"
+    )
     calls.add_argument("--gateway", metavar="HOST:PORT", help="gateway for live calls; by default this machine's stack")
     for parser, ask in ((trace, _trace), (record, _record), (calls, _calls)):
         parser.add_argument("--records", metavar="HOST:PORT", help="records process; by default this machine's stack")
