@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 from rich.console import Console
 
+from voiceplane.cli.arguments import unreadable
 from voiceplane.cli.call_command import timing_lines
 from voiceplane.cli.conversation import CallResult, Line, Script, hold
 from voiceplane.cli.dev import INTERRUPTED, reporter, running_stack
@@ -73,10 +74,18 @@ def run(options: argparse.Namespace) -> int:
     """Install, start, call, show, judge, stop."""
     try:
         bundle = read_bundle(str(options.agent))
+    except OSError as error:
+        advice = "name an agent's YAML; the example is docs/examples/parcel-desk.yaml in voiceplane's sources"
+        print(unreadable(options.agent, error, advice), file=sys.stderr)
+        return 1
+    except InvalidAgentError as error:
+        print(f"{options.agent} has mistakes; voiceplane validate explains them:\n{error}", file=sys.stderr)
+        return 1
+    try:
         install((bundle.agent.spec.voice.profile,))
         status = asyncio.run(shutdown.unless_stopped(_show(bundle, options)))
         return INTERRUPTED if status is None else status
-    except (InvalidAgentError, OSError, ModelUnavailableError, StackFailedError, NoFreePortError) as error:
+    except (OSError, ModelUnavailableError, StackFailedError, NoFreePortError) as error:
         print(error, file=sys.stderr)
     except (PhoneError, VoiceUnavailableError, SpeechError, NoRecordError, RecordsError) as error:
         print(f"the call failed: {error}", file=sys.stderr)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from voiceplane.cli import arguments
 from voiceplane.cli.parts import StackOptions, plan, uses_parcels
 from voiceplane.cli.ports import NoFreePortError
 from voiceplane.cli.stack import Stack, StackFailedError
@@ -37,9 +38,22 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("agent", type=Path, help="the agent's YAML")
-    parser.add_argument("--host", default="127.0.0.1", help="address for SIP and RTP (default %(default)s)")
-    parser.add_argument("--sip-port", type=int, help="5060 by default, another if it is taken")
-    parser.add_argument("--rtp-ports", default="20000-20999", help="range for RTP (default %(default)s)")
+    parser.add_argument(
+        "--host", type=arguments.host, default="127.0.0.1", help="address for SIP and RTP (default %(default)s)"
+    )
+    parser.add_argument(
+        "--sip-port",
+        type=arguments.whole(1, arguments.LAST_PORT),
+        metavar="PORT",
+        help="5060 by default, another if it is taken",
+    )
+    parser.add_argument(
+        "--rtp-ports",
+        type=arguments.port_range,
+        default="20000-20999",
+        metavar="FIRST-LAST",
+        help="range for RTP (default %(default)s)",
+    )
     parser.add_argument("--with-parcels", action="store_true", help="start the example's parcel system")
     parser.set_defaults(run=run)
 
@@ -49,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         bundle = read_bundle(str(options.agent))
     except OSError as error:
-        print(f"cannot read {options.agent}: {error.strerror}", file=sys.stderr)
+        print(arguments.unreadable(options.agent, error, "name an agent's YAML"), file=sys.stderr)
         return 2
     except InvalidAgentError as error:
         print(f"{options.agent} has mistakes; voiceplane validate explains them:\n{error}", file=sys.stderr)

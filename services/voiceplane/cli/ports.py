@@ -1,5 +1,6 @@
 """Choose ports for the stack's processes. Triton cannot be told to pick one, and a restarted part keeps its port."""
 
+import errno
 import random
 import socket
 from collections.abc import Iterator
@@ -10,20 +11,28 @@ SIP_PORT = 5060
 
 
 class NoFreePortError(Exception):
-    """Every port that was tried is taken."""
+    """Every port that was tried is taken, or none may be bound; the message says why and what to do."""
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Say whether both TCP and UDP can be bound now."""
+    """Say whether both TCP and UDP can be bound now; NoFreePortError when they never can."""
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         with socket.socket(socket.AF_INET, kind) as probe:
             if kind is socket.SOCK_STREAM:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
-            except OSError:
-                return False
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    return False
+                raise NoFreePortError(_refusal(host, port, error)) from error
     return True
+
+
+def _refusal(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return f"{host} is no IPv4 address of this machine: --host wants one that `hostname -I` lists, or 127.0.0.1"
+    return f"port {port} cannot be used on {host}: {(error.strerror or str(error)).lower()}; choose one over 1023"
 
 
 def free_ports(host: str = "127.0.0.1") -> Iterator[int]:
@@ -37,6 +46,9 @@ def sip_port(host: str, wanted: int | None) -> int:
     """Return the wanted port, 5060 if it is free, else any free one."""
     if wanted is not None:
         if not is_free(wanted, host):
-            raise NoFreePortError(f"port {wanted} is taken on {host}")
+            raise NoFreePortError(
+                f"SIP port {wanted} on {host} is taken: end what has it (ss -anp | grep :{wanted}), choose another, or "
+                "leave --sip-port out for any free one"
+            )
         return wanted
     return SIP_PORT if is_free(SIP_PORT, host) else next(free_ports(host))

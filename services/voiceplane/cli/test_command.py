@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from voiceplane.cli.arguments import unreadable, whole
 from voiceplane.cli.dev import INTERRUPTED, reporter, running_stack
 from voiceplane.cli.parts import PARCELS_HOST, StackOptions, uses_parcels
 from voiceplane.cli.ports import NoFreePortError
@@ -69,7 +70,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--speech", metavar="HOST:PORT", help="Triton that recognizes the recordings, with --sip")
     parser.add_argument("--records", metavar="HOST:PORT", help="records process for tools and outcomes, with --sip")
     parser.add_argument("--only", action="append", default=[], metavar="WORDS", help="run scenarios so named")
-    parser.add_argument("--parallel", type=int, default=2, metavar="N", help="calls at once (default %(default)s)")
+    parser.add_argument(
+        "--parallel", type=whole(1, 100), default=2, metavar="N", help="calls at once (default %(default)s)"
+    )
     parser.add_argument("--output", type=Path, default=Path("build/scenarios"), help="default %(default)s")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write the JUnit XML here too")
     parser.set_defaults(run=run)
@@ -110,19 +113,25 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _read(options: argparse.Namespace) -> tuple[ScenarioFile, tuple[Path, Bundle] | None]:
-    text = options.scenarios.read_text(errors="replace")
+    try:
+        text = options.scenarios.read_text(errors="replace")
+    except OSError as error:
+        advice = "name a file of scenarios; voiceplane test --help shows one"
+        raise _UsageError(unreadable(options.scenarios, error, advice)) from error
     folder = options.scenarios.resolve().parent
     file = load_scenarios(text, folder)
     path = options.agent or (folder / file.agent if file.agent else None)
-    agent = None if path is None else (path, read_bundle(str(path)))
+    try:
+        agent = None if path is None else (path, read_bundle(str(path)))
+    except OSError as error:
+        advice = f"{'--agent' if options.agent else f'`agent:` in {options.scenarios}'} names it"
+        raise _UsageError(unreadable(str(path), error, advice)) from error
     if agent is not None:
         file = load_scenarios(text, folder, agent[1].agent.spec)  # again: tools are checked by name
     wanted = [word.lower() for word in options.only]
     kept = tuple(each for each in file.scenarios if not wanted or any(word in each.name.lower() for word in wanted))
     if not kept:
         raise _UsageError(f"no scenario's name contains {' or '.join(options.only)}")
-    if options.parallel < 1:
-        raise _UsageError("--parallel is 1 or more")
     if file.parcels.slow and (options.sip or options.dev):
         raise _UsageError(
             "parcels: only a stack that this command starts can be told to be slow; not with --sip or --dev"
