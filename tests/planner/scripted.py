@@ -65,6 +65,8 @@ class Scripted:
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     sent: int = 0  # events that left
+    told: tuple[int, int] = (0, 0)  # the tokens of whole replies: input, output
+    left: int = 0  # replies whose client went before their end
     gone_at: float | None = None  # when the client was seen to have left, monotonic seconds
     began: asyncio.Event = field(default_factory=asyncio.Event)  # the first event has left
     gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -87,6 +89,7 @@ class Scripted:
             await response.write_eof()
         except (asyncio.CancelledError, ConnectionResetError):
             self.gone_at = time.monotonic()
+            self.left += 1
             self.gone.set()
             raise
         return response
@@ -112,6 +115,7 @@ class Scripted:
                 await self._event(response, {}, reason)
                 if usage is not None:
                     counts = {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}
+                    self.told = (self.told[0] + usage[0], self.told[1] + usage[1])
                     await response.write(_line({"model": "scripted-1", "choices": [], "usage": counts}))
                 await response.write(b"data: [DONE]\n\n")
             case Status():

@@ -24,6 +24,7 @@ from voiceplane.planner.model import ModelBrain
 from voiceplane.runtime import telemetry
 
 pytestmark = pytest.mark.timeout(420)  # the first run installs the model
+TRIES = 4  # two replies each; nonsense, which is not spoken, has no end that is counted
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +44,27 @@ async def test_a_real_model_converses_and_its_tokens_are_counted(
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(telemetry, "tracer", provider.get_tracer)
-    talking, before = brain(bundle, planner, endpoint, max_tokens=24), metric(endpoint, "tokens_predicted_total")
-    replies: list[list[ReplyEvent]] = []
-    for text in ("Hello, who am I talking to?", "What can you do for me?"):
-        with provider.get_tracer("test").start_as_current_span("planner.reply") as span:
-            async with aclosing(talking.stream(asked(text), span)) as events:
-                replies.append([event async for event in events])
-    await talking.close()
-    assert all(isinstance(reply[-1], Done) and isinstance(reply[0], Say) for reply in replies)
-    chats = [dict(span.attributes or {}) for span in exporter.get_finished_spans() if span.name == "chat smollm2"]
-    counted = [int(str(chat["gen_ai.usage.output_tokens"])) for chat in chats if "gen_ai.usage.output_tokens" in chat]
-    assert counted, "no reply of the model came to its end"
+    monkeypatch.setattr("voiceplane.planner.endpoint.STALL_S", 60.0)  # a busy machine is not what is tested here
+    before = metric(endpoint, "tokens_predicted_total")
+    counted: list[int] = []
+    for _ in range(TRIES):
+        exporter.clear()
+        talking = brain(bundle, planner, endpoint, max_tokens=24)
+        for text in ("Hello, who am I talking to?", "What can you do for me?"):
+            with provider.get_tracer("test").start_as_current_span("planner.reply") as span:
+                async with aclosing(talking.stream(asked(text), span)) as events:
+                    reply: list[ReplyEvent] = [event async for event in events]
+            assert isinstance(reply[0], Say) and isinstance(reply[-1], Done)
+        await talking.close()
+        chats = [dict(span.attributes or {}) for span in exporter.get_finished_spans() if span.name == "chat smollm2"]
+        assert chats, "the model was never asked"
+        whole = [chat for chat in chats if "gen_ai.usage.output_tokens" in chat]
+        assert all(int(str(chat["gen_ai.usage.input_tokens"])) > 50 for chat in whole)
+        counted += [int(str(chat["gen_ai.usage.output_tokens"])) for chat in whole]
+        if counted:
+            break
+    assert counted, f"no reply of the model came to its end: {[chat.get('error.type') for chat in chats]}"
     assert all(0 < count <= 24 for count in counted)
-    assert all(
-        int(str(chat["gen_ai.usage.input_tokens"])) > 50 for chat in chats if "gen_ai.usage.input_tokens" in chat
-    )
     assert metric(endpoint, "tokens_predicted_total") >= before + sum(counted)
 
 
