@@ -4,7 +4,6 @@ Replies are made by call.replies, often before the turn is over; here they are s
 While a person is asked to take the call (call.transfers) no turn is taken and no silence is asked about.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,6 +18,7 @@ from voiceplane.call.mouth import Spoken
 from voiceplane.call.patience import OutOfPatienceError
 from voiceplane.call.recorder import Turn
 from voiceplane.call.replies import Replies
+from voiceplane.call.retractable import Retractable
 from voiceplane.call.site import Site
 from voiceplane.call.speaking import Speaking
 from voiceplane.call.steps import Steps, digits_asked
@@ -72,8 +72,7 @@ class Talk:
         self._transfers = transfers
         self._state = DialogueState()  # as it was heard, before the reply that is being spoken
         self._attempt: Attempt | None = None  # the reply that is being made and spoken
-        self._answering: asyncio.Task[None] | None = None
-        self._committed = False  # the turn's end cannot be taken back any more
+        self._answering = Retractable()
         self._late = Late(lambda attempt: site.hub.tell(speaking.call_id, "tool-dropped", {}))
         self._wanted: Transfer | None = None  # by the dialogue, once its words were heard
         self._waiting: Waiting[Came] = Waiting(
@@ -111,7 +110,7 @@ class Talk:
         self._site.hub.state(self._call_id, "listening")
         match await self._heard():
             case EndTurn() as turn:
-                await self._answer_retractably(turn)
+                await self._answering.run(self._answer_words(turn))
             case KeysPressed(keys) as typed:
                 timings = TurnTimings(typed.since, typed.until, typed.at)
                 self._speaking.begin()
@@ -139,27 +138,13 @@ class Talk:
         """Begin a reply to words that may be the turn's last."""
         self._replies.speculate(said(transcript), self._heard_state, self._speaking.index + 1, told=told)
 
-    async def _answer_retractably(self, turn: EndTurn) -> None:
-        """Answer as a task of its own: the caller who goes on takes the turn's end back while nothing was heard."""
-        self._committed = False
-        self._answering = task = asyncio.create_task(self._answer_words(turn), name="answer")
-        try:
-            await asyncio.wait({task})
-            if not task.cancelled():
-                task.result()
-        finally:
-            self._answering = None
-            if not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-
     def _retract(self) -> bool:
         attempt = self._attempt
-        if self._answering is None or self._committed or self._speaking.begun or (attempt and attempt.stands):
+        if not self._answering.open or self._speaking.begun or (attempt and attempt.stands):
             return False
         if attempt is not None:
             attempt.stop()  # now: its tool must not begin before the answering task has ended
-        self._answering.cancel()
+        self._answering.take_back()
         self._site.hub.tell(self._call_id, "retracted", {})
         return True
 
@@ -202,7 +187,7 @@ class Talk:
                 span.set_attributes(cost)
             if not answered:
                 self._attempt = None
-        self._committed = True
+        self._answering.commit()
         self._speaking.index += 1
         self._speaking.keep(replace(caller_turn, intent=steps.intent))
         spoken = await self._speaking.finish(timings)
@@ -242,7 +227,7 @@ class Talk:
             case ToolStarted(call):
                 steps.tool = call
                 if not self._spec.tool(call.tool).speculative:
-                    self._committed = True
+                    self._answering.commit()
             case ToolDone(call, reply):
                 steps.tool = None
                 timings.marks["tool"] = self._now()
