@@ -13,16 +13,19 @@ from pathlib import Path
 
 import kopf
 
-from voiceplane_operator import crds, errors, handlers, health, logs, schema, settings, sources
-from voiceplane_operator.cluster import Cluster
-from voiceplane_operator.credentials import Access, hub_cluster
-from voiceplane_operator.hub import Hub
-from voiceplane_operator.lease import Leader
-from voiceplane_operator.operate import Operation
-from voiceplane_operator.queue import KeyedQueue
-from voiceplane_operator.regions import Fleet
-from voiceplane_operator.settings import Settings
-from voiceplane_operator.store import Store
+from voiceplane_operator import errors, logs
+from voiceplane_operator.api.cluster import Cluster
+from voiceplane_operator.definitions import crds, schema
+from voiceplane_operator.hub.queue import KeyedQueue
+from voiceplane_operator.hub.shared import Hub
+from voiceplane_operator.hub.store import Store
+from voiceplane_operator.process import handlers, health, settings
+from voiceplane_operator.process.lease import Leader
+from voiceplane_operator.process.operate import Operation
+from voiceplane_operator.process.settings import Settings
+from voiceplane_operator.regions import sources
+from voiceplane_operator.regions.credentials import Access, hub_cluster
+from voiceplane_operator.regions.fleet import Fleet
 
 log = logging.getLogger(__name__)
 KOPF_S = 0.1  # kopf takes the signals right after it has told that it began, or right before

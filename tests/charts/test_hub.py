@@ -17,7 +17,7 @@ from tests.cluster.plane import Plane, PlaneOptions, binaries, kubeconfig, runni
 from tests.control import controllers, operating
 from tests.control.operating import AGENT, REGION, Operator, apply, ready, until
 
-from voiceplane_operator import plugins
+from voiceplane_operator.regions import plugins
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 DESK = ("va", "-n", "support", "parcel-desk")

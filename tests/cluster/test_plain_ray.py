@@ -21,8 +21,8 @@ from voiceplane.contract.region import VoiceRegion
 from voiceplane.planner.client import open_client
 from voiceplane.runtime.models import cache_root
 from voiceplane_operator import manifests, names
-from voiceplane_operator.files import target_of
-from voiceplane_operator.target import Target
+from voiceplane_operator.commands.files import target_of
+from voiceplane_operator.manifests.target import Target
 
 pytestmark = pytest.mark.timeout(600)
 READY_S = 180.0

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from voiceplane_operator import clients, cluster, errors, names
-from voiceplane_operator.converge import now
-from voiceplane_operator.facts import seconds
-from voiceplane_operator.kinds import POD
-from voiceplane_operator.regions import now_text
+from voiceplane_operator import errors, names
+from voiceplane_operator.api import clients, cluster
+from voiceplane_operator.api.kinds import POD
+from voiceplane_operator.decide.facts import seconds
+from voiceplane_operator.reconcile.converge import now
+from voiceplane_operator.regions.fleet import now_text
 
 AT_ONCE = 16  # reports in flight
 BEAT_S = 5.0  # the node controller gives a node up after 40 s without a new heartbeat, and then nothing is scheduled

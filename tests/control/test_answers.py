@@ -10,15 +10,17 @@ from aiohttp import web
 
 from voiceplane.contract.base import FROM_YAML
 from voiceplane.contract.region import VoiceRegionSpec
-from voiceplane_operator import answers, clients, cluster, errors, operate, settings
+from voiceplane_operator import errors
 from voiceplane_operator.__main__ import _parser
-from voiceplane_operator.connection import Connection
-from voiceplane_operator.hub import Hub
-from voiceplane_operator.kinds import CHILDREN, Api
-from voiceplane_operator.operate import Operation
-from voiceplane_operator.queue import KeyedQueue
-from voiceplane_operator.regions import Fleet, Region
-from voiceplane_operator.store import Store, read
+from voiceplane_operator.api import answers, clients, cluster
+from voiceplane_operator.api.kinds import CHILDREN, Api
+from voiceplane_operator.hub.queue import KeyedQueue
+from voiceplane_operator.hub.shared import Hub
+from voiceplane_operator.hub.store import Store, read
+from voiceplane_operator.process import operate, settings
+from voiceplane_operator.process.operate import Operation
+from voiceplane_operator.regions.connection import Connection
+from voiceplane_operator.regions.fleet import Fleet, Region
 
 pytestmark = pytest.mark.asyncio
 SPEC = VoiceRegionSpec.model_validate({"mode": "cloud", "location": "US", "inCluster": {}}, context=FROM_YAML)

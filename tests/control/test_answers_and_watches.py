@@ -3,9 +3,11 @@
 import pytest
 from tests.control.test_pure import target
 
-from voiceplane_operator import handlers, manifests, plan
-from voiceplane_operator.kinds import KINDS
-from voiceplane_operator.watch import RegionWatch
+from voiceplane_operator import manifests
+from voiceplane_operator.api.kinds import KINDS
+from voiceplane_operator.decide import plan
+from voiceplane_operator.process import handlers
+from voiceplane_operator.regions.watch import RegionWatch
 
 SERVICE = KINDS["Service"]
 

@@ -7,12 +7,13 @@ import pytest
 from tests.control.test_pure import AGENT, region, target, view_of
 from tests.control.test_scaling_and_ways import KEDA
 
-from voiceplane_operator import facts, names, plan
-from voiceplane_operator.facts import AgentView, Rollout
-from voiceplane_operator.files import target_of
-from voiceplane_operator.kinds import KINDS
-from voiceplane_operator.target import Target
-from voiceplane_operator.watch import RegionWatch
+from voiceplane_operator import names
+from voiceplane_operator.api.kinds import KINDS
+from voiceplane_operator.commands.files import target_of
+from voiceplane_operator.decide import facts, plan
+from voiceplane_operator.decide.facts import AgentView, Rollout
+from voiceplane_operator.manifests.target import Target
+from voiceplane_operator.regions.watch import RegionWatch
 
 
 def scaled(engine: str) -> Target:

@@ -13,10 +13,10 @@ from tests.control.faults import WRITES, way_to
 from tests.control.operating import AGENT, REGION, apply, condition, ready, until
 
 from voiceplane.contract.region import VoiceRegionSpec
-from voiceplane_operator import behind
-from voiceplane_operator.behind import Behind, Step
-from voiceplane_operator.regions import Region
-from voiceplane_operator.status import TRUE, Outcome
+from voiceplane_operator.decide.status import TRUE, Outcome
+from voiceplane_operator.reconcile import behind
+from voiceplane_operator.reconcile.behind import Behind, Step
+from voiceplane_operator.regions.fleet import Region
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 SPEC = VoiceRegionSpec.model_validate({"mode": "cloud", "location": "US", "inCluster": {}})

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from voiceplane_operator import clients, errors
+from voiceplane_operator import errors
+from voiceplane_operator.api import clients
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 

@@ -7,9 +7,9 @@ from tests.control.test_answers import SPEC, answering
 
 from voiceplane.contract.region import KubeConfig, VoiceRegionSpec
 from voiceplane_operator import errors
-from voiceplane_operator.cluster import Cluster
-from voiceplane_operator.connection import Connection
-from voiceplane_operator.regions import Contact, Fleet, Region
+from voiceplane_operator.api.cluster import Cluster
+from voiceplane_operator.regions.connection import Connection
+from voiceplane_operator.regions.fleet import Contact, Fleet, Region
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(30)]
 

@@ -18,7 +18,7 @@ from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import controllers, operating
 from tests.control.operating import AGENT, REGION, apply, condition, read, ready, until
 
-from voiceplane_operator import crds
+from voiceplane_operator.definitions import crds
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio]
 DESK = ("va", "-n", "support", "parcel-desk")

@@ -17,8 +17,8 @@ from tests.control.access import Planes, agent
 from tests.control.operating import AGENT, REGION, apply, condition, read, ready, until
 
 from voiceplane_operator import names
-from voiceplane_operator.converge import now
-from voiceplane_operator.facts import seconds
+from voiceplane_operator.decide.facts import seconds
+from voiceplane_operator.reconcile.converge import now
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 DESK, FAR = ("va", "-n", "support", "desk"), ("vr", "far")

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from tests.control.test_pure import AGENT, region, view_of
 
-from voiceplane_operator import names, plan
-from voiceplane_operator.facts import AgentView
-from voiceplane_operator.files import target_of
-from voiceplane_operator.target import Target
+from voiceplane_operator import names
+from voiceplane_operator.commands.files import target_of
+from voiceplane_operator.decide import plan
+from voiceplane_operator.decide.facts import AgentView
+from voiceplane_operator.manifests.target import Target
 
 
 def edited(number: int) -> Target:

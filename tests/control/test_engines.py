@@ -7,11 +7,12 @@ import pytest
 from tests.control.test_pure import AGENT, region
 from tests.control.test_scaling_and_ways import only
 
-from voiceplane_operator import manifests, names, plan
-from voiceplane_operator.engines import ENGINES, OTHER
-from voiceplane_operator.facts import AgentView, Pod, Rollout, child
-from voiceplane_operator.files import target_of
-from voiceplane_operator.target import Target
+from voiceplane_operator import manifests, names
+from voiceplane_operator.commands.files import target_of
+from voiceplane_operator.decide import plan
+from voiceplane_operator.decide.engines import ENGINES, OTHER
+from voiceplane_operator.decide.facts import AgentView, Pod, Rollout, child
+from voiceplane_operator.manifests.target import Target
 
 KINDS = {engine: kind for kind, engine in ENGINES.items()}
 NAMES = {"kuberay": "planner.", "ray": "planner-ray."}

@@ -7,14 +7,17 @@ from typing import Any, cast
 import pytest
 from tests.control.test_pure import AGENT, region, target, view_of
 
-from voiceplane_operator import manifests, plan, reconcile, status, store
-from voiceplane_operator.facts import AgentView, Rollout
-from voiceplane_operator.files import target_of
-from voiceplane_operator.hub import Hub
+from voiceplane_operator import manifests
+from voiceplane_operator.commands.files import target_of
+from voiceplane_operator.decide import plan, status
+from voiceplane_operator.decide.facts import AgentView, Rollout
+from voiceplane_operator.hub import store
+from voiceplane_operator.hub.queue import KeyedQueue
+from voiceplane_operator.hub.shared import Hub
 from voiceplane_operator.manifests import gateway
-from voiceplane_operator.queue import KeyedQueue
-from voiceplane_operator.regions import Fleet
-from voiceplane_operator.target import Target
+from voiceplane_operator.manifests.target import Target
+from voiceplane_operator.reconcile import agents as reconcile
+from voiceplane_operator.regions.fleet import Fleet
 
 
 def budgets(wanted: Target) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from voiceplane_operator import health, settings
 from voiceplane_operator.__main__ import _parser
-from voiceplane_operator.health import STUCK_S
-from voiceplane_operator.hub import Hub
-from voiceplane_operator.operate import Operation
-from voiceplane_operator.queue import Key, KeyedQueue, Urgency
-from voiceplane_operator.regions import Fleet
-from voiceplane_operator.store import Store
+from voiceplane_operator.hub.queue import Key, KeyedQueue, Urgency
+from voiceplane_operator.hub.shared import Hub
+from voiceplane_operator.hub.store import Store
+from voiceplane_operator.process import health, settings
+from voiceplane_operator.process.health import STUCK_S
+from voiceplane_operator.process.operate import Operation
+from voiceplane_operator.regions.fleet import Fleet
 
 pytestmark = pytest.mark.asyncio
 ONE, TWO = Key("VoiceAgent", "a/one"), Key("VoiceAgent", "a/two")

@@ -15,8 +15,8 @@ from tests.control.test_rendered import missing
 
 from voiceplane.contract.region import VoiceRegion
 from voiceplane_operator import manifests, names
-from voiceplane_operator.files import target_of
-from voiceplane_operator.target import Target
+from voiceplane_operator.commands.files import target_of
+from voiceplane_operator.manifests.target import Target
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 DESK = ("va", "-n", "support", "parcel-desk")

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from voiceplane.contract.region import VoiceRegionSpec
-from voiceplane_operator import credentials, errors, plugins
-from voiceplane_operator.plugins import Provider, Providers
+from voiceplane_operator import errors
+from voiceplane_operator.regions import credentials, plugins
+from voiceplane_operator.regions.plugins import Provider, Providers
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 V1 = "client.authentication.k8s.io/v1"

@@ -6,10 +6,10 @@ from dataclasses import replace
 from tests.control.test_pure import region, target
 
 from voiceplane_operator import manifests
-from voiceplane_operator.kinds import POD
-from voiceplane_operator.ports import free_block
-from voiceplane_operator.target import PortBlock
-from voiceplane_operator.watch import RegionWatch
+from voiceplane_operator.api.kinds import POD
+from voiceplane_operator.decide.ports import free_block
+from voiceplane_operator.manifests.target import PortBlock
+from voiceplane_operator.regions.watch import RegionWatch
 
 
 def test_a_block_of_ports_is_taken_while_a_pod_has_it_though_its_deployment_is_gone() -> None:

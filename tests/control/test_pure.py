@@ -8,17 +8,20 @@ import yaml
 
 from voiceplane.contract.load import load_bundle
 from voiceplane.contract.region import VoiceRegion, VoiceRegionSpec
-from voiceplane_operator import bundles, crds, facts, manifests, names, plan, steps
+from voiceplane_operator import manifests, names
+from voiceplane_operator.api.kinds import KINDS
+from voiceplane_operator.commands.files import target_of
+from voiceplane_operator.decide import facts, plan, steps
+from voiceplane_operator.decide.facts import AgentView, Child, Pod, Rollout
+from voiceplane_operator.decide.placement import Candidate, choose
+from voiceplane_operator.definitions import crds
+from voiceplane_operator.definitions.plain_yaml import as_yaml
 from voiceplane_operator.errors import InvalidObjectError
-from voiceplane_operator.facts import AgentView, Child, Pod, Rollout
-from voiceplane_operator.files import target_of
-from voiceplane_operator.kinds import KINDS
-from voiceplane_operator.leaving import Time, time_of
-from voiceplane_operator.placement import Candidate, choose
-from voiceplane_operator.plain_yaml import as_yaml
-from voiceplane_operator.queue import Key, KeyedQueue, Urgency
-from voiceplane_operator.target import Target
-from voiceplane_operator.watch import RegionWatch
+from voiceplane_operator.hub.queue import Key, KeyedQueue, Urgency
+from voiceplane_operator.manifests.target import Target
+from voiceplane_operator.reconcile import bundles
+from voiceplane_operator.reconcile.leaving import Time, time_of
+from voiceplane_operator.regions.watch import RegionWatch
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"

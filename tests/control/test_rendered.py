@@ -14,7 +14,7 @@ from tests.control.test_pure import MODEL
 
 from voiceplane.cli.__main__ import main
 from voiceplane_operator import names
-from voiceplane_operator.kinds import CHILDREN
+from voiceplane_operator.api.kinds import CHILDREN
 
 pytestmark = pytest.mark.timeout(300)
 REGION = """

@@ -9,12 +9,13 @@ from tests.control.test_pure import AGENT, MODEL, region, target, view_of
 
 from voiceplane.contract.agent import Placement
 from voiceplane.contract.trunk import TrunkOfAgent, Trunks
-from voiceplane_operator import manifests, names, plan
-from voiceplane_operator.facts import Rollout
-from voiceplane_operator.files import target_of
-from voiceplane_operator.placement import Candidate, choose
-from voiceplane_operator.shares import Shares
-from voiceplane_operator.target import Target
+from voiceplane_operator import manifests, names
+from voiceplane_operator.commands.files import target_of
+from voiceplane_operator.decide import plan
+from voiceplane_operator.decide.facts import Rollout
+from voiceplane_operator.decide.placement import Candidate, choose
+from voiceplane_operator.decide.shares import Shares
+from voiceplane_operator.manifests.target import Target
 
 EDITED = AGENT.replace("How can", "Now how can")
 CARRIER = TrunkOfAgent(name="support/carrier", sources=("198.51.100.0/24",), numbers=("+15550100",))

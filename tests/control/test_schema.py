@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from voiceplane_operator import crds, schema
+from voiceplane_operator.definitions import crds, schema
 
 
 def _kind() -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from voiceplane_operator import errors, sources
-from voiceplane_operator.kinds import KINDS
+from voiceplane_operator import errors
+from voiceplane_operator.api.kinds import KINDS
+from voiceplane_operator.regions import sources
 
 MISSING = errors.NotThereError("/apis/multicluster.x-k8s.io/v1alpha1/clusterprofiles: 404")
 AWAY = errors.ClusterAwayError("/apis/multicluster.x-k8s.io/v1alpha1/clusterprofiles: 503")
@@ -47,7 +48,7 @@ async def test_a_kind_that_cannot_be_watched_is_told_once_and_again_when_that_ch
         lambda _: "",
         lambda *_: None,
     )
-    with caplog.at_level(logging.INFO, "voiceplane_operator.sources"):
+    with caplog.at_level(logging.INFO, "voiceplane_operator.regions.sources"):
         following = asyncio.create_task(source.follow())
         async with asyncio.timeout(10):
             await server.over.wait()

@@ -14,9 +14,9 @@ from tests.control.faults import Way, way_to
 from tests.control.operating import AGENT, REGION, apply, read, ready, until
 
 from voiceplane_operator import errors, names
-from voiceplane_operator import watch as watches
-from voiceplane_operator.kinds import KINDS
-from voiceplane_operator.watch import RegionWatch
+from voiceplane_operator.api.kinds import KINDS
+from voiceplane_operator.regions import watch as watches
+from voiceplane_operator.regions.watch import RegionWatch
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 DESK = ("va", "-n", "support", "parcel-desk")

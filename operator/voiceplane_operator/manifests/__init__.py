@@ -13,7 +13,7 @@ from voiceplane_operator.manifests import (
     tools,
     trunks,
 )
-from voiceplane_operator.target import Target
+from voiceplane_operator.manifests.target import Target
 
 Manifest = dict[str, Any]
 __all__ = ["Manifest", "collector", "render", "render_gateway", "render_inner"]

@@ -6,7 +6,7 @@ version of the operator, that writes the same content in another order, fail.
 
 from voiceplane_operator import names
 from voiceplane_operator.manifests.common import Object, metadata
-from voiceplane_operator.target import Target
+from voiceplane_operator.manifests.target import Target
 
 FILE = "agent.yaml"
 POLICY_DIGEST = f"{names.DOMAIN}/policy-digest"

@@ -5,7 +5,7 @@ from typing import Any
 
 from voiceplane.contract.region import Size, VoiceRegionSpec
 from voiceplane_operator import names
-from voiceplane_operator.target import Target
+from voiceplane_operator.manifests.target import Target
 
 AGENTS_FOLDER = "/etc/voiceplane/agents"
 SPOOL = "/var/lib/voiceplane/spool"

@@ -3,7 +3,7 @@
 from voiceplane_operator import names
 from voiceplane_operator.manifests import common
 from voiceplane_operator.manifests.common import Object
-from voiceplane_operator.target import Target
+from voiceplane_operator.manifests.target import Target
 
 PART = "credential"
 FOLDER = "/var/run/voiceplane/credentials"  # the planner's default place: FOLDER/<name>/api-key

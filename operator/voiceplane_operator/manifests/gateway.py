@@ -8,7 +8,7 @@ of a SIP edge (Kamailio, rtpengine) is in front of the Service.
 from voiceplane_operator import names
 from voiceplane_operator.manifests import common, raynodes, rayservice, trunks
 from voiceplane_operator.manifests.common import GATEWAY_GRPC, GATEWAY_METRICS, SIP, Object
-from voiceplane_operator.target import Target
+from voiceplane_operator.manifests.target import Target
 
 PART = "gateway"
 NOBODY = "none"  # no pod has this revision: an address that is there, and answers not yet

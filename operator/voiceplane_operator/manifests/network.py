@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from voiceplane_operator import names
 from voiceplane_operator.manifests import common
 from voiceplane_operator.manifests.common import GATEWAY_METRICS, PLANNER_GRPC, SIP, Object
-from voiceplane_operator.target import Target
+from voiceplane_operator.manifests.target import Target
 
 DNS = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
 ANY_POD: Object = {"namespaceSelector": {}}

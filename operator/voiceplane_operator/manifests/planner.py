@@ -2,7 +2,7 @@
 
 from voiceplane_operator.manifests import common, raynodes, rayservice
 from voiceplane_operator.manifests.common import Object
-from voiceplane_operator.target import Target
+from voiceplane_operator.manifests.target import Target
 
 PART = "planner"
 

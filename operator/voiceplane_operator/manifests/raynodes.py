@@ -9,7 +9,7 @@ import hashlib
 from voiceplane_operator import names
 from voiceplane_operator.manifests import common, credential
 from voiceplane_operator.manifests.common import PLANNER_GRPC, Object
-from voiceplane_operator.target import Target
+from voiceplane_operator.manifests.target import Target
 
 PART, ADDRESS = "planner", "planner-ray"
 HEAD, WORKER = "head", "worker"

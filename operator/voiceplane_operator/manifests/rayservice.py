@@ -5,7 +5,7 @@ import json
 from voiceplane_operator import names
 from voiceplane_operator.manifests import common, credential
 from voiceplane_operator.manifests.common import PLANNER_GRPC, Object
-from voiceplane_operator.target import Target
+from voiceplane_operator.manifests.target import Target
 
 PART = "planner"
 RAY_VERSION = "2.60.0"

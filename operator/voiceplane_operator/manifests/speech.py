@@ -2,7 +2,7 @@
 
 from voiceplane_operator.manifests import common
 from voiceplane_operator.manifests.common import SPEECH_GRPC, SPEECH_HTTP, SPEECH_METRICS, Object
-from voiceplane_operator.target import Target
+from voiceplane_operator.manifests.target import Target
 
 PART = "speech"
 

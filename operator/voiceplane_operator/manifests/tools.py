@@ -2,7 +2,7 @@
 
 from voiceplane_operator.manifests import common
 from voiceplane_operator.manifests.common import TOOLS_GRPC, TOOLS_METRICS, Object
-from voiceplane_operator.target import Target
+from voiceplane_operator.manifests.target import Target
 
 PART = "tools"
 

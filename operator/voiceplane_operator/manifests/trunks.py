@@ -4,7 +4,7 @@ import json
 
 from voiceplane_operator.manifests import common
 from voiceplane_operator.manifests.common import Object
-from voiceplane_operator.target import Target
+from voiceplane_operator.manifests.target import Target
 
 PART = "trunks"
 FOLDER, FILE = "/etc/voiceplane/trunks", "trunks.json"

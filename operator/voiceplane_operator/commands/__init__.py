@@ -1,0 +1,1 @@
+"""`voiceplane render | diff`: what the operator would apply, from files."""

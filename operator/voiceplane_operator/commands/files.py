@@ -1,0 +1,97 @@
+"""From files to a target: what the operator reads from the hub, read from a person's YAML instead. Used by commands.
+
+What counts beside the agent and its policies: its SIPTrunks, the Secret that its model planner names, and the other
+VoiceRegions, which share its calls.
+"""
+
+import base64
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from voiceplane.contract.base import FROM_YAML
+from voiceplane.contract.load import load_bundle
+from voiceplane.contract.region import VoiceRegion
+from voiceplane_operator.decide.placement import Candidate, choose
+from voiceplane_operator.decide.ports import free_block
+from voiceplane_operator.manifests.credential import KEY
+from voiceplane_operator.manifests.target import Target
+from voiceplane_operator.reconcile import bundles
+from voiceplane_operator.reconcile.bundles import Wish
+
+Document = dict[str, Any]
+
+
+def target_of(
+    agent_text: str, region: VoiceRegion, beside: Iterable[Document] = (), *, hub: str = "hub", calls: int | None = None
+) -> Target:
+    """Return an agent file's target in a region, serving its newest revision as it does once all of it is up.
+
+    `calls`: the region's share, where other agents have some of its capacity.
+    """
+    bundle = load_bundle(agent_text)
+    spec, beside = bundle.agent.spec, tuple(beside)
+    named = spec.policy_ref.name if spec.policy_ref else None
+    policies = (one for one in documents(agent_text) if one.get("kind") == "VoicePolicy")
+    policy = next((bundles.parse_policy(one) for one in policies if one["metadata"]["name"] == named), None)
+    wish = Wish(bundle.agent, bundles.revision(bundle.agent, policy))
+    trunks = sorted(filter(wish.is_own_trunk, beside), key=lambda one: str(one["metadata"]["name"]))
+    everywhere = wish.everywhere(hub, trunks, credential=_credential(wish, beside))
+    share = _share(wish, region, beside) if calls is None else calls
+    target = everywhere.in_region(region.metadata.name, region.spec, calls=share)
+    return target.served(free_block(region.spec, []) if region.spec.network.exposure == "host" else None)
+
+
+def _share(wish: Wish, region: VoiceRegion, beside: Iterable[Document]) -> int:
+    """Return the calls that placement gives a region when all of them answer and hold no other agents."""
+    others = (as_region(one) for one in beside if one.get("kind") == "VoiceRegion")
+    fleet = {one.metadata.name: one for one in (*others, region)}
+    candidates = tuple(Candidate(name, one.spec, True, False, False) for name, one in sorted(fleet.items()))
+    choice = choose(wish.agent.spec.placement, candidates)
+    shares = dict(choice.shares)
+    if region.metadata.name not in shares:
+        raise ValueError(f"the agent is not placed in region {region.metadata.name}: {choice.message or 'not needed'}")
+    return shares[region.metadata.name]
+
+
+def _credential(wish: Wish, beside: Iterable[Document]) -> str:
+    """Return the value of the Secret that the agent names, as its copy holds it; empty without it."""
+    name, namespace = wish.revision.credential, wish.agent.metadata.namespace
+    if not name:
+        return ""
+    for one in beside:
+        meta = one.get("metadata") or {}
+        if one.get("kind") == "Secret" and (meta.get("name"), meta.get("namespace", "default")) == (name, namespace):
+            if KEY in (one.get("stringData") or {}):
+                return base64.b64encode(str(one["stringData"][KEY]).encode()).decode()
+            if KEY in (one.get("data") or {}):
+                return str(one["data"][KEY])
+            raise ValueError(f"Secret {namespace}/{name} has no key {KEY}")
+    return ""
+
+
+def read_region(path: Path) -> VoiceRegion:
+    """Read a VoiceRegion from a file; ValueError names the mistakes."""
+    found = [one for one in documents(path.read_text()) if one.get("kind") == "VoiceRegion"]
+    if len(found) != 1:
+        raise ValueError(f"{path}: expected one VoiceRegion, found {len(found)}")
+    try:
+        return as_region(found[0])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def as_region(document: Document) -> VoiceRegion:
+    """Parse a VoiceRegion; ValueError names the mistakes."""
+    try:
+        return VoiceRegion.model_validate(document, context=FROM_YAML)
+    except ValidationError as error:
+        raise ValueError(bundles.explain(error)) from error
+
+
+def documents(text: str) -> list[Document]:
+    """Return the documents of a YAML text."""
+    return [one for one in yaml.safe_load_all(text) if isinstance(one, dict)]

@@ -1,0 +1,135 @@
+"""`voiceplane render | diff`: what the operator would apply for an agent file. An entry point of the CLI."""
+
+import argparse
+import asyncio
+import difflib
+import hashlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from voiceplane.contract.load import InvalidAgentError
+from voiceplane_operator import errors, manifests, names
+from voiceplane_operator.api.kinds import CHILDREN
+from voiceplane_operator.commands.files import documents, read_region, target_of
+from voiceplane_operator.decide import facts, plan
+from voiceplane_operator.definitions.plain_yaml import as_yaml
+from voiceplane_operator.manifests.target import Target
+
+if TYPE_CHECKING:  # a client of Kubernetes takes a second to load: not for --help
+    from voiceplane_operator.api.cluster import Cluster
+
+MANAGED = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink")
+
+
+def add(commands: Any) -> None:
+    """Add the subcommands to the CLI's parser."""
+    for name, run, about in (
+        ("render", _render, "print exactly what the operator would apply in a region"),
+        ("diff", _diff, "print what applying an agent would change in a region's cluster"),
+    ):
+        parser = commands.add_parser(name, help=about)
+        parser.add_argument("agent", type=Path, help="a file with one VoiceAgent and its VoicePolicies")
+        parser.add_argument("--region", type=Path, required=True, help="a file with one VoiceRegion")
+        parser.add_argument(
+            "--with", dest="beside", action="append", type=Path, default=[], metavar="FILE",
+            help="a file with what else the hub has: SIPTrunks, the planner's Secret, other VoiceRegions; repeatable",
+        )  # fmt: skip
+        parser.add_argument("--calls", type=int, help="the region's share, where it holds other agents too")
+        parser.add_argument("--hub", default="hub", help="name of the hub, as the operator's option --hub")
+        if name == "diff":
+            parser.add_argument("--kubeconfig", required=True, help="of the region's cluster")
+        parser.set_defaults(run=lambda options, run=run: _guarded(options, run))
+
+
+def _guarded(options: argparse.Namespace, run: Any) -> int:
+    try:
+        return int(run(options))
+    except OSError as error:
+        print(f"cannot read {error.filename}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 2
+    except InvalidAgentError as error:
+        for mistake in error.mistakes:
+            print(f"{options.agent}:{mistake}", file=sys.stderr)  # noqa: T201
+    except (errors.OperatorError, ValueError) as error:
+        print(error, file=sys.stderr)  # noqa: T201
+    return 1
+
+
+def _target(options: argparse.Namespace) -> Target:
+    beside = [one for path in options.beside for one in documents(path.read_text())]
+    region = read_region(options.region)
+    target = target_of(options.agent.read_text(), region, beside, hub=options.hub, calls=options.calls)
+    if target.revision.credential and not target.credential:
+        told = f"without Secret {target.revision.credential}, which the operator waits for: give its file by --with"
+        print(told, file=sys.stderr)  # noqa: T201
+    return target
+
+
+def _render(options: argparse.Namespace) -> int:
+    target = _target(options)
+    for manifest in manifests.render(target):
+        print("---\n" + as_yaml(plan.marked(manifest)), end="")  # noqa: T201
+    return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    target = _target(options)
+    changed = asyncio.run(_differences(options.kubeconfig, target))
+    print("\n".join(changed) or "no change")  # noqa: T201
+    return 0
+
+
+async def _differences(kubeconfig: str, target: Target) -> list[str]:
+    """Compare what is there with what a dry run of each apply would leave: the API server's own answer."""
+    from voiceplane_operator.regions import credentials
+
+    cluster = await credentials.hub_cluster(kubeconfig)
+    lines: list[str] = []
+    try:
+        for manifest in map(plan.marked, manifests.render(target)):
+            name = f"{manifest['kind']}/{manifest['metadata']['name']}"
+            try:
+                before = await cluster.get(manifest["kind"], manifest["metadata"]["name"], target.namespace)
+            except errors.NotThereError:
+                before = {}
+            after = await cluster.dry_run(manifest)
+            old, new = _text(before), _text(after)
+            lines += difflib.unified_diff(old, new, f"live {name}", f"new {name}", lineterm="")
+        lines += await _surplus(cluster, target)
+    finally:
+        await cluster.close()
+    return lines
+
+
+async def _surplus(cluster: "Cluster", target: Target) -> list[str]:
+    """Return what is there of the agent and rendered no more: it goes, older revisions when their calls have ended."""
+    wanted = {(one["kind"], one["metadata"]["name"]) for one in manifests.render(target)}
+    lines = []
+    for api in CHILDREN:
+        try:
+            ours = f"{names.HUB},{names.AGENT}={target.prefix}"
+            found, _ = await cluster.list(api, target.namespace, labels=ours, whole=False)
+        except (errors.NotThereError, errors.AccessDeniedError):
+            if api.optional:  # the cluster lacks the kind
+                continue
+            raise
+        there = (one["metadata"]["name"] for one in found if not facts.of_another(one["metadata"]))
+        lines += [f"goes {api.kind}/{name}" for name in there if (api.kind, name) not in wanted]
+    return lines
+
+
+def _text(raw: dict[str, Any]) -> list[str]:
+    if not raw:
+        return []
+    meta = {key: value for key, value in raw["metadata"].items() if key not in MANAGED}
+    shown = {key: value for key, value in raw.items() if key not in ("status", "metadata")}
+    if raw["kind"] == "Secret":  # that a value differs is told, the value is not
+        shown["data"] = {key: f"sha256:{_hash(value)}" for key, value in (raw.get("data") or {}).items()}
+    return yaml.safe_dump({**shown, "metadata": meta}, sort_keys=True, width=120).splitlines()
+
+
+def _hash(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()[:12]

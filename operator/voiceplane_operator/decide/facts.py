@@ -1,0 +1,204 @@
+"""What the operator remembers of objects in a region: a few words each, so that a hundred thousand fit in memory."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from voiceplane_operator import names
+from voiceplane_operator.api.kinds import KINDS
+
+Object = dict[str, Any]
+GRACE_MARGIN_S = 60.0  # a kubelet that lives has killed a pod by then
+WAITING_TROUBLES = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "CrashLoopBackOff",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+        "InvalidImageName",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """An object that the operator applied."""
+
+    kind: str
+    name: str
+    component: str
+    revision: str
+    applied: str  # hash of the manifest that it was applied from
+    marker: str  # changes when somebody changes the object
+    intact: bool  # as far as known, nobody has changed it since
+    deleting: bool
+    block: str = ""
+    asks: str = ""  # of a Deployment of gateways: the engine of planners
+    version: int = field(default=0, compare=False)  # of the object, to tell what is newer; no news by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How far a Deployment or RayService is."""
+
+    current: bool  # its controller has seen and fulfilled the newest manifest
+    wanted: int
+    available: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod of an agent."""
+
+    name: str
+    component: str
+    revision: str
+    ready: bool
+    ending: bool
+    problem: str = ""  # in words; empty while nothing is wrong
+    block: str = ""  # the ports of its node that it has until it is gone, also when its Deployment is
+    asks: str = ""  # of a gateway: the engine of planners
+    ends: float = 0.0  # of a pod that is told to end: when its grace is over, in seconds since 1970
+
+
+@dataclass(slots=True)
+class AgentView:
+    """Everything of one agent in one region."""
+
+    children: dict[tuple[str, str], Child] = field(default_factory=dict)
+    rollouts: dict[tuple[str, str], Rollout] = field(default_factory=dict)
+    pods: dict[str, Pod] = field(default_factory=dict)
+
+    def empty(self) -> bool:
+        """Say whether nothing is left."""
+        return not self.children and not self.pods
+
+
+def holding(view: AgentView, now: float) -> AgentView:
+    """Return the view without pods whose grace has long been over: no call goes on there, their node is dead."""
+    late = {name for name, one in view.pods.items() if one.ends and now > one.ends + GRACE_MARGIN_S}
+    if not late:
+        return view
+    return AgentView(view.children, view.rollouts, {name: one for name, one in view.pods.items() if name not in late})
+
+
+def child(raw: Object, kind: str, *, before: Child | None) -> Child:
+    """Read an object's metadata; `before` is what was known of it."""
+    meta = raw["metadata"]
+    label, notes = meta.get("labels") or {}, meta.get("annotations") or {}
+    applied = notes.get(names.APPLIED, "")
+    marker = str(meta.get("generation", 0)) if KINDS[kind].counted else meta["resourceVersion"]
+    if before is not None and before.applied == applied:
+        intact = before.intact and before.marker == marker
+    else:  # first seen: after a restart of the operator
+        intact = untouched(meta)
+    return Child(
+        kind,
+        meta["name"],
+        label.get(names.COMPONENT, ""),
+        label.get(names.REVISION, ""),
+        applied,
+        marker,
+        intact,
+        "deletionTimestamp" in meta,
+        notes.get(names.BLOCK, ""),
+        notes.get(names.PLANNER, ""),
+        version(meta),
+    )
+
+
+def of_another(meta: Object) -> bool:
+    """Say whether a controller made the object for one of ours: KEDA and others copy our labels to what they make."""
+    return any(owner.get("controller") for owner in meta.get("ownerReferences") or ())
+
+
+def version(meta: Object) -> int:
+    """Return an object's resourceVersion as a number: of two of one object, the higher one is the newer."""
+    text = str(meta.get("resourceVersion", ""))
+    return int(text) if text.isdecimal() else 0
+
+
+def untouched(meta: Object) -> bool:
+    """Say whether nobody else has written the object's content after our last apply."""
+    ours, others = "", ""
+    for entry in meta.get("managedFields") or ():
+        if entry.get("subresource"):
+            continue
+        if entry.get("manager") == names.MANAGER and entry.get("operation") == "Apply":
+            ours = entry.get("time", "")
+        else:
+            others = max(others, entry.get("time", ""))
+    return bool(ours) and others < ours
+
+
+def rollout(raw: Object, kind: str) -> Rollout:
+    """Read how far a workload is."""
+    meta, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
+    seen = int(status.get("observedGeneration", 0)) >= int(meta.get("generation", 1))
+    if kind == "RayService":
+        return _ray(status, seen=seen)
+    wanted = int(spec.get("replicas", 1))
+    updated, available = int(status.get("updatedReplicas", 0)), int(status.get("availableReplicas", 0))
+    total = int(status.get("replicas", 0))
+    current = seen and updated >= wanted and available >= wanted and total <= updated
+    return Rollout(current, wanted, available, _deployment_problem(status))
+
+
+def _deployment_problem(status: Object) -> str:
+    for condition in status.get("conditions") or ():
+        failed = condition["type"] == "ReplicaFailure" and condition["status"] == "True"
+        stuck = condition["type"] == "Progressing" and condition["status"] == "False"
+        if failed or stuck:
+            return str(condition.get("message", condition.get("reason", "")))
+    return ""
+
+
+def _ray(status: Object, *, seen: bool) -> Rollout:
+    active = status.get("activeServiceStatus") or {}
+    applications = active.get("applicationStatuses") or {}
+    running = [one for one in applications.values() if one.get("status") == "RUNNING"]
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions") or ())
+    good = bool(applications) and len(running) == len(applications)
+    wrong = [str(one.get("message", "")) for one in applications.values() if one.get("status") == "DEPLOY_FAILED"]
+    pending = bool((status.get("pendingServiceStatus") or {}).get("rayClusterName"))
+    return Rollout(seen and good and ready and not pending, 1, 1 if ready else 0, wrong[0] if wrong else "")
+
+
+def pod(raw: Object) -> Pod:
+    """Read a pod's state and, where something is wrong, what."""
+    meta, status = raw["metadata"], raw.get("status") or {}
+    label, notes = meta.get("labels") or {}, meta.get("annotations") or {}
+    conditions = {one["type"]: one for one in status.get("conditions") or ()}
+    ready = conditions.get("Ready", {}).get("status") == "True"
+    return Pod(
+        meta["name"],
+        label.get(names.COMPONENT, ""),
+        label.get(names.REVISION, ""),
+        ready,
+        "deletionTimestamp" in meta,
+        _pod_problem(status, conditions),
+        block=notes.get(names.BLOCK, ""),
+        asks=notes.get(names.PLANNER, ""),
+        ends=seconds(meta.get("deletionTimestamp") or ""),
+    )
+
+
+def seconds(time: str) -> float:
+    """Return a time that Kubernetes writes in seconds since 1970; 0 for none."""
+    return datetime.fromisoformat(time).timestamp() if time else 0.0
+
+
+def _pod_problem(status: Object, conditions: dict[str, Object]) -> str:
+    scheduled = conditions.get("PodScheduled", {})
+    if scheduled.get("status") == "False":
+        return f"{scheduled.get('reason', 'Unschedulable')}: {scheduled.get('message', '')}"
+    for one in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        waiting = (one.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") in WAITING_TROUBLES:
+            last = ((one.get("lastState") or {}).get("terminated") or {}).get("message", "")
+            told = " ".join(str(part) for part in (waiting.get("message", ""), last) if part)
+            return f"{waiting['reason']}: {told}"
+    return ""

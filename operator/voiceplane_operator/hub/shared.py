@@ -1,0 +1,108 @@
+"""What all reconcilers share: the API server of the hub, the memory of its objects, the fleet, the queue."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from voiceplane_operator.api.cluster import Cluster
+from voiceplane_operator.decide import status
+from voiceplane_operator.decide.shares import Shares
+from voiceplane_operator.errors import ClusterError
+from voiceplane_operator.hub.queue import KeyedQueue
+from voiceplane_operator.hub.store import Store, Stored, read
+from voiceplane_operator.regions.fleet import Fleet, now_text
+
+log = logging.getLogger(__name__)
+Object = dict[str, Any]
+STALLED = "Stalled"  # True is the bad one
+TOLD = ("Ready", "Accepted", STALLED)
+BEGINNINGS = ("Starting", "Connecting")
+REMEMBERED = 512  # parsed revisions; parsing one takes about a millisecond
+
+
+@dataclass(slots=True)
+class Hub:
+    """The hub as reconcilers use it."""
+
+    name: str
+    cluster: Cluster
+    store: Store
+    fleet: Fleet
+    queue: KeyedQueue
+    schema_problem: str = ""  # the definitions on the cluster are not this version's
+    calls: dict[tuple[str, str], int] = field(default_factory=dict)  # (region, prefix) -> live calls, by calls.py
+    shares: Shares = field(default_factory=Shares)
+    _parsed: "OrderedDict[tuple[str, ...], Any]" = field(default_factory=OrderedDict)
+
+    def remember(self, key: tuple[str, ...], value: Any) -> Any:
+        """Keep what was parsed of an object's generation."""
+        self._parsed[key] = value
+        if len(self._parsed) > REMEMBERED:
+            self._parsed.popitem(last=False)
+        return value
+
+    def recall(self, key: tuple[str, ...]) -> Any:
+        """Return what was parsed of this generation, if it is remembered."""
+        return self._parsed.get(key)
+
+    async def write_status(self, stored: Stored, written: Object) -> None:
+        """Write a status once, unless it is there already; ConflictError when the object has changed."""
+        if status.said(stored.status) == status.said(written):
+            return
+        body = {"metadata": {"resourceVersion": stored.version}, "status": written}
+        answer = await self.cluster.patch(stored.kind, stored.name, stored.namespace or None, body, part="status")
+        self.store.put(read(answer))
+        await self._announce(stored, written)
+
+    async def set_finalizers(self, stored: Stored, finalizers: list[str]) -> None:
+        """Write an object's finalizers; ConflictError when it has changed."""
+        body = {"metadata": {"resourceVersion": stored.version, "finalizers": finalizers}}
+        answer = await self.cluster.patch(stored.kind, stored.name, stored.namespace or None, body)
+        if answer["metadata"].get("deletionTimestamp") and not finalizers:
+            self.store.drop(stored.kind, stored.full_name)
+        else:
+            self.store.put(read(answer))
+
+    async def _announce(self, stored: Stored, written: Object) -> None:
+        """Post an Event when a condition of TOLD changes; nothing depends on its arrival."""
+        for one in changed(stored.status.get("conditions") or (), written.get("conditions") or ()):
+            try:
+                await self.cluster.create("Event", stored.namespace or "default", _event(stored, one))
+            except ClusterError as error:
+                log.info("an Event was not posted", extra={"reason": str(error)})
+
+
+def changed(before: Iterable[Object], after: Iterable[Object]) -> list[Object]:
+    """Return the conditions whose change is news: Stalled only when nothing else tells of it."""
+    old = {one["type"]: one["status"] for one in before}
+    news = {one["type"]: one for one in after if one["type"] in TOLD and old.get(one["type"]) != one["status"]}
+    for one in list(news.values()):
+        begins = one["status"] != status.TRUE and (one["reason"] in BEGINNINGS or one["type"] == STALLED)
+        if (one["type"] not in old and begins) or (one["type"] == STALLED and "Ready" in news):
+            del news[one["type"]]
+    return list(news.values())
+
+
+def _event(stored: Stored, condition: Object) -> Object:
+    namespace, now = stored.namespace or "default", now_text()
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": f"{stored.name[:200]}.", "namespace": namespace},
+        "involvedObject": {
+            "apiVersion": "voiceplane.dev/v1alpha1",
+            "kind": stored.kind,
+            "name": stored.name,
+            "namespace": stored.namespace or "",
+            "uid": stored.uid,
+        },
+        "reason": condition["reason"],
+        "message": condition["message"][:1000],
+        "type": "Normal" if (condition["status"] == status.TRUE) != (condition["type"] == STALLED) else "Warning",
+        "source": {"component": "voiceplane-operator"},
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+    }

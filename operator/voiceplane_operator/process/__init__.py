@@ -1,0 +1,1 @@
+"""The operator's process: options, leadership, watches of the hub, health, workers."""

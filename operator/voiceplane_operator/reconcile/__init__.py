@@ -1,0 +1,1 @@
+"""Passes over agents, regions, policies and trunks: read, decide, carry out, judge."""

@@ -1,0 +1,196 @@
+"""Carry out a plan in one region: read the view, plan, apply, delete, and say how it went as a value."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from voiceplane_operator import errors
+from voiceplane_operator.decide import plan
+from voiceplane_operator.decide.facts import AgentView, holding
+from voiceplane_operator.decide.status import FALSE, TRUE, UNKNOWN, Outcome
+from voiceplane_operator.manifests import Manifest
+from voiceplane_operator.manifests.bundle import FILE, POLICY_DIGEST
+from voiceplane_operator.manifests.target import Revision, Target
+from voiceplane_operator.names import HANDOVER, bundle_name, gateway_name
+from voiceplane_operator.reconcile.bundles import revision_of_text
+from voiceplane_operator.regions.fleet import Contact, Region
+
+DEADLINE_S = 30.0  # of one pass over one region; a slow one delays its own agents only
+OPTIONAL = {"RayService": "KubeRayMissing", "ScaledObject": "KedaMissing"}
+NO_CONTACT = ("Connecting", "RegionLost")
+MESSAGES = {
+    "KedaMissing": "this cluster has no ScaledObject (keda.sh/v1alpha1): install KEDA, or set autoscaling.engine: hpa",
+    "KubeRayMissing": "this cluster has no RayService (ray.io/v1): install KubeRay, or set spec.planner.engine: ray",
+    "NoPortBlock": "no block of ports is free: widen spec.network.firstPort..lastPort or lower spec.gateway.calls",
+}
+
+
+@dataclass(slots=True)
+class Texts:
+    """Bundles of older revisions, read back from the region that holds them."""
+
+    known: dict[tuple[str, str], Revision] = field(default_factory=dict)
+
+    async def older(self, region: Region, prefix: str, names: tuple[str, ...]) -> tuple[Revision, ...]:
+        """Return the bundles of the older revisions that have calls there; others are forgotten."""
+        if not names:
+            self.forget(prefix)
+        return await self.read(region, prefix, names)
+
+    def forget(self, prefix: str) -> None:
+        """Forget what is known of an agent."""
+        for key in [key for key in self.known if key[0] == prefix]:
+            del self.known[key]
+
+    async def read(self, region: Region, prefix: str, names: tuple[str, ...]) -> tuple[Revision, ...]:
+        """Return the bundles of some revisions; one that is nowhere any more is left out."""
+        found = []
+        for name in names:
+            key = (prefix, name)
+            if key not in self.known:
+                try:
+                    raw = await region.client.get("ConfigMap", bundle_name(prefix, name), region.spec.namespace)
+                except errors.NotThereError:
+                    continue
+                digest = (raw["metadata"].get("annotations") or {}).get(POLICY_DIGEST, "")
+                self.known[key] = revision_of_text(name, raw["data"][FILE], digest)
+            found.append(self.known[key])
+        return tuple(found)
+
+
+async def converge(region: Region, target: Target, texts: Texts, *, held: bool = False) -> Outcome:
+    """Bring one agent in one region a step nearer; never raises for what the region does.
+
+    `held`: the region keeps the revision that it serves until its step of the rollout begins.
+    """
+    if region.contact is not Contact.UP or region.cluster is None or region.watch is None:
+        return unreachable(region)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            return await (_hold if held else _converge)(region, target, texts)
+    except TimeoutError:
+        return Outcome(region.name, UNKNOWN, "Slow", f"no pass was finished in {DEADLINE_S:g} s; it is tried again")
+    except errors.ClusterError as error:
+        return _failed(region, error)
+
+
+async def remove(region: Region, prefix: str, *, late: bool = False) -> Outcome:
+    """Remove an agent from a region a step further; never raises for what the region does. TRUE: nothing is left.
+
+    `late`: its calls had their time, and all of it goes.
+    """
+    if region.contact is not Contact.UP or region.cluster is None or region.watch is None:
+        return unreachable(region)
+    planned = plan.remove(holding(region.watch.view(prefix), now()), late=late)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await _delete(region, planned.delete)
+    except TimeoutError:
+        return Outcome(region.name, UNKNOWN, "Slow", f"no pass was finished in {DEADLINE_S:g} s; it is tried again")
+    except errors.ClusterError as error:
+        return _failed(region, error)
+    return Outcome(region.name, TRUE if planned.done else FALSE, planned.reason or "Gone", planned.message)
+
+
+def now() -> float:
+    """Return this moment as facts tell it: in seconds since 1970, which API servers stamp."""
+    return datetime.now(UTC).timestamp()
+
+
+async def _hold(region: Region, target: Target, texts: Texts) -> Outcome:
+    """Keep the revision that takes calls here as it is, repaired and sized; the newest waits."""
+    assert region.watch is not None
+    serving = plan.serving(region.watch.view(target.prefix), target.revision.name)
+    kept = await texts.read(region, target.prefix, (serving,) if serving else ())
+    if not kept or serving == target.revision.name:  # nothing to lose here
+        return await _converge(region, target, texts)
+    known = target.credential if kept[0].credential == target.revision.credential else ""
+    outcome = await _converge(region, replace(target, revision=kept[0], credential=known), texts)
+    told = f"keeps revision {serving}; {target.revision.name} comes when the regions before it serve it (rollout.steps)"
+    return replace(outcome, ready=FALSE, reason="StepWaits", message=told, verified=False)
+
+
+async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
+    assert region.watch is not None
+    view = holding(region.watch.view(target.prefix), now())
+    current = target.revision.name
+    older = await texts.older(region, target.prefix, plan.live_revisions(view, current))
+    target = replace(target, others=older, block=_block(region, target, view))
+    if target.spec.network.exposure == "host" and target.block is None:
+        return Outcome(region.name, FALSE, "NoPortBlock", MESSAGES["NoPortBlock"], denied=True)
+    planned = plan.converge(target, view)
+    lacking = [one["kind"] for one in planned.apply if one["kind"] in OPTIONAL and one["kind"] in region.watch.missing]
+    for one in planned.hand_over:
+        await region.client.apply(one, manager=HANDOVER)
+    # KEDA's admission refuses a ScaledObject while another autoscaler has the Deployment
+    await _delete(region, [one for one in planned.delete if one[0] in plan.SCALERS])
+    await _apply(region, [one for one in planned.apply if one["kind"] not in lacking])
+    await _delete(region, [one for one in planned.delete if one[0] not in plan.SCALERS])
+    if lacking:
+        reason = OPTIONAL[lacking[0]]
+        return Outcome(region.name, FALSE, reason, MESSAGES[reason], planned.serving, denied=True)
+    if planned.apply and planned.serving == current:  # what was applied may have been all that was left
+        planned = plan.converge(target, holding(region.watch.view(target.prefix), now()))
+    verified = any(one.component == "gateway" and one.revision == current and one.ready for one in view.pods.values())
+    ready = TRUE if planned.ready else FALSE
+    told = planned.message
+    return Outcome(
+        region.name, ready, planned.reason, told, planned.serving, planned.draining, verified=verified or planned.ready
+    )
+
+
+def _block(region: Region, target: Target, view: AgentView):  # type: ignore[no-untyped-def]
+    if target.spec.network.exposure != "host":
+        return None
+    name = gateway_name(target.prefix, target.revision.name)
+    known = view.children.get(("Deployment", name))
+    return region.block(name, known.block if known else "")
+
+
+async def _apply(region: Region, manifests: list[Manifest]) -> None:
+    if not manifests:
+        return
+    assert region.watch is not None
+    answers = await asyncio.gather(*map(region.client.apply, manifests), return_exceptions=True)
+    for answer in answers:
+        if not isinstance(answer, BaseException):
+            region.watch.applied(answer)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+
+
+async def _delete(region: Region, what: Iterable[tuple[str, str]]) -> None:
+    client, namespace = region.client, region.spec.namespace
+    deletes = (client.delete(kind, name, namespace) for kind, name in what)
+    for answer in await asyncio.gather(*deletes, return_exceptions=True):  # what is refused holds up nothing else
+        if isinstance(answer, BaseException):
+            raise answer
+
+
+def unreachable(region: Region) -> Outcome:
+    """Tell of a region without contact."""
+    since = f" since {region.lost_since}" if region.lost_since else ""
+    if region.contact is Contact.OPENING:
+        return Outcome(region.name, UNKNOWN, "Connecting", "the region is being connected")
+    told = f"no contact{since}: {region.problem}. What runs there goes on; nothing is deleted or moved"
+    return Outcome(region.name, UNKNOWN, "RegionLost", told)
+
+
+def _failed(region: Region, error: errors.ClusterError) -> Outcome:
+    if isinstance(error, errors.ClusterAwayError):
+        region.suspected.set()  # let the probe find out now
+        return Outcome(region.name, UNKNOWN, "NoAnswer", str(error))
+    if isinstance(error, errors.CredentialsRefusedError):  # the region's trouble, which its own condition tells
+        region.suspected.set()
+        return Outcome(region.name, UNKNOWN, error.reason, str(error))
+    if isinstance(error, errors.AccessDeniedError):
+        told = f"the operator may not do this there: {error}. Give its identity the role of chart voiceplane-region"
+        return Outcome(region.name, FALSE, "AccessDenied", told, denied=True)
+    if isinstance(error, errors.NotThereError):
+        told = f"{error}. Install chart voiceplane-region, which makes the namespace"
+        return Outcome(region.name, FALSE, "NotInstalled", told, denied=True)
+    if isinstance(error, errors.RejectedError):
+        return Outcome(region.name, FALSE, "Rejected", str(error), denied=True)
+    return Outcome(region.name, FALSE, "TriedAgain", str(error))

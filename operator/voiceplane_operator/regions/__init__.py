@@ -1,0 +1,1 @@
+"""The clusters behind regions: credentials, connections, watches, and when one is lost."""

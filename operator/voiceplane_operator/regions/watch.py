@@ -1,0 +1,191 @@
+"""Watch what the operator made in one region, and its pods. Facts in, the names of agents to look at again out."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from voiceplane_operator import errors, names
+from voiceplane_operator.api.cluster import Cluster
+from voiceplane_operator.api.kinds import CHILDREN, POD, Api
+from voiceplane_operator.decide import facts
+from voiceplane_operator.decide.facts import AgentView
+
+log = logging.getLogger(__name__)
+RETRY_S = 1.0
+LOOK_FOR_KIND_S = 10.0
+Object = dict[str, Any]
+
+
+class RegionWatch:
+    """The view of one region, kept fresh by one watch for each kind."""
+
+    def __init__(self, cluster: Cluster, namespace: str, hub: str, changed: Callable[[str], None]) -> None:
+        """Watch as this hub; `changed` takes the owner of what changed."""
+        self._cluster = cluster
+        self._namespace = namespace
+        self._labels = f"{names.HUB}={hub}"
+        self._changed = changed
+        self._kinds = (*CHILDREN, POD)
+        self._heard: dict[str, int] = {}  # of a kind: everything up to this resourceVersion
+        self._at: dict[str, float] = {}  # and the loop's time of its last word, also a bookmark
+        self.views: dict[str, AgentView] = {}
+        self.owners: dict[str, str] = {}
+        self.missing: set[str] = set()
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """List and watch every kind until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for api in self._kinds:
+                group.create_task(self._follow(api), name=f"watch {api.kind}")
+
+    def view(self, prefix: str) -> AgentView:
+        """Return what is known of an agent; empty when there is nothing of it."""
+        return self.views.get(prefix) or AgentView()
+
+    def blocks(self) -> frozenset[str]:
+        """Return the port blocks that gateways of this region have: a pod keeps its own longer than its Deployment."""
+        views = self.views.values()
+        blocks = [one.block for view in views for one in view.children.values() if one.kind == "Deployment"]
+        blocks += [one.block for view in views for one in view.pods.values()]
+        return frozenset(blocks) - {""}
+
+    def ages(self, now: float) -> dict[str, float]:
+        """Return how long ago each kind's watch has said something."""
+        return {kind: now - at for kind, at in self._at.items() if kind not in self.missing}
+
+    def applied(self, raw: Object) -> None:
+        """Take the answer to an own apply: known at once, and no reason to look again.
+
+        The watch may be ahead of the answer, and what it said, such as that the pods are up, it will not say again.
+        """
+        meta = raw["metadata"]
+        prefix, key = self._place(meta), (raw["kind"], meta["name"])
+        view = self.view(prefix)
+        child = replace(facts.child(raw, raw["kind"], before=None), intact=True)
+        known = view.children.get(key)
+        if known is None and 0 < child.version <= self._heard.get(raw["kind"], 0):
+            return  # the watch has told of it already, and of its end
+        if known is not None and known.version > child.version:
+            if (known.applied, known.marker) == (child.applied, child.marker):
+                view.children[key] = replace(known, intact=True)
+            return
+        self.views[prefix] = view
+        view.children[key] = child
+        if raw["kind"] in ("Deployment", "RayService"):
+            view.rollouts[key] = facts.rollout(raw, raw["kind"])
+
+    async def _follow(self, api: Api) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            begun = loop.time()
+            try:
+                since = await self._list(api)
+                while True:
+                    since = await self._watch(api, since)
+                    await asyncio.sleep(max(0.0, begun + RETRY_S - loop.time()))
+                    begun = loop.time()
+            except (errors.NotThereError, errors.AccessDeniedError) as error:
+                if not api.optional and isinstance(error, errors.AccessDeniedError):
+                    log.info("a watch is not allowed", extra={"kind": api.kind, "reason": str(error)})
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                if api.optional:
+                    self.missing.add(api.kind)
+                self._mark_heard(api)
+                await asyncio.sleep(LOOK_FOR_KIND_S)
+            except errors.GoneError:  # the place in history is too old: list again, at once, but not again and again
+                await asyncio.sleep(max(0.0, begun + RETRY_S - loop.time()))
+            except errors.ClusterError as error:
+                log.info("a watch ended", extra={"kind": api.kind, "reason": str(error)})
+                await asyncio.sleep(error.after_s if isinstance(error, errors.BusyError) else RETRY_S)
+
+    async def _list(self, api: Api) -> str:
+        pages = self._cluster.pages(api, self._namespace, labels=self._labels, whole=api.whole)
+        seen: set[tuple[str, str]] = set()
+        since = ""
+        async for objects, at in pages:
+            since = at
+            for raw in objects:
+                seen.add((self._place(raw["metadata"]), raw["metadata"]["name"]))
+                self._take(api, raw)
+        self.missing.discard(api.kind)
+        for prefix, view in list(self.views.items()):
+            known = view.pods if api is POD else [name for kind, name in view.children if kind == api.kind]
+            for name in list(known):
+                if (prefix, name) not in seen:
+                    self._forget(api, prefix, name)
+        self._mark_heard(api, since)
+        return since
+
+    def _mark_heard(self, api: Api, since: str = "") -> None:
+        self._heard[api.kind] = facts.version({"resourceVersion": since})
+        self._at[api.kind] = asyncio.get_running_loop().time()
+        if len(self._heard) == len(self._kinds):
+            self.ready.set()
+
+    async def _watch(self, api: Api, since: str) -> str:
+        events = self._cluster.watch(api, self._namespace, since, labels=self._labels, whole=api.whole)
+        async for kind, raw in events:
+            since = raw["metadata"]["resourceVersion"]
+            if kind == "DELETED":
+                self._forget(api, self._place(raw["metadata"]), raw["metadata"]["name"], facts.version(raw["metadata"]))
+            elif kind != "BOOKMARK":
+                self._take(api, raw)
+            self._mark_heard(api, since)
+        return since
+
+    def _place(self, meta: Object) -> str:
+        return str((meta.get("labels") or {}).get(names.AGENT, ""))
+
+    def _take(self, api: Api, raw: Object) -> None:
+        meta = raw["metadata"]
+        if api is not POD and facts.of_another(meta):
+            return
+        prefix = self._place(meta)
+        view = self.views.setdefault(prefix, AgentView())
+        owner = (meta.get("annotations") or {}).get(names.OWNER)
+        if owner:
+            self.owners[prefix] = owner
+        if api is POD:
+            pod = facts.pod(raw)
+            news = view.pods.get(pod.name) != pod
+            view.pods[pod.name] = pod
+        else:
+            key = (api.kind, meta["name"])
+            known = view.children.get(key)
+            if known is not None and 0 < facts.version(meta) <= known.version:
+                return  # the echo of our own apply
+            child = facts.child(raw, api.kind, before=known)
+            news = known != child
+            view.children[key] = child
+            if api.whole:
+                rollout = facts.rollout(raw, api.kind)
+                news = news or view.rollouts.get(key) != rollout
+                view.rollouts[key] = rollout
+        if news:
+            self._tell(prefix)
+
+    def _forget(self, api: Api, prefix: str, name: str, version: int = 0) -> None:
+        view = self.views.get(prefix)
+        if view is None:
+            return
+        known = view.children.get((api.kind, name))
+        if known is not None and known.version > version > 0:
+            return  # made again since
+        if api is POD:
+            view.pods.pop(name, None)
+        else:
+            view.children.pop((api.kind, name), None)
+            view.rollouts.pop((api.kind, name), None)
+        self._tell(prefix)
+        if view.empty():
+            del self.views[prefix]
+            self.owners.pop(prefix, None)
+
+    def _tell(self, prefix: str) -> None:
+        owner = self.owners.get(prefix)
+        if owner is not None:
+            self._changed(owner)
