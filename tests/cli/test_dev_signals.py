@@ -61,6 +61,41 @@ async def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals)
     assert not (folder / "stack.json").exists()
 
 
+async def test_a_second_stack_is_refused_while_the_first_starts_and_the_folder_is_free_when_it_is_killed(
+    tmp_path: Path,
+) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "services"), "XDG_STATE_HOME": str(tmp_path)}
+    never_ready = SCRIPT.replace("return True", "return False")
+
+    async def start() -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-c", never_ready, cwd=ROOT, env=environment, stderr=asyncio.subprocess.PIPE
+        )
+
+    async def first_line(process: asyncio.subprocess.Process) -> str:
+        assert process.stderr is not None
+        return (await process.stderr.readline()).decode()
+
+    started = [await start()]
+    try:
+        async with asyncio.timeout(40):
+            assert "starting kind, stubborn" in await first_line(started[0])
+            started.append(await start())
+            assert "another stack is starting or stopping in" in await first_line(started[1])
+            assert await started[1].wait() == 1
+            started[0].kill()
+            await started[0].wait()
+            started.append(await start())
+            assert "starting kind, stubborn" in await first_line(started[2])
+            started[2].send_signal(signal.SIGINT)
+            assert await started[2].wait() == 0
+    finally:
+        for process in started:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
 def test_endpoints_of_a_dead_supervisor_are_not_believed(tmp_path: Path) -> None:
     gone = Endpoints(2**22 + 1, "a", "sip:a@127.0.0.1:1", "", "", "", "", "")
     write_endpoints(gone, tmp_path)

@@ -11,7 +11,7 @@ from voiceplane.cli import arguments
 from voiceplane.cli.parts import StackOptions, plan, uses_parcels
 from voiceplane.cli.ports import NoFreePortError
 from voiceplane.cli.stack import Stack, StackFailedError
-from voiceplane.cli.state import Endpoints, read_endpoints, remove_endpoints, stack_folder, write_endpoints
+from voiceplane.cli.state import Endpoints, claimed, read_endpoints, remove_endpoints, stack_folder, write_endpoints
 from voiceplane.cli.validate import read_bundle
 from voiceplane.contract.load import Bundle, InvalidAgentError
 from voiceplane.runtime import shutdown
@@ -105,15 +105,17 @@ async def running_stack(
     running = read_endpoints(options.folder)
     if running is not None:
         raise StackFailedError(f"a stack runs already (process {running.pid}, {running.sip}): stop it first")
-    options.folder.mkdir(parents=True, exist_ok=True)
-    parts, endpoints = plan(bundle, options)
-    report(f"starting {', '.join(part.name for part in parts)}")
-    async with Stack(parts, options.folder / "logs", report):
-        write_endpoints(endpoints, options.folder)
-        try:
-            yield endpoints
-        finally:
-            remove_endpoints(options.folder)
+    with claimed(options.folder) as ours:
+        if not ours:
+            raise StackFailedError(f"another stack is starting or stopping in {options.folder}: wait for it or stop it")
+        parts, endpoints = plan(bundle, options)
+        report(f"starting {', '.join(part.name for part in parts)}")
+        async with Stack(parts, options.folder / "logs", report):
+            write_endpoints(endpoints, options.folder)
+            try:
+                yield endpoints
+            finally:
+                remove_endpoints(options.folder)
 
 
 def reporter(clock: Clock) -> Callable[[str], None]:

@@ -1,7 +1,10 @@
 """Where the stack of this machine keeps its state, and the endpoints by which other commands find it."""
 
+import contextlib
+import fcntl
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,6 +32,22 @@ def state_root() -> Path:
 def stack_folder() -> Path:
     """Return the folder of the stack of this machine: logs, records and stack.json."""
     return state_root() / "dev"
+
+
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Hold the folder for one stack inside the block; False while another process does. The kernel ends a dead claim.
+
+    Endpoints are published late and withdrawn early, so they do not tell of a stack that starts or stops.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def write_endpoints(endpoints: Endpoints, folder: Path) -> None:
