@@ -224,11 +224,15 @@ def test_a_reinvite_moves_the_media() -> None:
     assert isinstance(changed, MediaChanged) and changed.agreed.port == 5000
 
 
-def test_a_reinvite_that_cannot_be_used_leaves_the_call_as_it_is() -> None:
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_change_that_cannot_be_used_leaves_the_call_as_it_is(method: str) -> None:
     caller = Caller()
     caller.call()
     bad = SDP.format(direction="sendrecv").replace("9 0 8 101", "18")
-    assert statuses(caller.send(caller.text("INVITE", body=bad))) == [488]
+    assert statuses(caller.send(caller.text(method, body=bad))) == [488]
+    other = caller.text(method, body=bad).replace(b"application/sdp", b"text/plain")
+    (unread,) = caller.send(other)
+    assert statuses([unread]) == [415] and header(unread, "Accept") == "application/sdp"
     assert of(MediaChanged, caller) == [] and caller.dialog.state is DialogState.CONFIRMED
 
 

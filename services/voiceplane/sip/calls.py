@@ -177,7 +177,7 @@ class Calls:
         self._state.put(Send(dialog.acknowledged[1], transaction.peer))
 
     def _refreshed(self, dialog: Dialog, status: int, now: float, *, response: Response | None = None) -> None:
-        dialog.refreshing = False
+        dialog.refreshing = dialog.offering = False
         if status < 300:
             dialog.refreshed_at = now
             if response is None:
@@ -268,6 +268,7 @@ class Calls:
             request = dialog.request("UPDATE", headers=headers)
         else:
             headers = (*headers, ("Allow", ALLOW))
+            dialog.offering = True
             body = sdp.write_again(dialog.local, dialog.agreed) if dialog.agreed else sdp.write_offer(dialog.local)
             request = dialog.request("INVITE", headers=headers, body=body)
         self._send(dialog, request, "refresh", now)

@@ -73,6 +73,7 @@ class Dialog:
     timer: SessionTimer | None = None
     refreshed_at: float = 0.0
     refreshing: bool = False
+    offering: bool = False  # the refresh is a re-INVITE: its offer has no answer yet
     retry_refresh_at: float = 0.0  # after a refresh that was refused
     remote_target: str = ""
     route_set: tuple[str, ...] = ()

@@ -182,11 +182,11 @@ def transaction_key(request: SipRequest) -> tuple[str, str, str]:
 
 
 def respond(request: SipRequest, status: int, headers: Headers = (), body: bytes = b"") -> SipResponse:
-    """Build a response (RFC 3261 section 8.2.6): all Via values in their order, From, To, Call-ID and CSeq copied."""
+    """Build a response (RFC 3261 section 8.2.6): all Via values in order, From, To, Call-ID, CSeq, for 100 Timestamp."""
     response = SipResponse(status_code=status, reason_phrase=REASONS.get(status, "Unknown"))
     for via in request.headers.get("via"):
         response.headers.append("Via", _clean(via))
-    for name in ("From", "To", "Call-ID", "CSeq"):
+    for name in ("From", "To", "Call-ID", "CSeq", *(("Timestamp",) if status == 100 else ())):
         value = request.get_header(name)
         if value is not None:
             response.headers.append(name, _clean(value))

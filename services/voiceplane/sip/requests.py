@@ -7,12 +7,14 @@ from voiceplane.sip.admission import admit
 from voiceplane.sip.calls import Calls
 from voiceplane.sip.dialog import ALLOW, Dialog, DialogState, key_of
 from voiceplane.sip.events import Confirmed, ReferProgress
-from voiceplane.sip.message import Request
+from voiceplane.sip.message import Headers, Request
 from voiceplane.sip.opening import begin
 from voiceplane.sip.refusals import refuse, unusable_body
 from voiceplane.sip.session_timer import MIN_SE_S, IntervalTooSmallError, agree_timer
 from voiceplane.sip.state import AgentState
 from voiceplane.sip.transactions import ServerTransaction
+
+LATER: Headers = (("Retry-After", "2"),)
 
 
 class Requests:
@@ -39,9 +41,9 @@ class Requests:
     def _reinvite(self, dialog: Dialog, transaction: ServerTransaction, now: float) -> None:
         request = transaction.request
         if dialog.state is not DialogState.CONFIRMED or dialog.acceptance is not None:
-            self._calls.answer(dialog, transaction, 500, now, headers=(("Retry-After", "2"),))
+            self._calls.answer(dialog, transaction, 500, now, headers=LATER)
             return
-        if dialog.refreshing:
+        if dialog.offering:
             self._calls.answer(dialog, transaction, 491, now)
             return
         if self._is_old(dialog, request):
@@ -60,8 +62,10 @@ class Requests:
         dialog = self._dialog(transaction, now)
         if dialog is None:
             return
-        unanswered = dialog.refreshing or (dialog.acceptance is not None and dialog.acceptance.offered)
-        if request.body and (unanswered or dialog.state is DialogState.RINGING):
+        if request.body and dialog.state is DialogState.RINGING:  # the INVITE's offer has no answer, or is ours to make
+            self._calls.answer(dialog, transaction, 500, now, headers=LATER)
+            return
+        if request.body and (dialog.offering or (dialog.acceptance is not None and dialog.acceptance.offered)):
             self._calls.answer(dialog, transaction, 491, now)
             return
         body, agreed = self._changed(dialog, transaction, now)
