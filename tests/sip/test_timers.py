@@ -2,8 +2,8 @@
 
 import pytest
 
-from voiceplane.sip.events import CallEnded, MediaChanged, ReferProgress
-from voiceplane.sip.message import Request, Response
+from voiceplane.sip.events import CallEnded, MediaChanged, ReferProgress, Send
+from voiceplane.sip.message import Peer, Request, Response, parse
 from voiceplane.sip.state import AgentSettings
 from voiceplane.testing.caller import SDP, Caller, statuses
 
@@ -263,3 +263,17 @@ def test_a_transfer_target_cannot_bring_a_header_of_its_own() -> None:
     with pytest.raises(ValueError, match="line breaks"):
         caller.agent.calls.refer(caller.dialog, "sip:x@y\r\nEvil: 1", "", caller.now)
     assert caller.agent.take() == []
+
+
+@pytest.mark.parametrize(("connection", "least"), [(0, 600), (7, 850)])
+def test_a_long_summary_is_cut_at_a_word_so_that_the_refer_fits_into_a_datagram(connection: int, least: int) -> None:
+    """RFC 3261 section 18.1.1: a request above 1300 bytes does not go by UDP."""
+    caller = Caller(peer=Peer("192.0.2.1", 5062, connection))
+    caller.call(headers="Record-Route: <sip:192.0.2.7;lr>\r\n")
+    caller.agent.calls.refer(caller.dialog, "sip:queue@pbx.example", "Möchte umbuchen. " * 100, caller.now)
+    (output,) = caller.agent.take()
+    assert isinstance(output, Send)
+    assert connection or len(output.data) <= 1300
+    summary = parse(output.data).get_header("X-Transfer-Summary") or ""
+    assert least < len(summary.encode()) <= 900
+    assert summary.split()[-1] in ("Möchte", "umbuchen.")

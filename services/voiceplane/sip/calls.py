@@ -15,13 +15,13 @@ from voiceplane.sip.message import (
     serialize,
 )
 from voiceplane.sip.state import AgentState
+from voiceplane.sip.summary import add_summary
 from voiceplane.sip.transactions import ClientTransaction, ServerTransaction
 
 REFRESH_RETRY_S = 2.0  # after 491, 500, ...; until the session expires
 REFER_TIMEOUT_S = 60.0  # a target may ring for so long
 TRYING = 100  # what an accepted REFER has come to, whether or not the first NOTIFY says it too (RFC 3515 section 2.4.4)
 COMPLETED = 'SIP;cause=200;text="Call completed"'
-MAX_SUMMARY = 900  # characters of a header line that every proxy passes
 
 
 class Calls:
@@ -85,13 +85,9 @@ class Calls:
 
     def refer(self, dialog: Dialog, target: str, summary: str, now: float) -> None:
         """Ask the caller's side to call `target` (RFC 3515), with a summary for the person there."""
-        line = " ".join(summary.split())[:MAX_SUMMARY]
-        headers: tuple[tuple[str, str], ...] = (
-            ("Refer-To", f"<{target}>"),
-            ("Referred-By", dialog.contact),
-            *((("X-Transfer-Summary", line),) if line else ()),
-        )
+        headers: Headers = (("Refer-To", f"<{target}>"), ("Referred-By", dialog.contact))
         request = dialog.request("REFER", headers=headers)
+        add_summary(request, summary, reliable=dialog.peer.reliable)
         dialog.referring = now + REFER_TIMEOUT_S
         self._send(dialog, request, "refer", now)
 

@@ -182,7 +182,7 @@ def transaction_key(request: SipRequest) -> tuple[str, str, str]:
 
 
 def respond(request: SipRequest, status: int, headers: Headers = (), body: bytes = b"") -> SipResponse:
-    """Build a response (RFC 3261 section 8.2.6): all Via values in order, From, To, Call-ID, CSeq, for 100 Timestamp."""
+    """Build a response (RFC 3261 section 8.2.6): every Via, From, To, Call-ID, CSeq; in a 100 the Timestamp."""
     response = SipResponse(status_code=status, reason_phrase=REASONS.get(status, "Unknown"))
     for via in request.headers.get("via"):
         response.headers.append("Via", _clean(via))
