@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from voiceplane.cli import arguments
+from voiceplane.cli.live_commands import hang_up_all
 from voiceplane.cli.parts import StackOptions, plan, uses_parcels
 from voiceplane.cli.ports import NoFreePortError
 from voiceplane.cli.stack import Stack, StackFailedError
@@ -23,7 +24,7 @@ EPILOG = """examples:
   voiceplane dev docs/examples/parcel-desk.yaml   the example's parcel system is started too
 
 Starts gateway, Triton, planner, tool gateway and records, each a process of its own, on free ports. What crashes is
-started again. Ctrl-C or SIGTERM stops all. Other commands (call, trace, calls, record) find the stack by themselves.
+started again. Ctrl-C or SIGTERM hangs up and stops all. Other commands (call, trace, calls, record) find the stack.
 exit status: 0 stopped by you, 1 a part could not be started, 2 wrong use
 """
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -116,6 +117,9 @@ async def running_stack(
                 yield endpoints
             finally:
                 remove_endpoints(options.folder)
+                # Else the gateway waits for its callers, and is killed at the end of the grace without a BYE.
+                if ended := await hang_up_all(endpoints.gateway):
+                    report(f"hung up {ended} live call{'s' if ended > 1 else ''}")
 
 
 def reporter(clock: Clock) -> Callable[[str], None]:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,6 +14,7 @@ from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
 from voiceplane.runtime import grpc_server
 
 DEADLINE_S = 10.0
+ENDING_S = 3.0  # at a stack's end, for one request: its gateway may be broken
 _CALL_HELP = "a live call's id, the beginning of one, or latest; voiceplane calls lists them"
 Stub = Any  # the generated stub is typed for synchronous channels only
 Order = Callable[[Stub, str, argparse.Namespace], Awaitable[str]]
@@ -75,6 +77,21 @@ async def _ordered(target: str, options: argparse.Namespace, order: Order) -> st
         live = await calls.List(calls_pb2.ListCallsRequest(), timeout=DEADLINE_S)
         started = {call.call_id: call.started_unix_ns for call in live.calls}
         return await order(calls, chosen(options.call, started), options)
+
+
+async def hang_up_all(gateway: str) -> int:
+    """Let a gateway take no more calls and say BYE in those it has; return how many. One that is gone has none."""
+    ended = 0
+    async with grpc_server.channel(gateway) as channel:
+        calls: Stub = calls_pb2_grpc.CallsStub(channel)
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await calls.Drain(calls_pb2.DrainRequest(), timeout=ENDING_S)
+            live = await calls.List(calls_pb2.ListCallsRequest(), timeout=ENDING_S)
+            for call in live.calls:
+                with contextlib.suppress(grpc.aio.AioRpcError):  # it has ended by itself
+                    await calls.HangUp(calls_pb2.HangUpCallRequest(call_id=call.call_id), timeout=ENDING_S)
+                    ended += 1
+    return ended
 
 
 def chosen(wanted: str, started: dict[str, int]) -> str:
