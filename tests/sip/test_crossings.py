@@ -4,7 +4,7 @@ import pytest
 
 from voiceplane.sip.dialog import DialogState
 from voiceplane.sip.events import CallEnded, Confirmed, MediaChanged, ReferProgress
-from voiceplane.sip.message import Request, Response
+from voiceplane.sip.message import Peer, Request, Response
 from voiceplane.testing.caller import SDP, Caller, statuses
 
 HOLD = SDP.format(direction="sendonly")
@@ -183,3 +183,65 @@ def test_options_take_no_place_and_no_part_of_the_rate() -> None:
         assert statuses(caller.send(caller.text("OPTIONS"))) == [200]
     assert caller.agent.state.bucket.tokens == tokens
     assert statuses(caller.send(caller.invite())) == [100]
+
+
+def test_a_refusal_without_an_ack_is_repeated_for_64_t1_and_then_forgotten() -> None:
+    caller = Caller()
+    caller.send(caller.invite())
+    caller.agent.calls.reject(caller.dialog, 486, caller.now)
+    caller.take(caller.agent.take())
+    sent = statuses(caller.wait(31.9))
+    assert set(sent) == {486} and len(sent) == 10  # timer G: 0.5 1.5 3.5 7.5, then each 4 s; timer H ends it
+    assert caller.wait(10) == []
+    assert caller.agent.state.server.waiting == 0
+
+
+def test_over_tcp_only_the_200_is_repeated() -> None:
+    """RFC 3261 sections 17.1.2 and 13.3.1.4: a proxy may have lost the 200 beyond this connection."""
+    refused = Caller(peer=Peer("192.0.2.1", 5062, 4))
+    refused.send(refused.invite())
+    refused.agent.calls.reject(refused.dialog, 486, refused.now)
+    assert statuses(refused.take(refused.agent.take())) == [486]
+    assert refused.wait(33) == []
+    caller = Caller(peer=Peer("192.0.2.1", 5062, 4))
+    caller.send(caller.invite())
+    caller.accept()
+    assert statuses(caller.wait(0.6)) == [200]
+    caller.ack()
+    caller.agent.calls.hang_up(caller.dialog, caller.now)
+    (bye,) = caller.take(caller.agent.take())
+    assert header(bye, "Via").startswith("SIP/2.0/TCP ")
+    assert caller.wait(33) == []
+
+
+def test_a_cancel_of_a_change_is_answered_and_changes_nothing() -> None:
+    caller = Caller()
+    caller.call()
+    caller.send(caller.text("INVITE", body=HOLD))
+    cancel = caller.text("CANCEL", cseq=caller.cseq, branch=f"z9hG4bK-call-1-INVITE-{caller.cseq}")
+    assert statuses(caller.send(cancel)) == [200]
+    caller.ack()
+    assert caller.dialog.state is DialogState.CONFIRMED and caller.wait(40) == []
+    assert ended(caller) == []
+
+
+@pytest.mark.parametrize("theirs", ["sendonly", "inactive"])
+def test_a_call_may_begin_on_hold(theirs: str) -> None:
+    caller = Caller()
+    caller.send(caller.invite(body=SDP.format(direction=theirs)))
+    ok = caller.accept()
+    caller.ack()
+    assert f"a={'recvonly' if theirs == 'sendonly' else 'inactive'}" in ok.text
+    (confirmed,) = [event for event in caller.events if isinstance(event, Confirmed)]
+    assert not confirmed.agreed.sends
+
+
+def test_an_update_between_the_200_and_its_ack_is_answered() -> None:
+    caller = Caller()
+    caller.send(caller.invite())
+    caller.accept()
+    (held,) = caller.send(caller.text("UPDATE", body=HOLD))
+    assert statuses([held]) == [200] and "a=recvonly" in held.text
+    caller.send(caller.text("ACK", cseq=1, branch="z9hG4bK-ack"))
+    (confirmed,) = [event for event in caller.events if isinstance(event, Confirmed)]
+    assert confirmed.agreed.direction == "recvonly"
