@@ -9,7 +9,7 @@ from tests.call.joined import Planner, joined
 from voiceplane.call.patience import Patience
 from voiceplane.contract.audio import Pcm
 from voiceplane.contract.dialogue import Say
-from voiceplane.testing.phone import Phone
+from voiceplane.testing.phone import Phone, PhoneSettings
 
 MUSIC = Pcm((8000 * np.sin(np.arange(32_000) * 0.2)).astype("<i2").tobytes(), 16_000)
 
@@ -63,3 +63,15 @@ async def test_a_caller_who_never_comes_back_does_not_keep_the_place(tmp_path: P
             assert call.facts.ended_by == "them"
         record = await gateway.record()
     assert record.end_reason == "held-too-long"
+
+
+async def test_a_call_that_begins_on_hold_hears_the_opening_when_it_is_taken_off(tmp_path: Path) -> None:
+    async with joined(tmp_path, media_timeout_s=1.0) as gateway:
+        async with Phone(gateway.target, PhoneSettings(held=True)) as call:
+            await asyncio.sleep(1.5)
+            assert call.media.received == 0
+            await call.unhold()
+            await call.wait_for_agent_silence(quiet_ms=300)
+        record = await gateway.record()
+    assert [(turn.speaker, turn.text_pii) for turn in record.turns] == [("agent", "Hello.")]
+    assert record.end_reason == "caller-hung-up"

@@ -115,3 +115,14 @@ async def test_a_transfer_that_fails_is_an_error_and_each_notify_is_there(
     assert facts(spans, "sip.refer") == [(SpanKind.CLIENT, 486)]
     assert (refer.attributes or {})["error.type"] == "486" and not refer.status.is_ok
     assert facts(spans, "sip.notify") == [(SpanKind.SERVER, 200)] * 2
+
+
+async def test_the_hold_that_a_call_begins_with_is_in_its_trace(tmp_path: Path, exporter: InMemorySpanExporter) -> None:
+    async with joined(tmp_path) as gateway:
+        async with Phone(gateway.target, PhoneSettings(held=True)) as call:
+            await asyncio.sleep(0.3)
+            await call.unhold()
+            await call.hang_up()
+        spans = await until(exporter, "sip.dialog")
+    (hold,) = [span for span in spans if span.name == "media.hold"]
+    assert (hold.end_time or 0) - (hold.start_time or 0) >= 0.25e9

@@ -24,6 +24,11 @@ class CallClock:
         self._running, self._standing = asyncio.Event(), asyncio.Event()
         self._running.set()
 
+    @property
+    def held(self) -> bool:
+        """Say whether it stands still."""
+        return self._held_at is not None
+
     def follow(self, *, held: bool) -> bool:
         """Stand still on hold and go on after it; say whether that is a change."""
         now = self._clock.monotonic()

@@ -151,6 +151,7 @@ async def _signals(
     events: AsyncIterator[object], session: MediaSession, clock: CallClock, ending: Ending, *, transfers: Transfers
 ) -> None:
     hold = HoldSpan()
+    hold.follow(held=clock.held)  # a call may begin on hold
     try:
         async for event in events:
             match event:

@@ -24,7 +24,7 @@ from voiceplane.testing.phone.dialog import Dialog
 from voiceplane.testing.phone.errors import CallNotAnswered, CallRefused, SignalingError
 from voiceplane.testing.phone.leg import Leg
 from voiceplane.testing.phone.rtp import open_media
-from voiceplane.testing.phone.sdp import Speaker, chosen
+from voiceplane.testing.phone.sdp import Direction, Speaker, chosen
 from voiceplane.testing.phone.wire import Address, Message, Wire, open_tcp, open_udp
 
 DEFAULT_PORT = 5060
@@ -43,6 +43,7 @@ class PhoneSettings:
     transfers: TransferPolicy = TransferPolicy()
     caller: str = "phone"
     offer: bool = True  # False: INVITE without SDP, our answer goes in the ACK
+    held: bool = False  # the call begins on hold
     session_expires_s: int | None = None  # asks for RFC 4028 timers
     clock: Clock = SystemClock()
 
@@ -110,8 +111,8 @@ class Phone:
         if settings.session_expires_s is not None:
             headers = (("Supported", "timer"), ("Session-Expires", str(settings.session_expires_s)))
         self._dialled_at = settings.clock.monotonic()
-        body = speaker.write(1) if settings.offer else ""
-        answer = "" if settings.offer else speaker.write(1)
+        sdp = speaker.write(1, Direction.SEND if settings.held else Direction.BOTH)
+        body, answer = (sdp, "") if settings.offer else ("", sdp)
         invite = self._leg.invite(body=body, headers=headers, answer=answer)
         self._inviting = asyncio.create_task(invite, name="phone INVITE")
         return self
