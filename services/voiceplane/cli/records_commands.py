@@ -21,6 +21,7 @@ from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
 from voiceplane.runtime import grpc_server
 
 DEADLINE_S = 10.0
+_TABLE_COLUMNS = 200
 _CALL_HELP = "a call id, the beginning of one, or latest"
 Ask = Callable[[str, argparse.Namespace, Console], Coroutine[Any, Any, int]]
 
@@ -96,13 +97,17 @@ async def _calls(records: str, options: argparse.Namespace, console: Console) ->
     ended = await read_calls(records, options.limit)
     table = Table(box=None, pad_edge=False)
     for column in ("call", "started", "agent", "outcome", "end", "turns", "length"):
-        table.add_column(column, no_wrap=column == "call")
+        table.add_column(column, no_wrap=True)
     for call in ended:
         length = (call.ended_unix_ns - call.started_unix_ns) / 1e9
         started = _when(call.started_unix_ns)
         turns = str(len(call.turns))
         table.add_row(call.call_id, started, call.agent, call.outcome, call.end_reason, turns, f"{length:.1f} s")
-    console.print(table if ended else "no calls are recorded yet: voiceplane call places one")
+    if ended:  # whole cells, also where the terminal is narrow and in a pipe: ids are copied from here
+        console.width = max(console.width, _TABLE_COLUMNS)
+        console.print(table, soft_wrap=True)
+    else:
+        console.print("no calls are recorded yet: voiceplane call places one")
     return 0
 
 
