@@ -109,6 +109,14 @@ async def test_nobody_there_exits_with_three(tmp_path: Path) -> None:
     assert "no answer in 0.5 s" in err
 
 
+async def test_a_target_that_is_not_reached_exits_with_three_and_says_why(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as deaf:  # bound, but it does not listen
+        deaf.bind(("127.0.0.1", 0))
+        target = f"sip:agent@127.0.0.1:{deaf.getsockname()[1]}"
+        status, _, err = await voiceplane(tmp_path, "call", target, "--transport", "tcp", "--timeout", "2")
+    assert (status, err) == (3, f"cannot reach {target}: connection refused\n")
+
+
 async def test_a_mute_agent_exits_with_four(tmp_path: Path) -> None:
     async with AnsweringPhone() as answering:
         status, out, _ = await voiceplane(tmp_path, "call", answering.uri, "--patience", "0.5")
@@ -140,6 +148,7 @@ async def test_a_stopped_call_is_hung_up_and_its_recording_kept(tmp_path: Path, 
     [
         (("call",), "no stack runs on this machine"),
         (("call", "tel:+1", "--timeout", "1"), "write the target as sip:"),
+        (("call", "sip:a@127.0.0.1:70000"), "write the target as sip:"),
         (("call", "sip:a@127.0.0.1", "--codec", "opus"), "codecs are PCMU, PCMA, G722"),
         (("call", "sip:a@127.0.0.1", "--play", "/none.wav"), "cannot read /none.wav: no such file or directory; name"),
         (("call", "sip:a@127.0.0.1", "--play", __file__), "is no WAV file: save it as 16-bit PCM"),

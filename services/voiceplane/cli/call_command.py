@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import re
 import sys
 import wave
@@ -34,7 +35,7 @@ Lines are said in the order given. Each waits until the agent has spoken and the
 exit status:
   0  the script was said to its end, or the agent transferred the call or said goodbye
   1  the signaling broke, or no voice is at hand    2  wrong use
-  3  not answered or refused (the SIP status is printed)
+  3  not reached, not answered or refused (the SIP status is printed)
   4  answered, but the agent was not heard          5  the call ended before the script did
   130  stopped by Ctrl-C or SIGTERM: an answered call is hung up, its recording kept
 """
@@ -131,12 +132,21 @@ def run(options: argparse.Namespace) -> int:
         return _fail(options, str(error), NOT_ANSWERED, sip_status=error.status)
     except CallNotAnswered as error:
         return _fail(options, str(error), NOT_ANSWERED)
-    except OSError as error:  # files were tried before: it is the network
-        return _fail(options, f"cannot reach {target}: {(error.strerror or str(error)).lower()}", USAGE)
+    except OSError as error:
+        if error.filename is not None:  # the recording's: its disk is full
+            return _fail(options, f"cannot write {error.filename}: {error.strerror}", FAILED)
+        return _fail(options, f"cannot reach {target}: {_why(error)}", NOT_ANSWERED)
     except ValueError as error:
         return _fail(options, str(error), USAGE)
     except (SignalingError, VoiceUnavailableError) as error:
         return _fail(options, str(error), FAILED)
+
+
+def _why(error: OSError) -> str:
+    """Say what the network said; asyncio's own words hold an address, a resolver's error number is negative."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno).lower()
+    return (error.strerror or "nothing answered in time").lower()
 
 
 async def _call(script: Script, options: argparse.Namespace, endpoint: str | None) -> int:

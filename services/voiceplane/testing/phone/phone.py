@@ -54,7 +54,8 @@ class Phone:
     def __init__(self, target: str, settings: PhoneSettings | None = None) -> None:
         """Check the target; ValueError if it is no SIP URI with a host."""
         self._uri = parse_uri(target)
-        if not target.startswith("sip:") or not self._uri.host:
+        port = 5060 if self._uri.port is None else self._uri.port
+        if not target.startswith("sip:") or not self._uri.host or not 0 < port < 65_536:
             raise ValueError(f"write the target as sip:name@host:port, not {target!r}")
         self._target = target.split(";")[0]
         self._settings = settings or PhoneSettings()
