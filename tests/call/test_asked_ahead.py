@@ -123,7 +123,7 @@ async def test_one_that_was_asked_ahead_comes_to_its_end_before_the_next() -> No
         caller.hearing.close()
 
 
-@pytest.mark.parametrize(("silent_since", "windows"), [(1.0, [3]), (1.5, [3, 5])])
+@pytest.mark.parametrize(("silent_since", "windows"), [(1.0, [4]), (1.5, [4, 5])])
 async def test_a_verdict_asked_ahead_holds_for_the_pause_that_it_was_asked_about(
     silent_since: float, windows: list[int]
 ) -> None:

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from voiceplane.call.ears import WINDOW_BYTES
 from voiceplane.call.site import Site
 from voiceplane.speech.errors import SpeechError
 
 JUDGED_SILENCE = bytes(2 * 16 * 250)  # the turn model is asked "if silence follows": it is surer after 0.3 s of it
+ASSUMED_SILENCE = JUDGED_SILENCE + bytes(WINDOW_BYTES)  # where it is asked ahead, one window sooner: the same sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Judging:
     def ahead(self, audio: bytes, *, at: float) -> None:
         """Ask about a silence that may become a pause."""
         self.forget()
-        self._ahead = _Question(at, self._tasks.create_task(self._ask(audio), name="judge-ahead"))
+        self._ahead = _Question(at, self._tasks.create_task(self._ask(audio + ASSUMED_SILENCE), name="judge-ahead"))
 
     def pause(self, number: int, audio: bytes, *, silent_since: float) -> None:
         """Tell of a pause: what was asked ahead, if nothing was said since then."""
@@ -39,7 +41,9 @@ class Judging:
         if asked is not None and asked.at < silent_since:
             asked.answer.cancel()
             asked = None
-        answer = self._tasks.create_task(self._ask(audio), name="judge") if asked is None else asked.answer
+        answer = (
+            self._tasks.create_task(self._ask(audio + JUDGED_SILENCE), name="judge") if asked is None else asked.answer
+        )
         self._tasks.create_task(self._tell(number, answer), name=f"judge-{number}")
 
     def forget(self) -> None:
@@ -50,7 +54,7 @@ class Judging:
 
     async def _ask(self, audio: bytes) -> float | None:
         try:
-            return (await self._site.judge.end_probability(audio + JUDGED_SILENCE)).probability
+            return (await self._site.judge.end_probability(audio)).probability
         except SpeechError:
             return None  # no verdict: the longest pause decides
 

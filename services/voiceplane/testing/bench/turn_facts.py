@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from voiceplane.call.ears import Ears
-from voiceplane.call.judging import JUDGED_SILENCE
+from voiceplane.call.judging import ASSUMED_SILENCE
 from voiceplane.contract.agent import SlotType, VoiceAgentSpec
 from voiceplane.contract.audio import FRAME_MS, SPEECH_RATE, Pcm
 from voiceplane.contract.dialogue import CallerSaid, DialogueState, Done, ReplyRequest, ToolCall, understood
@@ -99,7 +99,7 @@ async def gather(made: list[Recording], models: Models, kept: Path, tell: Callab
 
 def _key(made: list[Recording], models: Models) -> str:
     """Name recordings, ears and agent: other ones have other facts."""
-    digest = hashlib.sha256(f"{models.revision} {DIGITS} {GateParameters()} {len(JUDGED_SILENCE)} ahead".encode())
+    digest = hashlib.sha256(f"{models.revision} {DIGITS} {GateParameters()} {len(ASSUMED_SILENCE)} ahead".encode())
     for recording in made:
         digest.update(recording.sound.tobytes())
         digest.update(repr((recording.part, recording.kind, recording.digits, recording.end_s)).encode())
@@ -186,7 +186,7 @@ async def _ask(
 ) -> PauseFacts:
     clock, audio, before_s = models.clock, silence.audio, now - silence.at_s
     began = clock.monotonic()
-    verdict, judged_s = await _timed(models.judge.end_probability(audio + JUDGED_SILENCE), clock)
+    verdict, judged_s = await _timed(models.judge.end_probability(audio + ASSUMED_SILENCE), clock)
     before = said_before(models.spec.hints, digits=recording.digits > 0)
     transcript, read_s = await _timed(models.recognizer.recognize(audio, hints=before), clock)
     understands = await _understood(transcript.text, recording, models)
