@@ -77,7 +77,7 @@ def test_words_that_have_not_come_yet_are_waited_for_but_not_for_ever() -> None:
 def test_no_silence_is_longer_than_the_longest_pause_nor_shorter_than_a_breath(
     reading: Reading | None, probability: float | None, digits: bool
 ) -> None:
-    assert 0.15 <= required_silence(reading, probability, P, digits=digits) <= P.longest_s(digits=digits)
+    assert 0.14 <= required_silence(reading, probability, P, digits=digits) <= P.longest_s(digits=digits)
 
 
 @given(READINGS, PROBABILITIES)
