@@ -85,17 +85,23 @@ async def test_digits_may_be_typed(running: Any) -> None:
     assert [audit.outcome for audit in audits] == ["ok"]
 
 
+async def ask_for_a_person(running: Any, transfers: TransferPolicy) -> Any:
+    """Place the call, again where the recognizer misheard the one sentence of it: that is not what is tested."""
+    for _ in range(3):
+        outcome = await running.call("I want to talk to a person.", settings=PhoneSettings(transfers=transfers))
+        if any("person" in turn.text_pii for turn in outcome.record.turns):
+            return outcome
+    return pytest.fail(f"three times misheard, at last: {[turn.text_pii for turn in outcome.record.turns]}")
+
+
 async def test_a_caller_who_asks_for_a_person_is_referred_with_a_summary(running: Any) -> None:
-    outcome = await running.call(
-        "I want to talk to a person.", settings=PhoneSettings(transfers=TransferPolicy(result=200))
-    )
+    outcome = await ask_for_a_person(running, TransferPolicy(result=200))
     assert outcome.result.refer_to is not None and "sip:queue@pbx.example" in outcome.result.refer_to
     assert outcome.record.outcome == "transferred"
 
 
 async def test_a_failed_transfer_is_told_and_the_call_goes_on(running: Any) -> None:
-    settings = PhoneSettings(transfers=TransferPolicy(result=486, hang_up=False))
-    outcome = await running.call("I want to talk to a person.", settings=settings)
+    outcome = await ask_for_a_person(running, TransferPolicy(result=486, hang_up=False))
     assert "nobody could be reached" in outcome.words
     assert outcome.record.outcome != "transferred"
 
