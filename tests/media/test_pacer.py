@@ -2,7 +2,7 @@ import threading
 import time
 
 from voiceplane.media.inbox import MAX_FRAMES, MAX_OTHERS, Inbox
-from voiceplane.media.pacer import Lateness, Pacer
+from voiceplane.media.pacer import BUCKETS_MS, Lateness, Pacer
 from voiceplane.media.ports import Digits, Frame, MediaTimedOut
 from voiceplane.runtime.clock import SystemClock
 
@@ -108,3 +108,23 @@ async def test_a_full_inbox_gives_up_old_frames_and_never_a_key() -> None:
     for _ in range(2 * MAX_OTHERS):
         inbox.put(Digits("1", 2.0))
     assert inbox.dropped == 30 + MAX_OTHERS
+
+
+def test_a_schedule_that_begins_anew_after_a_stall_is_counted_as_late() -> None:
+    pacer, stalls = Pacer(SystemClock()), Counted()
+    taken, prepare = 0.5, stalls.prepare
+
+    def stall() -> None:
+        if stalls.prepared == 2:
+            time.sleep(taken)
+        prepare()
+
+    stalls.prepare = stall  # type: ignore[method-assign]
+    pacer.join(stalls)
+    pacer.start()
+    assert stalls.ten.wait(10)
+    pacer.stop()
+    late = [
+        count for bound, count in zip((*BUCKETS_MS, float("inf")), pacer.lateness().counts, strict=True) if bound > 400
+    ]
+    assert sum(late) >= 2  # the packet that waited, and the one whose schedule was given up

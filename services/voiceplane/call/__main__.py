@@ -10,7 +10,7 @@ from pathlib import Path
 from voiceplane.call.gateway import GatewaySettings, open_gateway
 from voiceplane.contract.load import Bundle, InvalidAgentError, load_bundle
 from voiceplane.media.server import MediaSettings
-from voiceplane.runtime import health, logs, shutdown, telemetry
+from voiceplane.runtime import garbage, health, logs, shutdown, telemetry
 from voiceplane.runtime.models import ModelUnavailableError
 from voiceplane.sip.admission import Limits
 from voiceplane.speech.errors import SpeechRefusedError
@@ -88,6 +88,7 @@ async def _serve(bundle: Bundle, options: argparse.Namespace) -> None:
         with probes as metrics_port:
 
             def ready() -> None:
+                garbage.keep()
                 sys.stdout.write(f"ready sip={sip_port} grpc={grpc_port} metrics={metrics_port}\n")
                 sys.stdout.flush()
 

@@ -129,8 +129,11 @@ class Pacer:
         due = self._clock.monotonic()
         while not self._stop.is_set():
             due += TICK_S
-            if due - self._clock.monotonic() < -MAX_BEHIND * TICK_S:
-                due = self._clock.monotonic()
+            slipped_s = self._clock.monotonic() - due
+            if slipped_s > MAX_BEHIND * TICK_S:
+                due += slipped_s
+            else:
+                slipped_s = 0.0
             self._sleep_until(due - LEAD_S)
             streams = self._streams
             for stream, _ in streams:
@@ -138,7 +141,7 @@ class Pacer:
             self._sleep_until(due)
             for stream, meter in streams:
                 if self._send(stream):
-                    late_ms = (self._clock.monotonic() - due) * 1000
+                    late_ms = (self._clock.monotonic() - due + slipped_s) * 1000
                     meter.add(late_ms)
                     self._all.add(late_ms)
 
