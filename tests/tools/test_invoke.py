@@ -3,10 +3,9 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncIterator
 
 import pytest
-from tests.tools.desk import BUNDLE, CALL, GOOD, LOOK, PAY, Desk, Step, opened
+from tests.tools.desk import BUNDLE, CALL, GOOD, LOOK, PAY, Desk, Step
 
 from voiceplane.contract.dialogue import ToolOutcome, ToolRequest
 from voiceplane.contract.ids import CallId
@@ -17,12 +16,6 @@ from voiceplane.tools.errors import (
     ToolAttemptError,
 )
 from voiceplane.tools.invoke import NO_CALL
-
-
-@pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    async with opened(BUNDLE) as running:
-        yield running
 
 
 async def test_a_result_is_checked_and_its_attempt_is_on_record(desk: Desk) -> None:

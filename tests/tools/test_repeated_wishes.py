@@ -2,10 +2,9 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
 
 import pytest
-from tests.tools.desk import BUNDLE, GOOD, LOOK, PAY, Desk, opened
+from tests.tools.desk import GOOD, LOOK, PAY, Desk
 
 from voiceplane.contract.dialogue import ToolOutcome
 from voiceplane.contract.ids import CallId
@@ -13,12 +12,6 @@ from voiceplane.tools.errors import (
     AttemptFailedError,
     AttemptTimedOutError,
 )
-
-
-@pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    async with opened(BUNDLE) as running:
-        yield running
 
 
 async def test_the_same_wish_asked_by_many_runs_once(desk: Desk) -> None:

@@ -46,7 +46,7 @@ class Wish:
         metadata, spec = self.agent.metadata, self.agent.spec
         return Everywhere(
             hub,
-            f"{metadata.namespace}/{metadata.name}",
+            metadata.full_name,
             self.revision,
             spec.voice.profile,
             spec.rollout.max_unavailable,

@@ -87,6 +87,11 @@ class ObjectMeta(ContractModel):
     name: Annotated[str, StringConstraints(pattern=_NAME)]
     namespace: DnsLabel = "default"
 
+    @property
+    def full_name(self) -> str:
+        """Name the object as namespace/name."""
+        return f"{self.namespace}/{self.name}"
+
 
 class ObjectName(ContractModel):
     """A reference to an object of the same namespace."""

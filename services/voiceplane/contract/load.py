@@ -27,8 +27,7 @@ class Bundle:
     @property
     def agent_name(self) -> str:
         """Name the agent as namespace/name: with its revision, the key by which planners and tools know it."""
-        metadata = self.agent.metadata
-        return f"{metadata.namespace}/{metadata.name}"
+        return self.agent.metadata.full_name
 
     @property
     def revision(self) -> str:
