@@ -15,6 +15,7 @@ from voiceplane.contract.agent import BRACES, placeholders
 @example("{{{name}}}")
 @example("{größe}")
 @example("{order.eta}")
+@example("{a:}")
 def test_what_the_services_take_is_not_refused_and_what_is_taken_can_be_read(text: str) -> None:
     try:
         names = placeholders(text)

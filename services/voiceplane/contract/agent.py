@@ -24,7 +24,7 @@ from voiceplane.contract.base import (
 API_VERSION = "voiceplane.dev/v1alpha1"
 # What `placeholders` takes, as a pattern for whoever has no Python: {name}, {{ and }}, and no brace alone. Which names
 # there are it does not know.
-BRACES = r"^([^{}]|\{\{|\}\}|\{[^{}\s!:.\[\]-]+\})*$"
+BRACES = r"^([^{}]|\{\{|\}\}|\{[^{}\s!:.\[\]-]+:?\})*$"
 HttpUrl = Annotated[str, StringConstraints(pattern=HTTP, max_length=2008)]
 
 Mode = Literal["cloud", "region-local", "on-prem"]
