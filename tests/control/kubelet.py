@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from voiceplane_operator import errors, names
-from voiceplane_operator.api import clients, cluster
+from voiceplane_operator.api import clients
+from voiceplane_operator.api.cluster import MERGE, Cluster, Request
 from voiceplane_operator.api.kinds import POD
 from voiceplane_operator.decide.facts import seconds
-from voiceplane_operator.reconcile.converge import now
-from voiceplane_operator.regions.fleet import now_text
+from voiceplane_operator.moments import now, now_text
 
 AT_ONCE = 16  # reports in flight
 BEAT_S = 5.0  # the node controller gives a node up after 40 s without a new heartbeat, and then nothing is scheduled
@@ -36,7 +36,7 @@ def _node() -> dict[str, Any]:
 class ReportingNode:
     """What the test can say: which pods hold on to their calls when they are told to end, and whether it lives."""
 
-    api: cluster.Cluster
+    api: Cluster
     busy: set[str] = field(default_factory=set)  # revisions whose pods have live calls
     dead: bool = False  # no pod that was told to end does so any more, not even when its grace is over
     address: Callable[[dict[str, Any]], str] = lambda pod: "10.0.0.1"  # of a pod
@@ -62,11 +62,11 @@ class ReportingNode:
         if "deletionTimestamp" in meta:
             talks = (meta.get("labels") or {}).get(names.REVISION) in self.busy
             if not self.dead and (not talks or now() > seconds(meta["deletionTimestamp"])):
-                await self.api._request("DELETE", path, body={"gracePeriodSeconds": 0})
+                await self.api.ask(Request("DELETE", path, {"gracePeriodSeconds": 0}))
         elif pod["spec"].get("nodeName") and not _ready(status):
             ready = [{"type": kind, "status": "True"} for kind in ("Ready", "ContainersReady", "Initialized")]
             body = {"status": {"phase": "Running", "podIP": self.address(pod), "conditions": ready}}
-            await self.api._request("PATCH", f"{path}/status", body=body, content=cluster.MERGE)
+            await self.api.ask(Request("PATCH", f"{path}/status", body, MERGE))
 
 
 def _ready(status: dict[str, Any]) -> bool:
@@ -79,7 +79,7 @@ async def reporting(kubeconfig: str) -> AsyncIterator[ReportingNode]:
     """Have the node in a plane and report until the block ends."""
     api = await clients.from_file(kubeconfig)
     with contextlib.suppress(errors.ConflictError):  # of an earlier test
-        await api._request("POST", "/api/v1/nodes", body=_node())
+        await api.ask(Request("POST", "/api/v1/nodes", _node()))
     node = ReportingNode(api)
     tasks = (asyncio.create_task(node.run()), asyncio.create_task(_beat(api)))
     try:
@@ -91,11 +91,11 @@ async def reporting(kubeconfig: str) -> AsyncIterator[ReportingNode]:
         await api.close()
 
 
-async def _beat(api: cluster.Cluster) -> None:
+async def _beat(api: Cluster) -> None:
     """Vouch for the node, and take off what the controller put on it while no test had it."""
     path = "/api/v1/nodes/reporting"
     while True:
         with contextlib.suppress(errors.ClusterError):
-            await api._request("PATCH", f"{path}/status", body={"status": _node()["status"]}, content=cluster.MERGE)
-            await api._request("PATCH", path, body={"spec": {"taints": None}}, content=cluster.MERGE)
+            await api.ask(Request("PATCH", f"{path}/status", {"status": _node()["status"]}, MERGE))
+            await api.ask(Request("PATCH", path, {"spec": {"taints": None}}, MERGE))
         await asyncio.sleep(BEAT_S)

@@ -18,7 +18,7 @@ from tests.control.operating import AGENT, REGION, apply, condition, read, ready
 
 from voiceplane_operator import names
 from voiceplane_operator.decide.facts import seconds
-from voiceplane_operator.reconcile.converge import now
+from voiceplane_operator.moments import now
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 DESK, FAR = ("va", "-n", "support", "desk"), ("vr", "far")

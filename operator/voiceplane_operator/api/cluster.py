@@ -9,6 +9,7 @@ import contextlib
 import json
 import math
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -23,6 +24,7 @@ from voiceplane_operator.api.turns import Turns
 
 Object = dict[str, Any]
 REQUEST_S = 10.0
+PAGE_S = 30.0
 CONCURRENT = 32  # requests to one API server at once; its own fairness queues begin to fill beyond
 PAGE = 250  # objects of a list; of Deployments, 10 MB when parsed
 MOST_TEXT = 4 * 1024 * 1024  # of a page of metrics: a gateway's is a hundredth of that
@@ -31,7 +33,20 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 LEASES = f"/{KINDS['Lease'].plural}"
 REQUESTS = Counter("voiceplane_api_requests", "Requests to API servers", ["method"])
+JSON = "application/json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: what is asked, in which form the answer comes, and when it is too late."""
+
+    method: str
+    path: str
+    body: Object | None = None
+    content: str = JSON  # of the body
+    accept: str = JSON
+    within_s: float = REQUEST_S
 
 
 class Cluster:
@@ -78,24 +93,24 @@ class Cluster:
     async def version(self, *, within_s: float = 5.0) -> str:
         """Return the API server's version."""
         async with self._probes:
-            answer = answers.parsed("/version", await self._raw("GET", "/version", within_s=within_s))
+            answer = answers.parsed("/version", await self._text(Request("GET", "/version", within_s=within_s)))
         return str(answer.get("gitVersion", ""))
 
     async def probe(self, api: Api, namespace: str | None, *, within_s: float = 5.0) -> None:
         """Ask for as little as shows that the API server answers and lets us in; ClusterError when not."""
         path = f"{api.path(namespace)}?limit=1"
         async with self._probes:
-            answers.parsed(path, await self._raw("GET", path, within_s=within_s))
+            answers.parsed(path, await self._text(Request("GET", path, within_s=within_s)))
 
     async def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
         """Read one object; NotThereError."""
-        return await self._request("GET", KINDS[kind].path(namespace, name))
+        return await self.ask(Request("GET", KINDS[kind].path(namespace, name)))
 
     async def text(self, path: str, *, within_s: float = 2.0, most: int = MOST_TEXT) -> str:
         """Read a path as text, such as a pod's metrics through the API server; no more of it than `most` bytes."""
         async with self.turns.one():
             with answers.named(path):
-                async with await self._send("GET", path, limits=aiohttp.ClientTimeout(total=within_s)) as response:
+                async with await self._send(Request("GET", path, within_s=within_s)) as response:
                     return answers.told(response, await answers.first(response, most), path)
 
     async def pages(
@@ -108,12 +123,9 @@ class Cluster:
         more = ""
         while True:
             query = {"limit": str(PAGE)} | ({"labelSelector": labels} if labels else {})
-            page = await self._request(
-                "GET",
-                f"{api.path(namespace)}?{urlencode(query | ({'continue': more} if more else {}))}",
-                accept="application/json" if whole else METADATA_ONLY.format("List"),
-                within_s=30.0,
-            )
+            path = f"{api.path(namespace)}?{urlencode(query | ({'continue': more} if more else {}))}"
+            accept = JSON if whole else METADATA_ONLY.format("List")
+            page = await self.ask(Request("GET", path, accept=accept, within_s=PAGE_S))
             meta = page.get("metadata") or {}
             if "resourceVersion" not in meta:
                 raise errors.ClusterAwayError(f"{api.path(namespace)}: an answer that is no list")
@@ -139,10 +151,10 @@ class Cluster:
         """Yield (type, object) from a place in history until the server ends the watch; GoneError, ClusterAwayError."""
         query = {"watch": "1", "allowWatchBookmarks": "1", "resourceVersion": since, "timeoutSeconds": str(WATCH_S)}
         path = f"{api.path(namespace)}?{urlencode(query | ({'labelSelector': labels} if labels else {}))}"
-        accept = "application/json" if whole else METADATA_ONLY.format("")
+        request = Request("GET", path, accept=JSON if whole else METADATA_ONLY.format(""))
         with answers.named(path):
             limits = aiohttp.ClientTimeout(total=None, connect=REQUEST_S, sock_read=self.silence_s)
-            response = await self._send("GET", path, limits=limits, accept=accept)
+            response = await self._send(request, limits)
             try:
                 if response.status != 200:
                     raise answers.failure(response.status, await response.read(), path, response.headers)
@@ -161,8 +173,8 @@ class Cluster:
         """Apply a manifest as our field manager; fields of others stay theirs. Answers with as much as a watch does."""
         meta, api = manifest["metadata"], KINDS[manifest["kind"]]
         path = f"{api.path(meta.get('namespace'), meta['name'])}?fieldManager={manager}&force=true"
-        accept = "application/json" if api.whole else METADATA_ONLY.format("")
-        answer = await self._request("PATCH", path, body=manifest, content=APPLY, accept=accept)
+        accept = JSON if api.whole else METADATA_ONLY.format("")
+        answer = await self.ask(Request("PATCH", path, manifest, APPLY, accept))
         return {**answer, "kind": api.kind}
 
     async def dry_run(self, manifest: Object) -> Object:
@@ -170,80 +182,54 @@ class Cluster:
         meta = manifest["metadata"]
         path = KINDS[manifest["kind"]].path(meta.get("namespace"), meta["name"])
         query = f"fieldManager={names.MANAGER}&force=true&dryRun=All"
-        return await self._request("PATCH", f"{path}?{query}", body=manifest, content=APPLY)
+        return await self.ask(Request("PATCH", f"{path}?{query}", manifest, APPLY))
 
     async def patch(self, kind: str, name: str, namespace: str | None, body: Object, *, part: str = "") -> Object:
         """Merge into an object, or into its status with `part`; with a resourceVersion in it, ConflictError."""
         path = KINDS[kind].path(namespace, name) + (f"/{part}" if part else "")
-        return await self._request("PATCH", f"{path}?fieldManager={names.MANAGER}", body=body, content=MERGE)
+        return await self.ask(Request("PATCH", f"{path}?fieldManager={names.MANAGER}", body, MERGE))
 
     async def create(self, kind: str, namespace: str | None, body: Object) -> Object:
         """Create an object; ConflictError when it is there."""
-        return await self._request("POST", KINDS[kind].path(namespace), body=body)
+        return await self.ask(Request("POST", KINDS[kind].path(namespace), body))
 
     async def replace(self, kind: str, name: str, namespace: str | None, body: Object) -> Object:
         """Replace an object whose resourceVersion is in the body."""
-        return await self._request("PUT", KINDS[kind].path(namespace, name), body=body)
+        return await self.ask(Request("PUT", KINDS[kind].path(namespace, name), body))
 
     async def delete(self, kind: str, name: str, namespace: str | None) -> None:
         """Delete an object and, in the background, what it owns; it may be gone already."""
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
         with contextlib.suppress(errors.NotThereError):
-            await self._request(
-                "DELETE",
-                KINDS[kind].path(namespace, name),
-                body={"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"},
-            )
+            await self.ask(Request("DELETE", KINDS[kind].path(namespace, name), options))
 
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Object | None = None,
-        content: str = "application/json",
-        accept: str = "application/json",
-        within_s: float = REQUEST_S,
-    ) -> Object:
+    async def ask(self, request: Request) -> Object:
+        """Send a request when it is its turn and read the object that is answered; ClusterError."""
         async with self.turns.one():
-            text = await self._raw(method, path, body=body, content=content, accept=accept, within_s=within_s)
-        return answers.parsed(path, text)
+            text = await self._text(request)
+        return answers.parsed(request.path, text)
 
-    async def _raw(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Object | None = None,
-        content: str = "application/json",
-        accept: str = "application/json",
-        within_s: float = REQUEST_S,
-    ) -> str:
-        limits = aiohttp.ClientTimeout(total=within_s)
-        with answers.named(path):
-            response = await self._send(method, path, limits=limits, accept=accept, body=body, content=content)
-            async with response:
-                return answers.told(response, await response.read(), path)
+    async def _text(self, request: Request) -> str:
+        with answers.named(request.path):
+            async with await self._send(request) as response:
+                return answers.told(response, await response.read(), request.path)
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        limits: aiohttp.ClientTimeout,
-        accept: str = "application/json",
-        body: Object | None = None,
-        content: str = "application/json",
-    ) -> aiohttp.ClientResponse:
+    async def _send(self, request: Request, limits: aiohttp.ClientTimeout | None = None) -> aiohttp.ClientResponse:
+        method, path = request.method, request.path
         if self._closed:
             raise errors.ClusterAwayError(f"{path.partition('?')[0]}: this connection was closed")
         if method != "GET" and LEASES not in path and not Cluster.may_write():
             raise errors.ClusterAwayError(f"{path.partition('?')[0]}: not sent, the lease was not renewed in time")
         REQUESTS.labels(method).inc()
-        headers = {"Accept": accept, "Content-Type": content, "User-Agent": names.MANAGER}
+        headers = {"Accept": request.accept, "Content-Type": request.content, "User-Agent": names.MANAGER}
         api = self._api  # one for all of it: another may be adopted meanwhile
-        await api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        await api.update_params_for_auth(headers, [], ["BearerToken"], path, method, request.body)
         answer = await api.rest_client.request(  # type: ignore[no-untyped-call]
-            method, api.configuration.host + path, headers=headers, body=body, _request_timeout=limits
+            method,
+            api.configuration.host + path,
+            headers=headers,
+            body=request.body,
+            _request_timeout=limits or aiohttp.ClientTimeout(total=request.within_s),
         )
         response: aiohttp.ClientResponse = answer.response
         return response

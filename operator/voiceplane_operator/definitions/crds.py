@@ -71,8 +71,8 @@ KINDS = (
         ("vp",),
         True,
         VoicePolicySpec,
-        status.PlainStatus,
-        (("Digest", "string", ".status.digest"), AGE),
+        status.VoicePolicyStatus,
+        (("Ready", "string", _condition("Ready")), ("Digest", "string", ".status.shortDigest"), AGE),
         spec_required=False,
     ),
     Kind(
@@ -100,7 +100,7 @@ KINDS = (
         ("trunk",),
         True,
         SIPTrunkSpec,
-        status.PlainStatus,
+        status.SIPTrunkStatus,
         (("Accepted", "string", _condition("Accepted")), ("Agent", "string", ".spec.agentRef.name"), AGE),
     ),
 )

@@ -12,7 +12,8 @@ from voiceplane_operator.decide.shares import Shares
 from voiceplane_operator.errors import ClusterError
 from voiceplane_operator.hub.queue import KeyedQueue
 from voiceplane_operator.hub.store import Store, Stored, read
-from voiceplane_operator.regions.fleet import Fleet, now_text
+from voiceplane_operator.moments import now_text
+from voiceplane_operator.regions.fleet import Fleet
 
 log = logging.getLogger(__name__)
 Object = dict[str, Any]

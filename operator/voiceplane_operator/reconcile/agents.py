@@ -18,12 +18,13 @@ from voiceplane_operator.hub.queue import Key, Urgency
 from voiceplane_operator.hub.shared import Hub
 from voiceplane_operator.hub.store import Stored
 from voiceplane_operator.manifests.target import Target
+from voiceplane_operator.moments import now_text
 from voiceplane_operator.reconcile import converge
 from voiceplane_operator.reconcile.behind import Behind, Step
 from voiceplane_operator.reconcile.bundles import Wish
 from voiceplane_operator.reconcile.leaving import Leaving, judged
 from voiceplane_operator.reconcile.wishes import Wishes
-from voiceplane_operator.regions.fleet import Contact, now_text
+from voiceplane_operator.regions.fleet import Contact
 
 log = logging.getLogger(__name__)
 SOON_S = 5.0  # while something is under way; watches usually speak first

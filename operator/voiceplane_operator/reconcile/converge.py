@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from voiceplane_operator import errors
 from voiceplane_operator.decide import plan
@@ -11,7 +10,8 @@ from voiceplane_operator.decide.facts import AgentView, holding
 from voiceplane_operator.decide.status import FALSE, TRUE, UNKNOWN, Outcome
 from voiceplane_operator.manifests import Manifest
 from voiceplane_operator.manifests.bundle import FILE, POLICY_DIGEST
-from voiceplane_operator.manifests.target import Revision, Target
+from voiceplane_operator.manifests.target import PortBlock, Revision, Target
+from voiceplane_operator.moments import now
 from voiceplane_operator.names import HANDOVER, bundle_name, gateway_name
 from voiceplane_operator.reconcile.bundles import revision_of_text
 from voiceplane_operator.regions.fleet import Contact, Region
@@ -93,11 +93,6 @@ async def remove(region: Region, prefix: str, *, late: bool = False) -> Outcome:
     return Outcome(region.name, TRUE if planned.done else FALSE, planned.reason or "Gone", planned.message)
 
 
-def now() -> float:
-    """Return this moment as facts tell it: in seconds since 1970, which API servers stamp."""
-    return datetime.now(UTC).timestamp()
-
-
 async def _hold(region: Region, target: Target, texts: Texts) -> Outcome:
     """Keep the revision that takes calls here as it is, repaired and sized; the newest waits."""
     assert region.watch is not None
@@ -140,7 +135,7 @@ async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
     )
 
 
-def _block(region: Region, target: Target, view: AgentView):  # type: ignore[no-untyped-def]
+def _block(region: Region, target: Target, view: AgentView) -> PortBlock | None:
     if target.spec.network.exposure != "host":
         return None
     name = gateway_name(target.prefix, target.revision.name)

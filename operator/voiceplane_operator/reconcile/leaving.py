@@ -12,6 +12,7 @@ from enum import Enum
 from voiceplane_operator import names
 from voiceplane_operator.decide.facts import holding, seconds
 from voiceplane_operator.decide.status import FALSE, TRUE, Judged, Outcome
+from voiceplane_operator.moments import now
 from voiceplane_operator.reconcile import converge
 from voiceplane_operator.reconcile.behind import Behind, Step
 from voiceplane_operator.regions.fleet import Contact, Fleet, Region
@@ -48,13 +49,13 @@ class Leaving:
         if region.watch is None:
             return False
         view = region.watch.views.get(names.prefix(self.owner))
-        return view is not None and not holding(view, converge.now()).empty()
+        return view is not None and not holding(view, now()).empty()
 
     async def leave(self, chosen: Collection[str], *, deleted_at: str = "") -> tuple[Outcome, ...]:
         """Go a step further in every region that answers and is not chosen; tell of those where something is left."""
 
         def step(region: Region) -> Step:
-            late = time_of(deleted_at, region.spec.drain_timeout, converge.now()) is not Time.DRAINING
+            late = time_of(deleted_at, region.spec.drain_timeout, now()) is not Time.DRAINING
             begin = functools.partial(converge.remove, region, names.prefix(self.owner), late=late)
             return Step(region, ("remove", late), begin)
 
@@ -80,7 +81,7 @@ class Leaving:
             region = self.fleet.regions.get(one.region)
             if region is None:
                 continue
-            time = time_of(deleted_at, region.spec.drain_timeout, converge.now())
+            time = time_of(deleted_at, region.spec.drain_timeout, now())
             if time is Time.DRAINING or (time is Time.LATE and _answers(region)):
                 kept.append(one)
         return kept

@@ -18,12 +18,14 @@ from voiceplane_operator.hub.queue import Key, Urgency
 from voiceplane_operator.hub.shared import Hub
 from voiceplane_operator.hub.store import Stored
 from voiceplane_operator.manifests import collector
+from voiceplane_operator.moments import now, now_text
 from voiceplane_operator.reconcile import bundles, converge
 from voiceplane_operator.reconcile.leaving import Time, time_of
-from voiceplane_operator.regions.fleet import Contact, Region, now_text
+from voiceplane_operator.regions.fleet import Contact, Region
 
 SOON_S = 5.0
 MARGIN_S = 30.0  # after the drain timeout: pods that were told to end are killed by then
+SHORT_DIGITS = 12  # as many as name a revision
 Object = dict[str, Any]
 
 
@@ -76,7 +78,7 @@ class RegionReconciler:
     async def _remove(self, stored: Stored, region: Region) -> float | None:
         """Let a deleted region go when its last call has ended; when its time is over, delete what is still there."""
         self._wake_agents()
-        time = time_of(stored.deleted_at, region.spec.drain_timeout, converge.now(), margin_s=MARGIN_S)
+        time = time_of(stored.deleted_at, region.spec.drain_timeout, now(), margin_s=MARGIN_S)
         told = await self._left(region, time)
         if not told or time is Time.OVER or (time is Time.LATE and region.contact is not Contact.UP):
             await self._let_go(stored)
@@ -213,7 +215,7 @@ class PlainReconciler:
         parsed = digest(bundles.parse_policy(stored.raw()).spec)
         users = len(self.hub.store.agents_of_policy(name))
         judged = [Judged("Ready", status.TRUE, "Valid", f"used by {users} agents")]
-        await self._write(stored, judged, {"digest": parsed})
+        await self._write(stored, judged, {"digest": parsed, "shortDigest": parsed[:SHORT_DIGITS]})
         return None
 
     async def trunk(self, name: str) -> float | None:

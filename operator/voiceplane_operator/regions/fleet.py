@@ -11,7 +11,6 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import Enum
 
 from voiceplane.contract.region import ClusterProfile, KubeConfig, VoiceRegionSpec
@@ -20,6 +19,7 @@ from voiceplane_operator.api.cluster import Cluster
 from voiceplane_operator.decide.plan import parse_block
 from voiceplane_operator.decide.ports import free_block
 from voiceplane_operator.manifests.target import PortBlock
+from voiceplane_operator.moments import now_text
 from voiceplane_operator.regions.connection import Connection, Open, opened, prove, watched
 from voiceplane_operator.regions.watch import RegionWatch
 
@@ -262,8 +262,3 @@ class Fleet:
         if news:
             log.warning("region lost", extra={"region": region.name, "reason": str(error)})
             self.contact_changed(region.name)
-
-
-def now_text() -> str:
-    """Return this moment as Kubernetes writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

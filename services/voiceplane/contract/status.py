@@ -59,9 +59,17 @@ class VoiceRegionStatus(ContractModel):
     conditions: Conditions = ()
 
 
-class PlainStatus(ContractModel):
-    """Of a VoicePolicy and a SIPTrunk."""
+class VoicePolicyStatus(ContractModel):
+    """A policy as it is proved in every region."""
 
     observed_generation: int | None = None
     digest: Word | None = None
+    short_digest: Word | None = None  # its beginning, for people: 12 hex digits, as in the name of a revision
+    conditions: Conditions = ()
+
+
+class SIPTrunkStatus(ContractModel):
+    """A trunk as the operator sees it."""
+
+    observed_generation: int | None = None
     conditions: Conditions = ()
