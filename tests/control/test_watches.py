@@ -1,6 +1,7 @@
 """Watches that are refused, ended in the middle, never answered, or told that their place in history is gone."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,45 @@ async def test_a_server_that_ends_every_watch_is_not_asked_without_a_pause(
     await asyncio.sleep(0.3)
     following.cancel()
     assert 2 <= server.asked <= 9
+
+
+class _Refusing:
+    """An API server that refuses to list until it is told otherwise, and then says something."""
+
+    def __init__(self) -> None:
+        self.asked, self.allowed = 0, False
+
+    async def pages(self, *_: object, **__: object) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
+        self.asked += 1
+        if not self.allowed:
+            raise errors.AccessDeniedError("services: 403: not allowed")
+        yield [], "1"
+
+    async def watch(self, *_: object, **__: object) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        yield "BOOKMARK", {"metadata": {"resourceVersion": "2"}}
+        await asyncio.Event().wait()
+
+
+async def test_a_watch_that_is_not_allowed_is_told_once_and_once_more_when_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watches, "RETRY_S", 0.01)
+    monkeypatch.setattr(watches, "REFUSED_S", 0.02)
+    server = _Refusing()
+    watch = RegionWatch(server, "voiceplane", "hub", lambda _: None)  # type: ignore[arg-type]
+    with caplog.at_level(logging.INFO, logger=watches.__name__):
+        following = asyncio.create_task(watch._follow(KINDS["Service"]))
+        async with asyncio.timeout(10):
+            while server.asked < 5:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            assert [one.message for one in caplog.records] == ["a watch is not allowed"]
+            server.allowed = True
+            while len(caplog.records) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        following.cancel()
+    assert [one.message for one in caplog.records] == ["a watch is not allowed", "a watch goes on"]
+
+
+async def test_a_watch_that_is_refused_again_and_again_is_asked_for_ever_more_rarely() -> None:
+    for refused, least, most in ((1, 0.5, 1.0), (4, 4.0, 8.0), (6, 15.0, 30.0), (10_000, 15.0, 30.0)):
+        assert all(least <= watches.pause_s(refused) <= most for _ in range(100))

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from voiceplane_operator import errors, names
@@ -14,8 +15,22 @@ from voiceplane_operator.decide.facts import AgentView
 
 log = logging.getLogger(__name__)
 RETRY_S = 1.0
+REFUSED_S = 30.0  # the longest pause of a watch that is not allowed: only a person heals it, and that is seen soon
 LOOK_FOR_KIND_S = 10.0
 Object = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """Why a kind is not watched, as it was told; one that lasts is told once."""
+
+    words: str = ""
+    refused: int = 0  # how often in a row
+
+
+def pause_s(refused: int) -> float:
+    """Return how long to wait after so many refusals in a row: longer each time, and no two kinds at once."""
+    return min(REFUSED_S, RETRY_S * 2.0 ** min(refused - 1, 10)) * random.uniform(0.5, 1.0)
 
 
 class RegionWatch:
@@ -30,6 +45,7 @@ class RegionWatch:
         self._kinds = (*CHILDREN, POD)
         self._heard: dict[str, int] = {}  # of a kind: everything up to this resourceVersion
         self._at: dict[str, float] = {}  # and the loop's time of its last word, also a bookmark
+        self._troubles: dict[str, _Trouble] = {}  # of a kind that is not watched
         self.views: dict[str, AgentView] = {}
         self.owners: dict[str, str] = {}
         self.missing: set[str] = set()
@@ -89,8 +105,11 @@ class RegionWatch:
                     begun = loop.time()
             except (errors.NotThereError, errors.AccessDeniedError) as error:
                 if not api.optional and isinstance(error, errors.AccessDeniedError):
-                    log.info("a watch is not allowed", extra={"kind": api.kind, "reason": str(error)})
-                    await asyncio.sleep(RETRY_S)
+                    trouble = self._troubles.setdefault(api.kind, _Trouble())
+                    if trouble.words != str(error):
+                        log.warning("a watch is not allowed", extra={"kind": api.kind, "reason": str(error)})
+                    trouble.words, trouble.refused = str(error), trouble.refused + 1
+                    await asyncio.sleep(pause_s(trouble.refused))
                     continue
                 if api.optional:
                     self.missing.add(api.kind)
@@ -99,7 +118,10 @@ class RegionWatch:
             except errors.GoneError:  # the place in history is too old: list again, at once, but not again and again
                 await asyncio.sleep(max(0.0, begun + RETRY_S - loop.time()))
             except errors.ClusterError as error:
-                log.info("a watch ended", extra={"kind": api.kind, "reason": str(error)})
+                trouble = self._troubles.setdefault(api.kind, _Trouble())
+                if trouble.words != str(error):
+                    log.info("a watch ended", extra={"kind": api.kind, "reason": str(error)})
+                trouble.words, trouble.refused = str(error), 0
                 await asyncio.sleep(error.after_s if isinstance(error, errors.BusyError) else RETRY_S)
 
     async def _list(self, api: Api) -> str:
@@ -135,7 +157,13 @@ class RegionWatch:
             elif kind != "BOOKMARK":
                 self._take(api, raw)
             self._mark_heard(api, since)
+            self._goes_on(api)
+        self._goes_on(api)
         return since
+
+    def _goes_on(self, api: Api) -> None:
+        if self._troubles.pop(api.kind, None) is not None:
+            log.info("a watch goes on", extra={"kind": api.kind})
 
     def _place(self, meta: Object) -> str:
         return str((meta.get("labels") or {}).get(names.AGENT, ""))
