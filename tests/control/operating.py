@@ -117,6 +117,13 @@ async def read(plane: Plane, *what: str) -> Any:
     return json.loads(await plane.kubectl("get", *what, "-o", "json", "--show-managed-fields=false"))
 
 
+async def events(plane: Plane, name: str = "parcel-desk") -> list[tuple[str, str]]:
+    """Return type and reason of the Events of an agent, the oldest first."""
+    told = await read(plane, "events", "-n", "support", "--field-selector", f"involvedObject.name={name}")
+    found = sorted(told["items"], key=lambda one: int(one["metadata"]["resourceVersion"]))
+    return [(one["type"], one["reason"]) for one in found]
+
+
 async def footprint(plane: Plane, name: str = "parcel-desk", namespace: str = "voiceplane") -> dict[str, Any]:
     """Return all that would tell that an agent was touched: what it says of itself, and which objects it has."""
     status = (await read(plane, "va", "-n", "support", name))["status"]

@@ -12,7 +12,7 @@ from aiohttp import web
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import controllers, operating
 from tests.control.faults import way_to
-from tests.control.operating import AGENT, REGION, apply, condition, read, ready, until
+from tests.control.operating import AGENT, REGION, apply, condition, events, read, ready, until
 
 from voiceplane_operator import names
 
@@ -51,30 +51,24 @@ async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane
             yield running
 
 
-async def _events(plane: Plane) -> list[tuple[str, str]]:
-    told = await read(plane, "events", "-n", "support", "--field-selector", "involvedObject.name=parcel-desk")
-    found = sorted(told["items"], key=lambda one: int(one["metadata"]["resourceVersion"]))
-    return [(one["type"], one["reason"]) for one in found]
-
-
 async def test_events_tell_of_transitions_and_of_nothing_else(plane: Plane, tmp_path: Path) -> None:
     async with operating.operating(plane, tmp_path, "--no-lease", "--resync", "1"):
         await apply(plane, AGENT)
         await until(plane, DESK, ready)
-        assert (await _events(plane))[-1] == ("Normal", "Serving")
-        begun = await _events(plane)
+        assert (await events(plane))[-1] == ("Normal", "Serving")
+        begun = await events(plane)
         await asyncio.sleep(4)  # several passes
-        assert await _events(plane) == begun
+        assert await events(plane) == begun
         await apply(plane, AGENT.replace("Our parcel shops", "Our {parcel} shops"))
         await until(plane, DESK, lambda raw: condition(raw, "Stalled").get("reason") == "Invalid")
         await asyncio.sleep(3)
-        assert await _events(plane) == [*begun, ("Warning", "Invalid")], "once, and not with each pass"
+        assert await events(plane) == [*begun, ("Warning", "Invalid")], "once, and not with each pass"
         await apply(plane, AGENT)
         await until(plane, DESK, lambda raw: ready(raw) and condition(raw, "Stalled")["status"] == "False")
     async with operating.operating(plane, tmp_path / "next", "--no-lease", "--resync", "1"):
         await asyncio.sleep(4)
         await until(plane, DESK, ready)
-        assert await _events(plane) == [*begun, ("Warning", "Invalid"), ("Normal", "Progressing")], "nor by a restart"
+        assert await events(plane) == [*begun, ("Warning", "Invalid"), ("Normal", "Progressing")], "nor by a restart"
 
 
 async def test_the_calls_of_an_agent_are_what_its_gateways_count(plane: Plane, tmp_path: Path) -> None:

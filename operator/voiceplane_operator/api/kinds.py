@@ -29,8 +29,8 @@ CHILDREN = (
     Api("Deployment", "/apis/apps/v1", "deployments", whole=True),
     Api("NetworkPolicy", "/apis/networking.k8s.io/v1", "networkpolicies"),
     Api("PodDisruptionBudget", "/apis/policy/v1", "poddisruptionbudgets"),
-    Api("HorizontalPodAutoscaler", "/apis/autoscaling/v2", "horizontalpodautoscalers"),
-    Api("ScaledObject", "/apis/keda.sh/v1alpha1", "scaledobjects", optional=True),
+    Api("HorizontalPodAutoscaler", "/apis/autoscaling/v2", "horizontalpodautoscalers", whole=True),
+    Api("ScaledObject", "/apis/keda.sh/v1alpha1", "scaledobjects", whole=True, optional=True),
     Api("RayService", "/apis/ray.io/v1", "rayservices", whole=True, optional=True),
 )
 POD = Api("Pod", "/api/v1", "pods", whole=True)

@@ -47,6 +47,17 @@ class Rollout:
     wanted: int
     available: int
     problem: str = ""
+    up_since: float = 0.0  # of a Deployment: since when it is available, in seconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Scaler:
+    """What an autoscaler tells of itself."""
+
+    reason: str = ""  # of its trouble; empty while there is none
+    words: str = ""  # its own
+    since: float = 0.0  # of its trouble, in seconds since 1970
+    worked: bool = False  # before that, as far as known
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,7 @@ class AgentView:
     children: dict[tuple[str, str], Child] = field(default_factory=dict)
     rollouts: dict[tuple[str, str], Rollout] = field(default_factory=dict)
     pods: dict[str, Pod] = field(default_factory=dict)
+    scalers: dict[tuple[str, str], Scaler] = field(default_factory=dict)
 
     def empty(self) -> bool:
         """Say whether nothing is left."""
@@ -82,7 +94,8 @@ def holding(view: AgentView, now: float) -> AgentView:
     late = {name for name, one in view.pods.items() if one.ends and now > one.ends + GRACE_MARGIN_S}
     if not late:
         return view
-    return AgentView(view.children, view.rollouts, {name: one for name, one in view.pods.items() if name not in late})
+    pods = {name: one for name, one in view.pods.items() if name not in late}
+    return AgentView(view.children, view.rollouts, pods, view.scalers)
 
 
 def child(raw: Object, kind: str, *, before: Child | None) -> Child:
@@ -144,7 +157,14 @@ def rollout(raw: Object, kind: str) -> Rollout:
     updated, available = int(status.get("updatedReplicas", 0)), int(status.get("availableReplicas", 0))
     total = int(status.get("replicas", 0))
     current = seen and updated >= wanted and available >= wanted and total <= updated
-    return Rollout(current, wanted, available, _deployment_problem(status))
+    return Rollout(current, wanted, available, _deployment_problem(status), _up_since(status))
+
+
+def _up_since(status: Object) -> float:
+    for one in status.get("conditions") or ():
+        if one["type"] == "Available" and one["status"] == "True":
+            return seconds(one.get("lastTransitionTime") or "")
+    return 0.0
 
 
 def _deployment_problem(status: Object) -> str:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 
 from voiceplane_operator import names
 from voiceplane_operator.decide import engines
+from voiceplane_operator.decide.autoscalers import SCALERS
 from voiceplane_operator.decide.facts import AgentView, Child, Rollout
 from voiceplane_operator.manifests import Manifest, bundle, gateway, render_gateway, render_inner
 from voiceplane_operator.manifests.target import PortBlock, Target
 
 INNER_WORKLOADS = ("speech", "planner", "tools")
 MAX_EARLIER = 4  # one that serves and three whose calls go on; gateways of a fifth revision wait
-SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 
 
 @dataclass(frozen=True, slots=True)

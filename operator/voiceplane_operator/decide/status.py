@@ -8,6 +8,17 @@ from voiceplane_operator.decide.placement import Choice
 Object = dict[str, Any]
 MESSAGE_CHARS = 1000
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+AUTOSCALING = "AutoscalingActive"
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How an agent's gateways in one region follow its calls."""
+
+    status: str
+    reason: str
+    message: str
+    again_s: float | None = None  # when to look again, if nothing happens before
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +34,7 @@ class Outcome:
     calls: int | None = None
     denied: bool = False  # the region refuses what we send: no time heals it
     verified: bool = False  # gateways that check this revision's bundle are up
+    scaling: Scaling | None = None  # where an autoscaler has the gateways
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,7 @@ def agent_conditions(choice: Choice, outcomes: tuple[Outcome, ...], revision: st
         if not choice.shares
         else Judged("Stalled", FALSE, "Progressing", "nothing stands in the way")
     )
-    return [ready, reconciling, stalled, _policy(outcomes, revision), _capacity(choice)]
+    return [ready, reconciling, stalled, _policy(outcomes, revision), _capacity(choice), *_autoscaling(outcomes)]
 
 
 def invalid(reason: str, message: str) -> list[Judged]:
@@ -122,6 +134,17 @@ def _capacity(choice: Choice) -> Judged:
         return Judged("CapacityAvailable", FALSE, choice.reason, choice.message)
     told = ", ".join(f"{name}: {calls}" for name, calls in choice.shares)
     return Judged("CapacityAvailable", TRUE, "Enough", f"calls per region: {told}")
+
+
+def _autoscaling(outcomes: tuple[Outcome, ...]) -> tuple[Judged, ...]:
+    """Judge the autoscalers, the worst first; nothing where no region has any."""
+    scaled = [(one.region, one.scaling) for one in outcomes if one.scaling is not None]
+    for worst in (FALSE, UNKNOWN, TRUE):
+        found = [(region, scaling) for region, scaling in scaled if scaling.status == worst]
+        if found:
+            told = "; ".join(f"{region}: {scaling.message}" for region, scaling in found[:5])
+            return (Judged(AUTOSCALING, worst, found[0][1].reason, told),)
+    return ()
 
 
 def _told(outcomes: list[Outcome]) -> str:

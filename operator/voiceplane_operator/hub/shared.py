@@ -18,7 +18,7 @@ from voiceplane_operator.regions.fleet import Fleet
 log = logging.getLogger(__name__)
 Object = dict[str, Any]
 STALLED = "Stalled"  # True is the bad one
-TOLD = ("Ready", "Accepted", STALLED)
+TOLD = ("Ready", "Accepted", STALLED, status.AUTOSCALING)
 BEGINNINGS = ("Starting", "Connecting")
 REMEMBERED = 512  # parsed revisions; parsing one takes about a millisecond
 
@@ -76,12 +76,14 @@ class Hub:
 
 
 def changed(before: Iterable[Object], after: Iterable[Object]) -> list[Object]:
-    """Return the conditions whose change is news: Stalled only when nothing else tells of it."""
+    """Return the conditions whose change is news: Stalled when nothing else tells of it, no autoscaler that settles."""
     old = {one["type"]: one["status"] for one in before}
     news = {one["type"]: one for one in after if one["type"] in TOLD and old.get(one["type"]) != one["status"]}
     for one in list(news.values()):
         begins = one["status"] != status.TRUE and (one["reason"] in BEGINNINGS or one["type"] == STALLED)
-        if (one["type"] not in old and begins) or (one["type"] == STALLED and "Ready" in news):
+        settles = one["type"] == status.AUTOSCALING and one["status"] != status.FALSE
+        settles = settles and (old.get(one["type"]), one["status"]) != (status.FALSE, status.TRUE)
+        if settles or (one["type"] not in old and begins) or (one["type"] == STALLED and "Ready" in news):
             del news[one["type"]]
     return list(news.values())
 

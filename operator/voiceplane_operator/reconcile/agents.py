@@ -10,10 +10,11 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane_operator import errors, names
 from voiceplane_operator.decide import plan, status, steps
 from voiceplane_operator.decide.placement import Candidate, Choice, choose
-from voiceplane_operator.decide.status import Outcome
+from voiceplane_operator.decide.status import Outcome, Scaling
 from voiceplane_operator.hub.queue import Key, Urgency
 from voiceplane_operator.hub.shared import Hub
 from voiceplane_operator.hub.store import Stored
@@ -103,7 +104,8 @@ class AgentReconciler:
         leaving = await self._leaving(stored.full_name).leave({region for region, _ in choice.shares})
         self._wake_regions(stored.status, outcomes)
         settled = not leaving and all(_settled(one) for one in outcomes)
-        return _soonest(later_s, CREDENTIAL_S if settled and credential else None, None if settled else SOON_S)
+        lasts_s = _soonest(*(one.scaling.again_s for one in outcomes if one.scaling is not None))
+        return _soonest(later_s, lasts_s, CREDENTIAL_S if settled and credential else None, None if settled else SOON_S)
 
     def _any_opening(self) -> bool:
         return any(one.contact is Contact.OPENING for one in self.hub.fleet.regions.values())
@@ -155,8 +157,8 @@ class AgentReconciler:
 
         outcomes = await self.behind.take(stored.full_name, [step(*one) for one in targets.items()])
         prefix = names.prefix(stored.full_name)
-        counted = ((one, self.hub.calls.get((one.region, prefix))) for one in outcomes)
-        return tuple(_with_calls(one, calls) for one, calls in counted)
+        counted = (_with_calls(one, self.hub.calls.get((one.region, prefix))) for one in outcomes)
+        return tuple(_with_scaling(one, targets[one.region].spec) for one in counted)
 
     async def _remove(self, stored: Stored) -> float | None:
         """Drain and remove a deleted agent everywhere, then let it go; at once when the glass is broken."""
@@ -245,3 +247,10 @@ def _settled(outcome: Outcome) -> bool:
 
 def _with_calls(outcome: Outcome, calls: int | None) -> Outcome:
     return outcome if calls is None else replace(outcome, calls=calls)
+
+
+def _with_scaling(outcome: Outcome, spec: VoiceRegionSpec) -> Outcome:
+    """Say that nothing is known of an autoscaler that is wished and not seen."""
+    if outcome.scaling is not None or not spec.autoscaling.enabled:
+        return outcome
+    return replace(outcome, scaling=Scaling(status.UNKNOWN, outcome.reason, outcome.message))

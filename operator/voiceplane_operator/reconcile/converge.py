@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from voiceplane_operator import errors
-from voiceplane_operator.decide import plan
+from voiceplane_operator.decide import autoscalers, plan
 from voiceplane_operator.decide.facts import AgentView, holding
 from voiceplane_operator.decide.status import FALSE, TRUE, UNKNOWN, Outcome
 from voiceplane_operator.manifests import Manifest
@@ -119,9 +119,9 @@ async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
     for one in planned.hand_over:
         await region.client.apply(one, manager=HANDOVER)
     # KEDA's admission refuses a ScaledObject while another autoscaler has the Deployment
-    await _delete(region, [one for one in planned.delete if one[0] in plan.SCALERS])
+    await _delete(region, [one for one in planned.delete if one[0] in autoscalers.SCALERS])
     await _apply(region, [one for one in planned.apply if one["kind"] not in lacking])
-    await _delete(region, [one for one in planned.delete if one[0] not in plan.SCALERS])
+    await _delete(region, [one for one in planned.delete if one[0] not in autoscalers.SCALERS])
     if lacking:
         reason = OPTIONAL[lacking[0]]
         return Outcome(region.name, FALSE, reason, MESSAGES[reason], planned.serving, denied=True)
@@ -129,10 +129,12 @@ async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
         planned = plan.converge(target, holding(region.watch.view(target.prefix), now()))
     verified = any(one.component == "gateway" and one.revision == current and one.ready for one in view.pods.values())
     ready = TRUE if planned.ready else FALSE
-    told = planned.message
+    scaling = autoscalers.judge(region.watch.view(target.prefix), planned.serving, now())
+    reason, told = autoscalers.told(planned.reason, planned.message, scaling)
     return Outcome(
-        region.name, ready, planned.reason, told, planned.serving, planned.draining, verified=verified or planned.ready
-    )
+        region.name, ready, reason, told, planned.serving, planned.draining, verified=verified or planned.ready,
+        scaling=scaling,
+    )  # fmt: skip
 
 
 def _block(region: Region, target: Target, view: AgentView) -> PortBlock | None:

@@ -9,9 +9,10 @@ from typing import Any
 
 from voiceplane_operator import errors, names
 from voiceplane_operator.api.cluster import Cluster
-from voiceplane_operator.api.kinds import CHILDREN, POD, Api
-from voiceplane_operator.decide import facts
+from voiceplane_operator.api.kinds import CHILDREN, KINDS, POD, Api
+from voiceplane_operator.decide import autoscalers, facts
 from voiceplane_operator.decide.facts import AgentView
+from voiceplane_operator.moments import now
 
 log = logging.getLogger(__name__)
 RETRY_S = 1.0
@@ -90,8 +91,7 @@ class RegionWatch:
             return
         self.views[prefix] = view
         view.children[key] = child
-        if raw["kind"] in ("Deployment", "RayService"):
-            view.rollouts[key] = facts.rollout(raw, raw["kind"])
+        self._take_state(view, key, raw)
 
     async def _follow(self, api: Api) -> None:
         loop = asyncio.get_running_loop()
@@ -187,14 +187,24 @@ class RegionWatch:
             if known is not None and 0 < facts.version(meta) <= known.version:
                 return  # the echo of our own apply
             child = facts.child(raw, api.kind, before=known)
-            news = known != child
             view.children[key] = child
-            if api.whole:
-                rollout = facts.rollout(raw, api.kind)
-                news = news or view.rollouts.get(key) != rollout
-                view.rollouts[key] = rollout
+            news = self._take_state(view, key, raw) or known != child
         if news:
             self._tell(prefix)
+
+    def _take_state(self, view: AgentView, key: tuple[str, str], raw: Object) -> bool:
+        """Take how far a workload is, or how an autoscaler stands; say whether that is news."""
+        if key[0] in autoscalers.SCALERS:
+            scaler = autoscalers.read(raw, key[0], before=view.scalers.get(key), now=now())
+            news = view.scalers.get(key) != scaler
+            view.scalers[key] = scaler
+        elif KINDS[key[0]].whole:
+            rollout = facts.rollout(raw, key[0])
+            news = view.rollouts.get(key) != rollout
+            view.rollouts[key] = rollout
+        else:
+            news = False
+        return news
 
     def _forget(self, api: Api, prefix: str, name: str, version: int = 0) -> None:
         view = self.views.get(prefix)
@@ -208,6 +218,7 @@ class RegionWatch:
         else:
             view.children.pop((api.kind, name), None)
             view.rollouts.pop((api.kind, name), None)
+            view.scalers.pop((api.kind, name), None)
         self._tell(prefix)
         if view.empty():
             del self.views[prefix]
