@@ -1,13 +1,16 @@
 """Slow tools while the conversation goes on: the real flow planner, turn machine and talk on virtual time."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from tests.call.talking import Tools, talking
 from tests.call.virtual import virtually
 
 from voiceplane.call.late import PAUSE_S
+from voiceplane.contract.agent import Objectives
 from voiceplane.contract.load import Bundle, load_bundle
 from voiceplane.planner.embed import Embedder
 from voiceplane.planner.flow import FlowPlanner
@@ -52,6 +55,25 @@ def test_a_slow_tool_is_bridged_then_reported_on_then_answered(bundle: Bundle, p
             assert call.lines == [OPENING, f"caller: {TRACK}", f"agent: {BRIDGE} {PROGRESS} {ANSWER}"]
 
     virtually(conversation())
+
+
+def late(objective: str) -> float:
+    return REGISTRY.get_sample_value("voiceplane_turns_late_total", {"objective": objective}) or 0.0
+
+
+def test_a_turn_that_is_slower_than_the_agents_objective_is_counted(bundle: Bundle, planner: FlowPlanner) -> None:
+    objectives = Objectives.model_validate({"turnP50": "10ms", "turnP95": "20s"})
+    spec = bundle.agent.spec.model_copy(update={"objectives": objectives})
+    strict = replace(bundle, agent=bundle.agent.model_copy(update={"spec": spec}))
+    before = late("p50"), late("p95")
+
+    async def conversation() -> None:
+        async with talking(strict, planner, Tools({}, RESULTS)) as call:
+            await call.says(TRACK)
+            await call.waits(10.0)
+
+    virtually(conversation())
+    assert (late("p50") - before[0], late("p95") - before[1]) == (1.0, 0.0)
 
 
 def test_a_late_answer_comes_after_the_conversation_has_moved_on(bundle: Bundle, planner: FlowPlanner) -> None:

@@ -1,16 +1,19 @@
 """`voiceplane validate` as a user runs it."""
 
 import argparse
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from voiceplane.cli import validate
+from voiceplane.cli.parts import uses_parcels
 from voiceplane.contract.agent import VoiceAgent
 from voiceplane.contract.base import DURATION_SCHEMA, EXPECTED
 from voiceplane.contract.policy import VoicePolicy
 
-EXAMPLE = Path(__file__).parents[2] / "docs/examples/parcel-desk.yaml"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "docs/examples/parcel-desk.yaml"
 
 
 def run(path: Path) -> int:
@@ -23,6 +26,14 @@ def test_a_valid_agent_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert "VoiceAgent support/parcel-desk is valid" in out
     assert "intent     track-parcel (6 examples; parcel_number: digits) -> parcel-status" in out
     assert "policy     retail sha256:" in out
+
+
+def test_the_readmes_agent_is_valid_and_dev_starts_what_its_tool_calls(tmp_path: Path) -> None:
+    (block,) = [part for part in (ROOT / "README.md").read_text().split("\n\n") if "kind: VoiceAgent" in part]
+    agent = tmp_path / "agent.yaml"
+    agent.write_text(textwrap.dedent(block.strip("\n")))
+    assert run(agent) == 0
+    assert uses_parcels(validate.read_bundle(str(agent)))
 
 
 def test_every_mistake_is_named_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """`voiceplane render` and `images` as a person types them."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,44 @@ def test_render_says_what_is_wrong_with_a_region(tmp_path: Path, capsys: pytest.
     )
     assert main(["render", AGENT, "--region", str(path)]) == 1
     assert "spec.location" in capsys.readouterr().err
+
+
+def test_files_that_are_no_yaml_are_named(region: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("spec: [\n")
+    for arguments in (["--region", str(broken)], ["--region", region, "--with", str(broken)]):
+        assert main(["render", AGENT, *arguments]) == 1
+        assert capsys.readouterr().err.startswith(f"{broken}: ")
+
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "http://127.0.0.1:PORT"}}]
+contexts: [{name: c, context: {cluster: c, user: u}}]
+users: [{name: u, user: {}}]
+current-context: c
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "the kubeconfig FILE does not exist"),
+        ("", "the kubeconfig FILE cannot be used: "),
+        ("clusters: [", "the kubeconfig FILE cannot be used: "),
+        (KUBECONFIG.replace("current-context: c", "current-context: d"), "the kubeconfig FILE cannot be used: "),
+        (KUBECONFIG, "the cluster of --kubeconfig FILE: "),
+    ],
+)
+def test_diff_says_what_is_wrong_with_the_way_to_the_cluster(
+    text: str | None, told: str, region: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        if text is not None:
+            kubeconfig.write_text(text.replace("PORT", str(closed.getsockname()[1])))
+        assert main(["diff", AGENT, "--region", region, "--kubeconfig", str(kubeconfig)]) == 1
+    err = capsys.readouterr().err
+    assert told.replace("FILE", str(kubeconfig)) in err and "Traceback" not in err

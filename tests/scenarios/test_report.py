@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from tests.scenarios.test_judge import CALL, OVER, scenario
 
+from voiceplane.contract.agent import Objectives
 from voiceplane.testing.phone.recording import Recording, new_recording
 from voiceplane.testing.scenarios import report
 from voiceplane.testing.scenarios.evidence import Evidence, HeardWord
@@ -81,3 +82,12 @@ def test_junit_has_a_failure_for_each_expectation_that_was_not_met(tmp_path: Pat
     assert failures == ["call: “delivered” is heard: no", "step 1: the agent answers within 100 ms: no"]
     assert (tmp_path / "02.wav").stat().st_size > 100_000
     assert "1 of 2 passed" in (tmp_path / "report.html").read_text()
+
+
+def test_the_waits_of_all_calls_stand_beside_the_agents_objectives() -> None:
+    one = result(scenario(), CALL)
+    results = (one, replace(one, waits=tuple(replace(wait, latency_ms=900.0) for wait in one.waits)))
+    told = report.waits_told(results, Objectives.model_validate({"turnP50": "250ms", "turnP95": "1s"}))
+    assert told == "2 waits: median 650 ms (objective 250 ms), p95 900 ms (objective 1000 ms)"
+    assert report.waits_told(results, None) == "2 waits: median 650 ms, p95 900 ms"
+    assert report.waits_told((), None) == ""

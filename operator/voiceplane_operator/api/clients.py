@@ -5,12 +5,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kubernetes.aio import client, config
 
 from voiceplane_operator import errors
 from voiceplane_operator.api.cluster import CONCURRENT, Cluster
 
 Object = dict[str, Any]
+UNUSABLE = (config.ConfigException, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, OSError)
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -22,7 +24,7 @@ async def from_kubeconfig(content: Object, *, certificate: str = "", key: str = 
             content, client_configuration=settings
         )
         return Cluster(_with_certificate(settings, certificate, key) if certificate else client.ApiClient(settings))
-    except (config.ConfigException, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except UNUSABLE as error:
         raise errors.AccessDeniedError(f"the kubeconfig cannot be used: {error}") from error
 
 
@@ -36,12 +38,21 @@ def _with_certificate(settings: client.Configuration, certificate: str, key: str
 
 
 async def from_file(path: str) -> Cluster:
-    """Open a client by a kubeconfig file."""
+    """Open a client by a kubeconfig file, or several with a colon between; AccessDeniedError when not usable."""
+    if not _exists(path):
+        raise errors.AccessDeniedError(f"the kubeconfig {path} does not exist")
     settings = _settings()
-    await config.load_kube_config(  # type: ignore[no-untyped-call]
-        config_file=path, client_configuration=settings, persist_config=False
-    )
-    return Cluster(client.ApiClient(settings))
+    try:
+        await config.load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=path, client_configuration=settings, persist_config=False
+        )
+        return Cluster(client.ApiClient(settings))
+    except UNUSABLE as error:
+        raise errors.AccessDeniedError(f"the kubeconfig {path} cannot be used: {error}") from error
+
+
+def _exists(path: str) -> bool:
+    return any(Path(one).expanduser().exists() for one in path.split(os.pathsep) if one)
 
 
 def from_service_account() -> Cluster:

@@ -75,7 +75,7 @@ def _credential(wish: Wish, beside: Iterable[Document]) -> str:
 
 def read_region(path: Path) -> VoiceRegion:
     """Read a VoiceRegion from a file; ValueError names the mistakes."""
-    found = [one for one in documents(path.read_text()) if one.get("kind") == "VoiceRegion"]
+    found = [one for one in read(path) if one.get("kind") == "VoiceRegion"]
     if len(found) != 1:
         raise ValueError(f"{path}: expected one VoiceRegion, found {len(found)}")
     try:
@@ -90,6 +90,14 @@ def as_region(document: Document) -> VoiceRegion:
         return VoiceRegion.model_validate(document, context=FROM_YAML)
     except ValidationError as error:
         raise ValueError(bundles.explain(error)) from error
+
+
+def read(path: Path) -> list[Document]:
+    """Return the documents of a file; ValueError when it is no YAML."""
+    try:
+        return documents(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def documents(text: str) -> list[Document]:

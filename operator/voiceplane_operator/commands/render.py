@@ -13,7 +13,7 @@ import yaml
 from voiceplane.contract.load import InvalidAgentError
 from voiceplane_operator import errors, manifests, names
 from voiceplane_operator.api.kinds import CHILDREN
-from voiceplane_operator.commands.files import documents, read_region, target_of
+from voiceplane_operator.commands.files import read, read_region, target_of
 from voiceplane_operator.decide import facts, plan
 from voiceplane_operator.definitions.plain_yaml import as_yaml
 from voiceplane_operator.manifests.target import Target
@@ -52,14 +52,16 @@ def _guarded(options: argparse.Namespace, run: Any) -> int:
         return 2
     except InvalidAgentError as error:
         for mistake in error.mistakes:
-            print(f"{options.agent}:{mistake}", file=sys.stderr)  # noqa: T201
+            print(mistake.at(options.agent), file=sys.stderr)  # noqa: T201
+    except errors.ClusterAwayError as error:
+        print(f"the cluster of --kubeconfig {options.kubeconfig}: {error}", file=sys.stderr)  # noqa: T201
     except (errors.OperatorError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201
     return 1
 
 
 def _target(options: argparse.Namespace) -> Target:
-    beside = [one for path in options.beside for one in documents(path.read_text())]
+    beside = [one for path in options.beside for one in read(path)]
     region = read_region(options.region)
     target = target_of(options.agent.read_text(), region, beside, hub=options.hub, calls=options.calls)
     if target.revision.credential and not target.credential:

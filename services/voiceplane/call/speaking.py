@@ -16,7 +16,7 @@ from voiceplane.contract.dialogue import HeardTurn, Say
 from voiceplane.contract.ids import CallId
 from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.phrases import phrases
-from voiceplane.runtime.metrics import TURN_LATENCY
+from voiceplane.runtime.metrics import TURN_LATENCY, TURNS_LATE
 from voiceplane.turn.events import AgentFinished
 
 T = TypeVar("T")
@@ -126,7 +126,7 @@ class Speaking:
             timings.synthesis_ms = self._synthesis_ms
         latency = timings.milliseconds(self._listening.started_at) if timings and heard else ()
         if timings and heard:
-            TURN_LATENCY.observe(max(0.0, self._listening.started_at - timings.spoken_until))
+            self._waited(max(0.0, self._listening.started_at - timings.spoken_until))
         ended_ns = self._site.clock.wall_ns()
         started_ns = self._listening.clock.wall_ns_at(self._listening.started_at) if heard else ended_ns
         self.keep(Turn(self.index, "agent", spoken.text, started_ns, ended_ns, timings_ms=latency))
@@ -136,6 +136,13 @@ class Speaking:
         if not spoken.interrupted:
             self._listening.floor.feed(AgentFinished(now))
         return spoken
+
+    def _waited(self, wait_s: float) -> None:
+        objectives = self._spec.objectives
+        TURN_LATENCY.observe(wait_s)
+        for name, longest_s in (("p50", objectives.turn_p50), ("p95", objectives.turn_p95)):
+            if wait_s > longest_s:
+                TURNS_LATE.labels(name).inc()
 
     def keep(self, turn: Turn) -> None:
         """Put a turn into the record."""

@@ -3,7 +3,8 @@
 import argparse
 import sys
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from typing import NoReturn
 
 # module of this package: its subcommands. Doctor must run where packages are missing, so none is imported by name.
 _MODULES = {
@@ -29,15 +30,25 @@ EPILOG = """first steps:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says, where a command is not known, which commands could not be loaded: it may be one of them."""
+
+    lacking: tuple[str, ...] = ()
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and leave."""
+        super().error("\n".join((message, *self.lacking)))
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the parser with all subcommands."""
-    built = argparse.ArgumentParser(
+    built = _Parser(
         prog="voiceplane",
         description="Voice agents for contact centers.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = built.add_subparsers(required=True, metavar="COMMAND")
+    commands = built.add_subparsers(required=True, metavar="COMMAND", parser_class=argparse.ArgumentParser)
     for name, subcommands in _MODULES.items():
         try:
             import_module(f"voiceplane.cli.{name}").add(commands)
@@ -46,10 +57,24 @@ def parser() -> argparse.ArgumentParser:
                 _add_unavailable(commands, subcommand, str(error.name))
     for entry in entry_points(group="voiceplane.commands"):  # of packages beside this one, such as the operator
         try:
-            entry.load().add(commands)
-        except ImportError:  # its extra is not installed: the command is not there
-            continue
+            add = entry.load().add
+        except (ImportError, AttributeError) as error:
+            built.lacking += (_not_loaded(entry, error),)
+        else:
+            add(commands)
+    built.epilog = "\n".join((EPILOG, *built.lacking))
     return built
+
+
+def _not_loaded(entry: EntryPoint, error: ImportError | AttributeError) -> str:
+    """Say why another package's commands are not there: its extra is not installed, or what is installed is stale."""
+    lacked = error.name if isinstance(error, ModuleNotFoundError) else None
+    if lacked is not None and lacked.partition(".")[0] not in ("voiceplane", entry.module.partition(".")[0]):
+        return f"the commands of the {entry.name} need the Python package {lacked}: install voiceplane[{entry.name}]"
+    return (
+        f"the commands of the {entry.name} cannot be loaded, {entry.value} is not of this version: install voiceplane "
+        "again (in its sources: make setup)"
+    )
 
 
 def _add_unavailable(

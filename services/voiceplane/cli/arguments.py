@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 _PORTS = re.compile(r"(\d{1,5})-(\d{1,5})")
 LAST_PORT = 65_535
 
@@ -43,6 +44,19 @@ def port_range(text: str) -> str:
     return text
 
 
+def address(text: str) -> str:
+    """Take HOST:PORT."""
+    found = _ADDRESS.fullmatch(text)
+    if found is None or not 0 < int(found[2]) <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT, such as 127.0.0.1:9002")
+    return text
+
+
+def addresses(text: str) -> str:
+    """Take one or more HOST:PORT, separated by commas."""
+    return ",".join(address(each) for each in text.split(","))
+
+
 def host(text: str) -> str:
     """Take one address; a wildcard would be written into SIP and SDP, where nobody can reach it (RFC 3264: hold)."""
     if text in ("", "*", "0.0.0.0", "::"):
@@ -72,3 +86,15 @@ def new_file(text: str) -> Path:
 def unreadable(path: Path | str, error: OSError, advice: str) -> str:
     """Say in a sentence that a file cannot be read, and what to do."""
     return f"cannot read {path}: {(error.strerror or str(error)).lower()}; {advice}"
+
+
+def unanswered(what: str, target: str, option: str, *, named: bool) -> str:
+    """Say in a sentence that a process does not answer, and what to do: `named` by the option, or of the stack here."""
+    if named:
+        return f"no {what} answers at {target}, which {option} names: is it started, and is that its gRPC port?"
+    return f"the {what} of this machine's stack does not answer at {target}; voiceplane doctor says what runs of it"
+
+
+def no_stack(option: str) -> str:
+    """Say that no process was named, and what to do."""
+    return f"no stack runs on this machine: start one by voiceplane dev agent.yaml, or name another's by {option}"

@@ -83,7 +83,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--patience", type=arguments.seconds, default=20.0, metavar="SECONDS", help="longest wait for the agent"
     )
-    parser.add_argument("--speech", metavar="HOST:PORT", help="Triton for --say and --transcript")
+    parser.add_argument(
+        "--speech", type=arguments.address, metavar="HOST:PORT", help="Triton for --say and --transcript"
+    )
     parser.add_argument("--voice", help="voice of the caller: flite's or Triton's (default: flite's rms)")
     parser.add_argument("--stay", action="store_true", help="do not hang up after a transfer (RFC 3515)")
     parser.set_defaults(run=run)
@@ -115,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
     endpoints = read_endpoints(stack_folder())
     target = options.target or (endpoints.sip if endpoints else None)
     if target is None:
-        print("no stack runs on this machine: name a target, such as sip:agent@127.0.0.1:5060", file=sys.stderr)
+        print(arguments.no_stack("its address, such as sip:agent@127.0.0.1:5060"), file=sys.stderr)
         return USAGE
     speech = options.speech or (endpoints.speech if endpoints else None)
     try:
@@ -131,7 +133,8 @@ def run(options: argparse.Namespace) -> int:
     except CallRefused as error:
         return _fail(options, str(error), NOT_ANSWERED, sip_status=error.status)
     except CallNotAnswered as error:
-        return _fail(options, str(error), NOT_ANSWERED)
+        unreached = f": nothing came from {target}; voiceplane dev prints the address of the agent that it runs"
+        return _fail(options, f"{error}{'' if error.rang else unreached}", NOT_ANSWERED)
     except OSError as error:
         if error.filename is not None:  # the recording's: its disk is full
             return _fail(options, f"cannot write {error.filename}: {error.strerror}", FAILED)
@@ -154,7 +157,7 @@ async def _call(script: Script, options: argparse.Namespace, endpoint: str | Non
         speaks = options.voice is not None or any(line.say is not None for line in script.lines)
         voice = await choose_voice(speech, options.voice) if speaks else FliteVoice()
         if options.transcript and speech is None:
-            raise VoiceUnavailableError("--transcript needs the models of a running stack: voiceplane dev agent.yaml")
+            raise VoiceUnavailableError(f"--transcript needs speech models: {_no_models(endpoint)}")
         quiet = options.json
         transcript: list[dict[str, str]] = []
 
@@ -184,6 +187,12 @@ async def _call(script: Script, options: argparse.Namespace, endpoint: str | Non
         f"recorded to {options.record}" if options.record else "not recorded: --record FILE.wav keeps both directions"
     )
     return status
+
+
+def _no_models(endpoint: str | None) -> str:
+    if endpoint is None:
+        return "start a stack by voiceplane dev agent.yaml, or name another's Triton by --speech"
+    return f"they are not ready at {endpoint}; voiceplane doctor --speech {endpoint} says why"
 
 
 def outcome(result: CallResult) -> int:

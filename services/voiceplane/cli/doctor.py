@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from voiceplane.cli.arguments import addresses
 from voiceplane.cli.ports import SIP_PORT, is_free
 from voiceplane.cli.state import read_endpoints, stack_folder
 from voiceplane.runtime.clock import SystemClock
@@ -69,7 +70,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--quiet", action="store_true", help="print only what is not in order")
-    parser.add_argument("--speech", metavar="HOST:PORT", help="ask this Triton; several separated by commas")
+    parser.add_argument(
+        "--speech", type=addresses, metavar="HOST:PORT", help="ask this Triton; several separated by commas"
+    )
     parser.add_argument("--profile", metavar="NAME", help="hold the models that are served against this speech profile")
     parser.set_defaults(run=run)
 

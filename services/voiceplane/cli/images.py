@@ -3,12 +3,15 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from voiceplane.cli.validate import read_bundle
 from voiceplane.contract.base import FROM_YAML
-from voiceplane.contract.load import InvalidAgentError
+from voiceplane.contract.documents import read_documents
+from voiceplane.contract.load import InvalidAgentError, mistakes_of
 from voiceplane.contract.region import Images, VoiceRegion
 from voiceplane.runtime.models import Model, ModelUnavailableError, catalogue
 from voiceplane.speech.profiles import load_profile
@@ -20,12 +23,23 @@ BESIDE = {
     "records": "ghcr.io/voiceplane/records:0.1.0",
     "collector": "otel/opentelemetry-collector-contrib:0.159.0",
 }
+EPILOG = """examples:
+  voiceplane images agent.yaml
+  voiceplane images agent.yaml --region region.yaml     with the region's own images
+
+exit status: 0 listed, 1 mistakes in a file, 2 a file cannot be read
+"""
 KUBERAY = "quay.io/kuberay/operator:v1.6.1"
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("images", help="list the images and models to mirror for a region without a route out")
+    parser = commands.add_parser(
+        "images",
+        help="list the images and models to mirror for a region without a route out",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("agent", help="a file with one VoiceAgent and its VoicePolicies; - for standard input")
     parser.add_argument("--region", type=Path, default=None, help="a file with one VoiceRegion, for its own images")
     parser.set_defaults(run=run)
@@ -40,7 +54,11 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         print(f"cannot read {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
-    except (InvalidAgentError, ModelUnavailableError, ValueError) as error:
+    except InvalidAgentError as error:
+        for mistake in error.mistakes:
+            print(mistake.at(options.agent), file=sys.stderr)
+        return 1
+    except (ModelUnavailableError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     for part, image in sorted(images.items()):
@@ -67,7 +85,17 @@ def _images(region: VoiceRegion | None) -> dict[str, str]:
 def _region(path: Path | None) -> VoiceRegion | None:
     if path is None:
         return None
-    for document in yaml.safe_load_all(path.read_text()):
-        if isinstance(document, dict) and document.get("kind") == "VoiceRegion":
-            return VoiceRegion.model_validate(document, context=FROM_YAML)
+    try:
+        for content, node in read_documents(path.read_text()):
+            if isinstance(content, dict) and content.get("kind") == "VoiceRegion":
+                return _parsed(content, node)
+    except InvalidAgentError as error:
+        raise ValueError("\n".join(mistake.at(path) for mistake in error.mistakes)) from error
     raise ValueError(f"{path}: no VoiceRegion in it")
+
+
+def _parsed(content: dict[str, Any], node: yaml.Node) -> VoiceRegion:
+    try:
+        return VoiceRegion.model_validate(content, context=FROM_YAML)
+    except ValidationError as error:
+        raise InvalidAgentError(tuple(mistakes_of(error, node))) from error

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 
+from voiceplane.cli.arguments import address, no_stack, unanswered
 from voiceplane.cli.state import read_endpoints, stack_folder
 from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
 from voiceplane.runtime import grpc_server
@@ -47,7 +48,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     for parser, order in ((press, _press), (transfer, _transfer), (hangup, _hang_up)):
         parser.add_argument("call", help=_CALL_HELP)
         parser.add_argument(
-            "--gateway", metavar="HOST:PORT", help="the call's gateway; by default this machine's stack"
+            "--gateway", type=address, metavar="HOST:PORT", help="the call's gateway; by default this machine's stack"
         )
         parser.set_defaults(run=lambda options, order=order: _run(options, order))
     press.add_argument("keys", help="0-9 * # A-D; the agent's speech waits while they are sent")
@@ -58,10 +59,13 @@ def _run(options: argparse.Namespace, order: Order) -> int:
     endpoints = read_endpoints(stack_folder())
     target = options.gateway or (endpoints.gateway if endpoints else None)
     if target is None:
-        print("no stack runs on this machine: name a gateway with --gateway HOST:PORT", file=sys.stderr)
+        print(no_stack("--gateway HOST:PORT"), file=sys.stderr)
         return 2
     try:
         print(asyncio.run(_ordered(target, options, order)))
+    except grpc_server.UnreachedError:
+        print(unanswered("gateway", target, "--gateway", named=bool(options.gateway)), file=sys.stderr)
+        return 1
     except grpc.aio.AioRpcError as error:
         print(f"gateway at {target}: {error.details()}", file=sys.stderr)
         return 1
@@ -72,7 +76,7 @@ def _run(options: argparse.Namespace, order: Order) -> int:
 
 
 async def _ordered(target: str, options: argparse.Namespace, order: Order) -> str:
-    async with grpc_server.channel(target) as channel:
+    async with grpc_server.asking(target) as channel:
         calls: Stub = calls_pb2_grpc.CallsStub(channel)
         live = await calls.List(calls_pb2.ListCallsRequest(), timeout=DEADLINE_S)
         started = {call.call_id: call.started_unix_ns for call in live.calls}

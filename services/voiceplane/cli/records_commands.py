@@ -11,11 +11,11 @@ import grpc
 from rich.console import Console
 from rich.table import Table
 
-from voiceplane.cli.arguments import whole
+from voiceplane.cli.arguments import address, no_stack, unanswered, whole
 from voiceplane.cli.state import read_endpoints, stack_folder
 from voiceplane.records import tree
 from voiceplane.records.client import read_call, read_calls, read_trace
-from voiceplane.records.errors import RecordsError
+from voiceplane.records.errors import RecordsError, RecordsUnreachedError
 from voiceplane.records.rows import AuditRow, CallRow
 from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
 from voiceplane.runtime import grpc_server
@@ -52,9 +52,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     calls.add_argument(
         "--limit", type=whole(1, 1000), default=20, metavar="N", help="how many records (default %(default)s)"
     )
-    calls.add_argument("--gateway", metavar="HOST:PORT", help="gateway for live calls; by default this machine's stack")
+    calls.add_argument(
+        "--gateway", type=address, metavar="HOST:PORT", help="gateway for live calls; by default this machine's stack"
+    )
     for parser, ask in ((trace, _trace), (record, _record), (calls, _calls)):
-        parser.add_argument("--records", metavar="HOST:PORT", help="records process; by default this machine's stack")
+        parser.add_argument(
+            "--records", type=address, metavar="HOST:PORT", help="records process; by default this machine's stack"
+        )
         parser.set_defaults(run=lambda options, ask=ask: _run(options, ask))
 
 
@@ -62,16 +66,14 @@ def _run(options: argparse.Namespace, ask: Ask) -> int:
     endpoints = read_endpoints(stack_folder())
     target = options.records or (endpoints.records if endpoints else None)
     if target is None:
-        print("no stack runs on this machine: name one with --records HOST:PORT", file=sys.stderr)
+        print(no_stack("--records HOST:PORT"), file=sys.stderr)
         return 2
-    if getattr(options, "gateway", "") is None and endpoints is not None:
-        options.gateway = endpoints.gateway
     try:
         return asyncio.run(ask(target, options, Console(highlight=False)))
+    except RecordsUnreachedError:
+        print(unanswered("records process", target, "--records", named=bool(options.records)), file=sys.stderr)
     except RecordsError as error:
         print(error, file=sys.stderr)
-    except grpc.aio.AioRpcError as error:
-        print(f"gateway at {options.gateway}: {error.details()}", file=sys.stderr)
     return 1
 
 
@@ -88,12 +90,7 @@ async def _record(records: str, options: argparse.Namespace, console: Console) -
 
 
 async def _calls(records: str, options: argparse.Namespace, console: Console) -> int:
-    if options.gateway:
-        async with grpc_server.channel(options.gateway) as channel:
-            gateway: Any = calls_pb2_grpc.CallsStub(channel)  # the stub is typed for synchronous channels
-            live = await gateway.List(calls_pb2.ListCallsRequest(), timeout=DEADLINE_S)
-        for call in live.calls:
-            console.print(f"live  {call.call_id}  {call.agent}  {call.state}  {call.turns} turns", soft_wrap=True)
+    answered = await _live(options, console)
     ended = await read_calls(records, options.limit)
     table = Table(box=None, pad_edge=False)
     for column in ("call", "started", "agent", "outcome", "end", "turns", "length"):
@@ -108,7 +105,28 @@ async def _calls(records: str, options: argparse.Namespace, console: Console) ->
         console.print(table, soft_wrap=True)
     else:
         console.print("no calls are recorded yet: voiceplane call places one")
-    return 0
+    return 0 if answered else 1
+
+
+async def _live(options: argparse.Namespace, console: Console) -> bool:
+    """Print the live calls; where the gateway does not answer, say so: its records are worth having all the same."""
+    endpoints = read_endpoints(stack_folder()) if options.gateway is None and not options.records else None
+    target = options.gateway or (endpoints.gateway if endpoints else "")
+    if not target:
+        return True
+    try:
+        async with grpc_server.asking(target) as channel:
+            gateway: Any = calls_pb2_grpc.CallsStub(channel)  # the stub is typed for synchronous channels
+            live = await gateway.List(calls_pb2.ListCallsRequest(), timeout=DEADLINE_S)
+    except grpc_server.UnreachedError:
+        print(unanswered("gateway", target, "--gateway", named=bool(options.gateway)), file=sys.stderr)
+        return False
+    except grpc.aio.AioRpcError as error:
+        print(f"gateway at {target}: {error.details()}", file=sys.stderr)
+        return False
+    for call in live.calls:
+        console.print(f"live  {call.call_id}  {call.agent}  {call.state}  {call.turns} turns", soft_wrap=True)
+    return True
 
 
 def print_record(call: CallRow, audits: tuple[AuditRow, ...], console: Console) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from voiceplane.cli.arguments import unreadable, whole
+from voiceplane.cli.arguments import address, no_stack, unreadable, whole
 from voiceplane.cli.dev import INTERRUPTED, reporter, running_stack
 from voiceplane.cli.parts import PARCELS_HOST, StackOptions, uses_parcels
 from voiceplane.cli.ports import NoFreePortError
@@ -16,6 +16,7 @@ from voiceplane.cli.stack import StackFailedError
 from voiceplane.cli.state import read_endpoints, stack_folder
 from voiceplane.cli.validate import read_bundle
 from voiceplane.cli.voices import FliteVoice, VoiceUnavailableError
+from voiceplane.contract.agent import Objectives
 from voiceplane.contract.audio import Pcm
 from voiceplane.contract.load import Bundle, InvalidAgentError
 from voiceplane.runtime import shutdown
@@ -67,8 +68,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--agent", type=Path, help="the agent's YAML; by default the one that the file names")
     parser.add_argument("--sip", metavar="URI", help="call this address instead of starting a stack")
     parser.add_argument("--dev", action="store_true", help="call the stack that `voiceplane dev` runs on this machine")
-    parser.add_argument("--speech", metavar="HOST:PORT", help="Triton that recognizes the recordings, with --sip")
-    parser.add_argument("--records", metavar="HOST:PORT", help="records process for tools and outcomes, with --sip")
+    parser.add_argument(
+        "--speech", type=address, metavar="HOST:PORT", help="Triton that recognizes the recordings, with --sip"
+    )
+    parser.add_argument(
+        "--records", type=address, metavar="HOST:PORT", help="records process for tools and outcomes, with --sip"
+    )
     parser.add_argument("--only", action="append", default=[], metavar="WORDS", help="run scenarios so named")
     parser.add_argument(
         "--parallel", type=whole(1, 100), default=2, metavar="N", help="calls at once (default %(default)s)"
@@ -99,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
         return INTERRUPTED if status is None else status
     except InvalidScenariosError as error:
         for mistake in error.mistakes:
-            print(f"{options.scenarios}:{mistake.line}: {mistake.path}: {mistake.message}", file=sys.stderr)
+            print(mistake.at(options.scenarios), file=sys.stderr)
         return USAGE
     except InvalidAgentError as error:
         print(f"the agent has mistakes; voiceplane validate explains them:\n{error}", file=sys.stderr)
@@ -147,7 +152,8 @@ async def _work(file: ScenarioFile, agent: tuple[Path, Bundle] | None, options: 
         if not target.records and any(needs_record(scenario) for scenario in file.scenarios):
             raise _UsageError("tools, outcome and end are judged by the call record: name it with --records HOST:PORT")
         if not (await speech.health())["asr"]:
-            raise _UsageError(f"no recognizer answers at {target.speech}")
+            told = f"no recognizer is ready at {target.speech}; voiceplane doctor --speech {target.speech} says why"
+            raise _UsageError(told)
         line = Line(target.sip, file.patience, options.scenarios.resolve().parent)
         tell(f"{len(file.scenarios)} scenarios against {target.sip}, {options.parallel} calls at once")
         results = await run_scenarios(file, Place(line, speech, target.records, options.parallel), _speak, tell)
@@ -155,7 +161,7 @@ async def _work(file: ScenarioFile, agent: tuple[Path, Bundle] | None, options: 
     if options.junit is not None:
         options.junit.parent.mkdir(parents=True, exist_ok=True)
         report.junit(results, options.scenarios.name).write(options.junit, encoding="utf-8", xml_declaration=True)
-    return _sum_up(results, options.output)
+    return _sum_up(results, options.output, None if agent is None else agent[1].agent.spec.objectives)
 
 
 @contextlib.asynccontextmanager
@@ -170,7 +176,7 @@ async def _target(
         running = read_endpoints(stack_folder())
         sip = options.sip or (running.sip if running else None)
         if sip is None:
-            raise _UsageError("no stack runs on this machine: voiceplane dev agent.yaml starts one")
+            raise _UsageError(no_stack("--sip URI"))
         speech = options.speech or (running.speech if running else None)
         if speech is None:
             raise _UsageError("the recordings need a recognizer: name Triton with --speech HOST:PORT")
@@ -196,8 +202,8 @@ async def _speak(words: str, voice: str) -> Pcm:
     return await FliteVoice(voice).speak(words)
 
 
-def _sum_up(results: tuple[Result, ...], output: Path) -> int:
-    """Print each scenario with what was not met."""
+def _sum_up(results: tuple[Result, ...], output: Path, objectives: Objectives | None) -> int:
+    """Print each scenario with what was not met, then how long callers waited."""
     for result in results:
         median = report.median_ms(result)
         wait = "" if median is None else f"   median wait {median:.0f} ms"
@@ -208,6 +214,8 @@ def _sum_up(results: tuple[Result, ...], output: Path) -> int:
         if not result.passed and result.evidence.record is not None:
             heard = "; ".join(f"“{turn.text}”" for turn in result.evidence.record.caller_turns)
             print(f"          the agent heard: {heard or '(nothing)'}")
+    if waits := report.waits_told(results, objectives):
+        print(waits)
     good = sum(result.passed for result in results)
     print(f"{good} of {len(results)} passed; report: {output / 'report.html'}")
     return PASSED if good == len(results) else FAILED

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         return 2
     except InvalidAgentError as error:
         for mistake in error.mistakes:
-            print(f"{options.agent}:{mistake.line}: {mistake.path}: {mistake.message}")
+            print(mistake.at(options.agent))
         count = len(error.mistakes)
         print(f"{count} mistake{'s' if count != 1 else ''}; no call can be answered with this file", file=sys.stderr)
         return 1

@@ -31,6 +31,10 @@ class Mistake:
         """Format as a line for people."""
         return f"line {self.line}: {self.path}: {self.message}"
 
+    def at(self, file: object) -> str:
+        """Format as compilers do, so that editors find the place."""
+        return f"{file}:{self.line}: {self.path}: {self.message}"
+
 
 class InvalidAgentError(ValueError):
     """The YAML is not a VoiceAgent that can run; `mistakes` lists everything found."""

@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from voiceplane.records import convert
-from voiceplane.records.errors import AmbiguousCallError, NoSuchCallError, RecordsAwayError
+from voiceplane.records.errors import AmbiguousCallError, NoSuchCallError, RecordsAwayError, RecordsUnreachedError
 from voiceplane.records.rows import AuditRow, CallRow, SpanRow
 from voiceplane.rpc.v1 import records_pb2 as pb
 from voiceplane.rpc.v1 import records_pb2_grpc
@@ -68,17 +68,19 @@ async def open_client(target: str, spool: Path, *, limits: OutboxLimits | None =
 
 
 async def _ask(target: str, method: str, request: Any) -> Any:
-    async with grpc_server.channel(target) as channel:
-        stub: Any = records_pb2_grpc.RecordsStub(channel)
-        try:
+    try:
+        async with grpc_server.asking(target) as channel:
+            stub: Any = records_pb2_grpc.RecordsStub(channel)
             return await getattr(stub, method)(request, timeout=READ_S, metadata=telemetry.inject())
-        except grpc.aio.AioRpcError as error:
-            details = error.details() or error.code().name
-            if error.code() is grpc.StatusCode.NOT_FOUND:
-                raise NoSuchCallError(details) from error
-            if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
-                raise AmbiguousCallError(details) from error
-            raise RecordsAwayError(f"records at {target}: {details}") from error
+    except grpc_server.UnreachedError as error:
+        raise RecordsUnreachedError(f"no records process answers at {target}") from error
+    except grpc.aio.AioRpcError as error:
+        details = error.details() or error.code().name
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            raise NoSuchCallError(details) from error
+        if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+            raise AmbiguousCallError(details) from error
+        raise RecordsAwayError(f"records at {target}: {details}") from error
 
 
 async def read_trace(target: str, call_id: str) -> tuple[SpanRow, ...]:

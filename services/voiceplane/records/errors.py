@@ -6,6 +6,7 @@ RecordsError
     InvalidRecordError     the record can never be stored: the sender's fault, do not send it again
     NewerSchemaError       the database was changed by a newer voiceplane: run that one
     RecordsAwayError       the records process or its database does not answer: try again
+        RecordsUnreachedError  the process does not: is it started, is that its address?
 """
 
 
@@ -31,3 +32,7 @@ class NewerSchemaError(RecordsError):
 
 class RecordsAwayError(RecordsError):
     """The records process or its database does not answer."""
+
+
+class RecordsUnreachedError(RecordsAwayError):
+    """Nothing answers at the address of the records process."""

@@ -34,6 +34,23 @@ def channel(target: str) -> grpc.aio.Channel:
     return grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
 
 
+class UnreachedError(Exception):
+    """Nothing answers at an address: nobody listens there, or what does speaks no gRPC or is stuck."""
+
+
+@contextlib.asynccontextmanager
+async def asking(target: str) -> AsyncIterator[grpc.aio.Channel]:
+    """Open a channel for a person's question. UnreachedError where there is no answer: gRPC's own words help nobody."""
+    async with channel(target) as opened:
+        try:
+            yield opened
+        except grpc.aio.AioRpcError as error:
+            late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            if late or opened.get_state() is not grpc.ChannelConnectivity.READY:
+                raise UnreachedError(target) from error
+            raise
+
+
 class TraceInterceptor(grpc.aio.ServerInterceptor):
     """Open a SERVER span under the caller's span for every request except health checks."""
 

@@ -11,6 +11,9 @@ DRAINING = Gauge("voiceplane_draining", "1 while new calls are refused")
 TURN_LATENCY = Histogram(
     "voiceplane_turn_latency_seconds", "Caller's last sound to the first packet of the reply", buckets=SECONDS
 )
+TURNS_LATE = Counter(
+    "voiceplane_turns_late_total", "Turns that the VoiceAgent's objective of this name would have faster", ["objective"]
+)
 PARTIALS = Counter("voiceplane_partials_total", "Transcripts made while the caller speaks")
 UNSTABLE_WORDS = Counter("voiceplane_unstable_words_total", "Words of partials that a later decode changed")
 FINAL_WORDS = Counter("voiceplane_final_words_total", "Words that the last decode of an utterance had")

@@ -26,6 +26,11 @@ class CallRefused(PhoneError):
 class CallNotAnswered(PhoneError):
     """Nobody answered in time; the call was cancelled."""
 
+    def __init__(self, waited_s: float, *, rang: bool) -> None:
+        """Keep whether anything came back at all: by UDP a wrong address looks like a slow agent."""
+        super().__init__(f"no answer in {waited_s:.1f} s")
+        self.rang = rang
+
 
 class NoAgentAudio(PhoneError):
     """The agent was silent for longer than the script allows."""

@@ -123,9 +123,10 @@ class Phone:
         assert self._inviting is not None and self.call is not None
         done, _ = await asyncio.wait({self._inviting}, timeout=self._settings.ring_timeout_s)
         if not done:
-            if self.ringing:  # RFC 3261 section 9.1: no CANCEL before a provisional response
+            rang = self.ringing
+            if rang:  # RFC 3261 section 9.1: no CANCEL before a provisional response
                 await self.cancel()
-            raise CallNotAnswered(f"no answer in {self._settings.ring_timeout_s:.1f} s")
+            raise CallNotAnswered(self._settings.ring_timeout_s, rang=rang)
         response = self._inviting.result()
         if response.status_code >= 300:
             raise CallRefused(response.status_code, response.reason_phrase)

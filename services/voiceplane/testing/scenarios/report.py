@@ -1,10 +1,12 @@
 """Write what came of the scenarios: report.html with a picture and the sound of each call, junit.xml for machines."""
 
+import math
 import statistics
 import xml.etree.ElementTree as xml
 from html import escape
 from pathlib import Path
 
+from voiceplane.contract.agent import Objectives
 from voiceplane.testing.scenarios.judge import Finding
 from voiceplane.testing.scenarios.picture import draw, legal
 from voiceplane.testing.scenarios.run import Result
@@ -71,6 +73,20 @@ def median_ms(result: Result) -> float | None:
     """Return the median wait of a call; None when no wait was measured."""
     known = [wait.latency_ms for wait in result.waits if wait.latency_ms is not None]
     return statistics.median(known) if known else None
+
+
+def waits_told(results: tuple[Result, ...], objectives: Objectives | None) -> str:
+    """Sum up every wait of a caller, beside the agent's objectives where they are known; empty when there was none."""
+    waits = sorted(w.latency_ms for result in results for w in result.waits if w.latency_ms is not None)
+    if not waits:
+        return ""
+    measured = {"median": statistics.median(waits), "p95": waits[math.ceil(0.95 * len(waits)) - 1]}
+    wanted = {} if objectives is None else {"median": objectives.turn_p50 * 1000, "p95": objectives.turn_p95 * 1000}
+    told = [
+        f"{name} {value:.0f} ms" + (f" (objective {wanted[name]:.0f} ms)" if name in wanted else "")
+        for name, value in measured.items()
+    ]
+    return f"{len(waits)} waits: {', '.join(told)}"
 
 
 def _page(results: tuple[Result, ...], pictures: list[str], title: str) -> str:
