@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 from tests.cluster.plane import Plane, running_plane
-from tests.control import controllers, kubelet, operating
+from tests.control import controllers, kubelet, kuberay, operating
 from tests.control.operating import AGENT, REGION, apply, condition, read, ready, until
-from tests.control.test_told import RAY, RUNNING
 
 from voiceplane_operator import names
 
@@ -113,12 +112,12 @@ async def test_an_agents_planners_move_to_kuberay_and_back_and_a_call_always_has
         assert (await read(plane, "deployments", *PLANNERS))["items"], "what cannot come takes nothing away"
         await asked(plane, "ray")
 
-        await apply(plane, RAY)
+        await apply(plane, kuberay.DEFINITION)
         made = await until(plane, ("rayservices", *PLANNERS), lambda raw: len(raw["items"]) == 1)
         async with recording(plane) as history:
             await until(plane, DESK, lambda raw: "planners of ray until" in json.dumps(raw["status"]))
             await asked(plane, "ray")
-            patch = ("--subresource=status", "--type=merge", "-p", json.dumps({"status": RUNNING}))
+            patch = ("--subresource=status", "--type=merge", "-p", json.dumps({"status": kuberay.RUNNING}))
             name = made["items"][0]["metadata"]["name"]
             await plane.kubectl("patch", "rayservices", "-n", "voiceplane", name, *patch)
             await asked(plane, "kuberay")

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
-from tests.control import controllers, operating
+from tests.control import controllers, kuberay, operating
 from tests.control.faults import way_to
 from tests.control.operating import AGENT, REGION, apply, condition, events, read, ready, until
 
@@ -18,26 +18,6 @@ from voiceplane_operator import names
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 DESK = ("va", "-n", "support", "parcel-desk")
-RAY = """
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: rayservices.ray.io}
-spec:
-  group: ray.io
-  scope: Namespaced
-  names: {kind: RayService, plural: rayservices, singular: rayservice, listKind: RayServiceList}
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      subresources: {status: {}}
-      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-"""
-RUNNING = {
-    "observedGeneration": 1000,
-    "conditions": [{"type": "Ready", "status": "True"}],
-    "activeServiceStatus": {"applicationStatuses": {"planner": {"status": "RUNNING"}}},
-}
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -130,9 +110,9 @@ async def test_a_region_without_kuberay_says_so_and_serves_when_it_comes(plane: 
         assert state["condition"]["reason"] == "KubeRayMissing" and "install KubeRay" in state["condition"]["message"]
         await apply(plane, AGENT.replace("How can I help you?", "What is it?"))
         await until(plane, DESK, ready)
-        await apply(plane, RAY)
+        await apply(plane, kuberay.DEFINITION)
         made: Any = await until(plane, service, lambda raw: len(raw["items"]) == 1)
-        patch = ("--subresource=status", "--type=merge", "-p", json.dumps({"status": RUNNING}))
+        patch = ("--subresource=status", "--type=merge", "-p", json.dumps({"status": kuberay.RUNNING}))
         await plane.kubectl("patch", *service, made["items"][0]["metadata"]["name"], *patch)
         raw = await until(plane, desk, ready)
         assert condition(raw, "Stalled")["status"] == "False"

@@ -2,10 +2,9 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
 
 import pytest
-from tests.tools.desk import CALL, GOOD, Desk, Ledger, opened
+from tests.tools.desk import CALL, GOOD, Desk, Ledger
 
 from voiceplane.contract.dialogue import ToolOutcome, ToolReply, ToolRequest
 from voiceplane.contract.load import Bundle, load_bundle
@@ -44,12 +43,6 @@ class Slow:
             self.cancelled = True
             raise
         return GOOD
-
-
-@pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    async with opened(BUNDLE) as running:
-        yield running
 
 
 async def leave(asking: "asyncio.Task[ToolReply]") -> None:

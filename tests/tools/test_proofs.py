@@ -2,10 +2,9 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
 
 import pytest
-from tests.tools.desk import CALL, Desk, Ledger, invoking, opened
+from tests.tools.desk import CALL, Desk, Ledger, invoking
 
 from voiceplane.contract.agent import Tool
 from voiceplane.contract.dialogue import ToolOutcome, ToolRequest
@@ -40,12 +39,6 @@ RIGHT, WRONG = '{"verified": true}', '{"verified": false}'
 
 def proof(key: str, call: str = CALL) -> ToolRequest:
     return ToolRequest(CallId(call), "support/desk", BUNDLE.revision, 1, "prove", "check-pin", '{"pin": "1234"}', key)
-
-
-@pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    async with opened(BUNDLE) as running:
-        yield running
 
 
 async def test_a_result_that_is_no_proof_is_no_success(desk: Desk) -> None:

@@ -23,6 +23,7 @@ from ray.serve.config import gRPCOptions
 
 from voiceplane.planner.deployment import APPLICATION, DRAIN_S, OBJECT_STORE_BYTES, QUIET, SERVICERS, PlannerReplica
 from voiceplane.planner.heads import addresses, replaced
+from voiceplane.runtime.clock import Clock, SystemClock
 
 log = logging.getLogger(__name__)
 RAY_PORT = 6379
@@ -52,6 +53,7 @@ class NodeSettings:
     address: str  # of this pod, as others reach it
     ray_port: int = RAY_PORT
     cpus: int = 2
+    clock: Clock = SystemClock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def lead(settings: NodeSettings, application: Application, state: Path, stop: th
     with _node(settings, options) as process:
         _connect(settings, process)
         _deploy(application)
-        if _until_served(process, stop):
+        if _until_served(process, stop, settings.clock):
             yield f"grpc={application.grpc_port}"
             _watch(process, stop)
             time.sleep(DRAIN_S)  # the pod takes no new requests: what was begun may end
@@ -117,14 +119,14 @@ def _node(settings: NodeSettings, options: list[str]) -> Iterator[subprocess.Pop
 
 
 def _connect(settings: NodeSettings, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_S
+    deadline = settings.clock.monotonic() + START_S
     while True:
         _alive(process)
         try:
             ray.init(f"{settings.address}:{settings.ray_port}", logging_level=logging.WARNING, log_to_driver=False,
                      namespace="serve", _node_ip_address=settings.address)  # fmt: skip
         except (ConnectionError, RuntimeError, ValueError) as error:
-            if time.monotonic() > deadline:
+            if settings.clock.monotonic() > deadline:
                 raise NodeError(f"Ray did not start within {START_S:g} s") from error
             time.sleep(POLL_S)
         else:
@@ -148,16 +150,16 @@ def _deploy(application: Application) -> None:
     serve.run_many([target], wait_for_applications_running=False)  # the replicas of workers come when those do
 
 
-def _until_served(process: subprocess.Popen[bytes], stop: threading.Event) -> bool:
+def _until_served(process: subprocess.Popen[bytes], stop: threading.Event, clock: Clock) -> bool:
     """Wait until a replica runs; those of workers come when the workers do."""
-    deadline = time.monotonic() + START_S
+    deadline = clock.monotonic() + START_S
     while not stop.wait(POLL_S):
         _alive(process)
         found = serve.status().applications.get(APPLICATION)
         deployments = found.deployments.values() if found is not None else ()
         if any(state == "RUNNING" for one in deployments for state, count in one.replica_states.items() if count):
             return True
-        if time.monotonic() > deadline:
+        if clock.monotonic() > deadline:
             raise NodeError(f"no replica of the planner ran within {START_S:g} s")
     return False
 

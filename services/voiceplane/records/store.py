@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from voiceplane.records import schema, tables
 from voiceplane.records.errors import AmbiguousCallError, InvalidRecordError, NoSuchCallError, RecordsAwayError
 from voiceplane.records.rows import AuditRow, CallRow, EventRow, QualityRow, SpanRow, TurnRow
+from voiceplane.runtime.clock import Clock, SystemClock
 
 _HEX = frozenset("0123456789abcdef")
 _QUALITY = tuple(field.name for field in dataclasses.fields(QualityRow))
@@ -48,7 +49,7 @@ async def open_store(url: str) -> AsyncIterator["Store"]:
         path = Path(make_url(complete).database or "")
         path.parent.mkdir(parents=True, exist_ok=True)
         with _stated():
-            await asyncio.to_thread(_use_wal, path)
+            await asyncio.to_thread(_use_wal, path, SystemClock())
         engine = create_async_engine(complete, connect_args={"timeout": BUSY_S})
         event.listen(engine.sync_engine, "connect", _durable_sqlite)
     else:
@@ -65,19 +66,19 @@ async def open_store(url: str) -> AsyncIterator["Store"]:
         await engine.dispose()
 
 
-def _use_wal(path: Path) -> None:
+def _use_wal(path: Path, clock: Clock) -> None:
     """Let readers not wait for the writer. The file remembers it; another process may be doing the same right now.
 
     SQLite's busy timeout does not hold for this statement, so it is asked again here.
     """
-    deadline = time.monotonic() + BUSY_S
+    deadline = clock.monotonic() + BUSY_S
     with contextlib.closing(sqlite3.connect(path, timeout=BUSY_S)) as connection:
         while True:
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
                 return
             except sqlite3.OperationalError as error:
-                if time.monotonic() >= deadline:
+                if clock.monotonic() >= deadline:
                     raise TimeoutError(str(error)) from None
                 time.sleep(0.02)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from tritonclient.utils import InferenceServerException
 
 from voiceplane.contract.audio import BYTES_PER_SAMPLE, Pcm, WordTime
 from voiceplane.runtime import telemetry
+from voiceplane.runtime.clock import Clock, SystemClock
 from voiceplane.runtime.metrics import OPERATION
 from voiceplane.speech.errors import (
     SpeechError,
@@ -48,7 +48,12 @@ class TritonSpeech:
     """Recognizer, TurnJudge and Synthesizer by one or more Triton servers."""
 
     def __init__(
-        self, endpoints: tuple[str, ...], deadlines: SpeechDeadlines | None = None, *, wanted: Wanted | None = None
+        self,
+        endpoints: tuple[str, ...],
+        deadlines: SpeechDeadlines | None = None,
+        *,
+        wanted: Wanted | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """Ask the first endpoint; the others when it is away, or serves other models than the `wanted` ones."""
         if not endpoints:
@@ -56,6 +61,7 @@ class TritonSpeech:
         self._endpoints = endpoints
         self._deadlines = deadlines or SpeechDeadlines()
         self._wanted: Wanted = wanted or {}
+        self._clock = clock or SystemClock()
         self._wrong: set[tuple[str, str]] = set()  # endpoint and model
         self._clients: dict[str, triton.InferenceServerClient] = {}
 
@@ -150,7 +156,7 @@ class TritonSpeech:
         async def requests() -> AsyncIterator[dict[str, Any]]:
             yield {"model_name": "tts", "inputs": inputs, "enable_empty_final_response": True}
 
-        began = time.monotonic()
+        began = self._clock.monotonic()
         responses = self._clients[endpoint].stream_infer(requests(), headers=headers)
         wait_s = self._deadlines.first_chunk_s
         try:
@@ -164,7 +170,7 @@ class TritonSpeech:
                     raise error
                 audio = result.as_numpy("AUDIO")
                 if audio is not None:
-                    timing = _timing(result, began, time.time_ns())
+                    timing = _timing(result, self._clock.monotonic() - began)
                     if wait_s == self._deadlines.first_chunk_s:
                         span.set_attribute("voice.first_chunk_ms", round(timing.total_ms, 1))
                         _tell(span, timing)
@@ -186,7 +192,7 @@ class TritonSpeech:
         failure: SpeechError = SpeechUnavailableError("no speech endpoint")
         order = order or _Order()
         for client in (self._clients[endpoint] for endpoint in self._right(model)):
-            began = time.monotonic()
+            began = self._clock.monotonic()
             try:
                 async with asyncio.timeout(deadline_s):
                     result = await client.infer(
@@ -202,7 +208,7 @@ class TritonSpeech:
                 if isinstance(failure, SpeechRefusedError):
                     break
                 continue
-            timing = _timing(result, began, time.time_ns())
+            timing = _timing(result, self._clock.monotonic() - began)
             _tell(span, timing)
             OPERATION.labels(model).observe(timing.total_ms / 1000)
             return result, timing
@@ -239,10 +245,10 @@ def _tell(span: Span, timing: InferenceTiming) -> None:
     span.set_attributes({"triton.wait_ms": timing.queue_ms, "triton.compute_ms": timing.compute_ms})
 
 
-def _timing(result: Any, began: float, now_ns: int) -> InferenceTiming:
+def _timing(result: Any, total_s: float) -> InferenceTiming:
     """Split the time of a request: the model reports its own start and end; what lies outside is queue and wire."""
     start_ns, end_ns = (int(value) for value in result.as_numpy("TIMES").reshape(-1))
-    total_ms = (time.monotonic() - began) * 1000
+    total_ms = total_s * 1000
     compute_ms = (end_ns - start_ns) / 1e6
     return InferenceTiming(max(0.0, round(total_ms - compute_ms, 2)), round(compute_ms, 2), total_ms)
 

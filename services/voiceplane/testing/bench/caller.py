@@ -4,7 +4,6 @@ The script waits by the phone's own ear only; what is reported is read from the 
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -21,14 +20,13 @@ from voiceplane.testing.bench.place import Place
 from voiceplane.testing.bench.sound import Sound, sounds, trimmed
 from voiceplane.testing.phone import CallEnded, NoAgentAudio, Phone, PhoneError, PhoneSettings
 from voiceplane.testing.phone.audio import Samples, as_samples, resample
+from voiceplane.testing.phone.ear import Ear, Heard
 from voiceplane.testing.phone.rtp import MediaStream
 
 RATE = 8000  # PCMU, what most trunks carry
 QUIET_S = 0.8  # the agent's turn is over
 PATIENCE_S = 12.0  # for the agent's first sound
 LONGEST_S = 60.0  # one turn of the agent
-_POLL_S = 0.01
-_LOUD_PACKETS = 2  # one may be a click
 _SLACK_MS = 80.0  # around the script's own times, when an act is looked for on the track
 _RECORD_TRIES, _RECORD_WAIT_S = 60, 0.25
 
@@ -129,18 +127,8 @@ async def hold_unread(place: Place, acts: list[Act], *, echo: EchoLine | None = 
     return held
 
 
-class OnTheLine(Protocol):
+class OnTheLine(Heard, Protocol):
     """What a script needs of an answered call."""
-
-    @property
-    def media(self) -> MediaStream:
-        """Return the sound of both sides."""
-        ...
-
-    @property
-    def ended(self) -> bool:
-        """Say whether the other side has hung up."""
-        ...
 
     async def say(self, pcm: Pcm) -> None:
         """Speak and return when the last packet has left."""
@@ -164,47 +152,24 @@ class _Caller:
     """Follows a script in one answered call."""
 
     def __init__(self, call: OnTheLine, clock: Clock) -> None:
-        self._call, self._clock = call, clock
-        self._mark = 0  # loud packets of the agent when our last act ended
+        self._call, self._ear = call, Ear(call, clock)
 
     async def act(self, act: Act) -> Deed:
         if act.after is After.AGENT_END:
             await self.agent_ends()
         elif act.after is After.AGENT_START:
-            await self._agent_begins()
+            await self._ear.speech(PATIENCE_S)
         if act.wait_s:
-            until = self._clock.monotonic() + act.wait_s
-            await self._wait(lambda: self._clock.monotonic() >= until, act.wait_s + 1.0, "a pause")
-        began = self._now_ms()
+            await self._ear.rest(act.wait_s)
+        began = self._ear.now_ms()
         if len(act.sound):
             await self._call.say(Pcm(act.sound.astype("<i2").tobytes(), RATE))
-        self._mark = self._call.media.sounds
-        return Deed(act, began, self._now_ms())
+        self._ear.mark()
+        return Deed(act, began, self._ear.now_ms())
 
     async def agent_ends(self) -> None:
-        await self._agent_begins()
-
-        def quiet() -> bool:
-            last = self._call.media.last_sound_at
-            return last is None or self._clock.monotonic() - last >= QUIET_S
-
-        await self._wait(quiet, LONGEST_S, "the agent to finish")
-
-    async def _agent_begins(self) -> None:
-        media = self._call.media
-        await self._wait(lambda: media.sounds >= self._mark + _LOUD_PACKETS, PATIENCE_S, "the agent to speak")
-
-    def _now_ms(self) -> float:
-        return (self._clock.monotonic() - self._call.media.started_at) * 1000
-
-    async def _wait(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
-        deadline = self._clock.monotonic() + limit_s
-        while not condition():
-            if self._call.ended:
-                raise CallEnded("the agent hung up")
-            if self._clock.monotonic() > deadline:
-                raise NoAgentAudio(f"waited {limit_s:.0f} s for {what}")
-            await asyncio.sleep(_POLL_S)
+        await self._ear.speech(PATIENCE_S)
+        await self._ear.quiet(QUIET_S, LONGEST_S)
 
 
 def keep(media: MediaStream, track: TimedTrack, held: Held) -> None:

@@ -1,6 +1,5 @@
 """Place one scenario's call with the test phone and follow its steps. Every wait is bounded; an early end is a fact."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from voiceplane.contract.audio import Pcm
 from voiceplane.runtime.clock import Clock, SystemClock
 from voiceplane.testing.phone import CallEnded, NoAgentAudio, Phone, PhoneCall, PhoneError, PhoneSettings
 from voiceplane.testing.phone.audio import Samples, as_samples, read_wav
+from voiceplane.testing.phone.ear import Ear
 from voiceplane.testing.phone.recording import Recording
 from voiceplane.testing.phone.timings import stretches
 from voiceplane.testing.scenarios.evidence import Span, StepTaken
@@ -18,8 +18,6 @@ from voiceplane.testing.scenarios.model import After, Anchor, Scenario, Step
 
 QUIET_S = 0.7  # agent silence that ends its turn
 LAST_QUIET_S = 1.5  # at the end of the call: a tool's result may follow a bridging phrase
-_POLL_S = 0.01  # half a packet time
-_LOUD_PACKETS = 2  # two packets above the gate are speech, one may be a click
 SPEECH_MARGIN_S = 90.0  # longest turn of an agent that is waited out
 
 Speak = Callable[[str, str], Awaitable[Pcm]]  # words and the voice's name
@@ -75,7 +73,7 @@ class _Caller:
     def __init__(self, call: PhoneCall, scenario: Scenario, line: Line) -> None:
         self._call, self._scenario, self._line = call, scenario, line
         self._clock = line.clock
-        self._mark = 0  # loud packets of the agent when the step began that it is to answer
+        self._ear = Ear(call, line.clock)
         self._steps: list[StepTaken] = []
 
     async def follow(self, sounds: tuple[Pcm | None, ...]) -> Played:
@@ -89,7 +87,7 @@ class _Caller:
             await self._hear_out(self._scenario.steps[-1])
         except CallEnded:
             if len(self._steps) < len(sounds):
-                trouble.append(f"the call was over after {self._now_ms() / 1000:.1f} s")
+                trouble.append(f"the call was over after {self._ear.now_ms() / 1000:.1f} s")
         except (NoAgentAudio, PhoneError) as error:
             trouble.append(str(error))
         try:
@@ -106,28 +104,21 @@ class _Caller:
             (*trouble, *dict.fromkeys(call.leg.faults)),
         )
 
-    def _now_ms(self) -> float:
-        return (self._clock.monotonic() - self._call.media.started_at) * 1000
-
     async def _do(self, index: int, step: Step, sound: Pcm | None) -> None:
-        began = self._now_ms()
+        began = self._ear.now_ms()
         if sound is not None:
             await self._call.say(sound)
         elif step.dtmf is not None:
             await self._call.dtmf(step.dtmf)
         elif step.silence is not None:
-            self._mark = self._call.media.sounds
+            self._ear.mark()
             self._steps.append(StepTaken(index, Span(began, began + step.silence * 1000)))
-            await self._rest(step.silence)
+            await self._ear.rest(step.silence)
             return
         elif step.hang_up:
             await self._call.hang_up()
-        self._mark = self._call.media.sounds
-        self._steps.append(StepTaken(index, Span(began, self._now_ms())))
-
-    async def _rest(self, seconds: float) -> None:
-        until = self._clock.monotonic() + seconds
-        await self._wait(lambda: self._clock.monotonic() >= until, seconds + 1.0, "the pause")
+        self._ear.mark()
+        self._steps.append(StepTaken(index, Span(began, self._ear.now_ms())))
 
     async def _until(self, after: After) -> None:
         if after.anchor is not Anchor.STEP:
@@ -135,22 +126,13 @@ class _Caller:
         if after.anchor is Anchor.AGENT_END:
             await self._quiet(max(QUIET_S, after.offset_s))
         elif after.offset_s:
-            await self._rest(after.offset_s)
+            await self._ear.rest(after.offset_s)
 
     async def _speech(self) -> None:
-        media = self._call.media
-        await self._wait(
-            lambda: media.sounds >= self._mark + _LOUD_PACKETS, self._line.patience_s, "the agent to speak"
-        )
+        await self._ear.speech(self._line.patience_s)
 
     async def _quiet(self, seconds: float) -> None:
-        media = self._call.media
-
-        def quiet() -> bool:
-            last = media.last_sound_at
-            return last is None or self._clock.monotonic() - last >= seconds
-
-        await self._wait(quiet, SPEECH_MARGIN_S, "the agent to finish")
+        await self._ear.quiet(seconds, SPEECH_MARGIN_S)
 
     async def _hear_out(self, last: Step) -> None:
         """Let the agent finish after the last step."""
@@ -159,15 +141,6 @@ class _Caller:
         if last.silence is None and last.expect.agent != "goes on":
             await self._speech()
         await self._quiet(LAST_QUIET_S)
-
-    async def _wait(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
-        deadline = self._clock.monotonic() + limit_s
-        while not condition():
-            if self._call.ended:
-                raise CallEnded("the agent hung up")
-            if self._clock.monotonic() > deadline:
-                raise NoAgentAudio(f"waited {limit_s:.0f} s for {what}")
-            await asyncio.sleep(_POLL_S)
 
 
 def _trimmed(pcm: Pcm) -> Pcm:
