@@ -57,14 +57,14 @@ async def test_keys_pause_the_agents_speech_and_every_word_of_it_is_heard(
     desk = Planner({"0": (Say(LONG),)})
     async with joined(tmp_path, planner=desk) as gateway, operated(gateway) as (calls, _):
         async with Phone(gateway.target) as call:
-            take = call.media.datagram_received
+            take = call.media.receive
 
-            def tapped(data: bytes, addr: tuple[str, int]) -> None:
+            def tapped(data: bytes, arrived_at: float) -> None:
                 if len(data) >= 12 and not is_rtcp(data):
                     packets.append(RtpPacket.parse(data))
-                take(data, addr)
+                take(data, arrived_at)
 
-            monkeypatch.setattr(call.media, "datagram_received", tapped)
+            monkeypatch.setattr(call.media, "receive", tapped)
             await call.wait_for_agent_silence(quiet_ms=300)
             await call.dtmf("0#")
             await call.wait_for_agent_speech()

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,12 @@ def names(stack: Stack, *parts: str) -> frozenset[ProcessName]:
     return found
 
 
+def group_rank(name: ProcessName) -> int | None:
+    """Return the nice value of a process's session, where the kernel has such groups (sched(7), autogroup)."""
+    file = Path(f"/proc/{name.pid}/autogroup")
+    return int(file.read_text().split()[-1]) if file.exists() else None
+
+
 async def test_parts_are_ready_inside_and_gone_after(tmp_path: Path) -> None:
     said: list[str] = []
     async with Stack((server("one"), server("two", after=("one",))), tmp_path, said.append, QUICK) as stack:
@@ -62,6 +69,18 @@ async def test_parts_are_ready_inside_and_gone_after(tmp_path: Path) -> None:
         assert len(running) == 2
         assert [line.split()[0] for line in said] == ["one", "two"]
     assert not any(alive(name) for name in running)
+
+
+async def test_a_part_of_lower_rank_has_it_in_all_that_it_starts_and_the_others_keep_ours(tmp_path: Path) -> None:
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    lower = min(19, ours + 7)
+    child = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    parts = (server("media"), replace(server("models", child), nice=7))
+    async with Stack(parts, tmp_path, lambda line: None, QUICK) as stack:
+        running = names(stack, "models")
+        assert [os.getpriority(os.PRIO_PROCESS, name.pid) for name in running] == [lower, lower]
+        assert [os.getpriority(os.PRIO_PROCESS, name.pid) for name in names(stack, "media")] == [ours]
+        assert {group_rank(name) for name in running} <= {lower, None}
 
 
 async def test_a_part_that_dies_is_started_again(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ MODULES = {"gateway": "call"}  # where a process has another name than its packa
 # At the end the gateway goes first: it finishes its calls, for which it needs the others. Records goes last: the others
 # hand over what they still hold.
 TIERS = {"gateway": 2, "speech": 1, "planner": 1, "tools": 1}
+# Models fill all cores that they get. A gateway's thread that waits for one holds the interpreter's lock meanwhile, and
+# its pacer waits too, whatever priority that has (adr/0003). A word 10 ms later is not heard, a packet is.
+NICE = {"speech": 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ def plan(bundle: Bundle, options: StackOptions) -> tuple[tuple[Part, ...], Endpo
             ready_timeout_s=300.0 if name == "planner" else 120.0,
             tier=TIERS.get(name, 0),
             leftovers=leftovers.get(name, ()),
+            nice=NICE.get(name, 0),
         )
         for name, command in commands.items()
     ]

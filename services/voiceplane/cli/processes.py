@@ -14,6 +14,7 @@ from pathlib import Path
 
 MARK = "VOICEPLANE_PART"  # STACK/PART in the environment of each process of a stack
 _POLL_S = 0.05
+_RANK_TRIES, _RANK_PAUSE_S = 10, 0.11  # the kernel takes one such wish in 0.1 s from all ordinary users
 _GONE_S = 3.0  # what the kernel may take to end killed processes, and a dying parent to start no more
 
 
@@ -86,11 +87,16 @@ def send(names: frozenset[ProcessName], number: signal.Signals) -> None:
                 os.kill(name.pid, number)
 
 
-async def start(command: tuple[str, ...], log: Path, environment: dict[str, str]) -> asyncio.subprocess.Process:
-    """Start a process whose output goes to the end of a log file, apart from our terminal's Ctrl-C."""
+async def start(
+    command: tuple[str, ...], log: Path, environment: dict[str, str], *, nice: int = 0
+) -> asyncio.subprocess.Process:
+    """Start a process whose output goes to the end of a log file, apart from our terminal's Ctrl-C.
+
+    `nice` is how much less of a full processor it gets than we: sched(7).
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=sink,
@@ -98,6 +104,28 @@ async def start(command: tuple[str, ...], log: Path, environment: dict[str, str]
             start_new_session=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
         )
+    if nice:
+        await _rank(process.pid, min(19, os.getpriority(os.PRIO_PROCESS, 0) + nice))
+    return process
+
+
+async def _rank(pid: int, nice: int) -> None:
+    """Give a process that has just begun a nice value, which its threads and children inherit.
+
+    Where the kernel makes each session a group of its own (autogroup), values count inside a group only: it gets the
+    same one. A kernel without it has no such file; one that was told of another group just now says "again".
+    """
+    with contextlib.suppress(OSError):  # it has ended
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+        group = os.open(f"/proc/{pid}/autogroup", os.O_WRONLY)
+        try:
+            for _ in range(_RANK_TRIES):
+                with contextlib.suppress(BlockingIOError):
+                    os.write(group, str(nice).encode())
+                    return
+                await asyncio.sleep(_RANK_PAUSE_S)
+        finally:
+            os.close(group)
 
 
 async def end(process: asyncio.subprocess.Process, mark: str, *, grace_s: float) -> None:

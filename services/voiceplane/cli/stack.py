@@ -30,6 +30,7 @@ class Part:
     environment: dict[str, str] = field(default_factory=dict)
     tier: int = 0  # at the end the highest tier stops first, all of a tier at once
     leftovers: tuple[str, ...] = ()  # absolute patterns of files outside TMPDIR that a killed process leaves
+    nice: int = 0  # added to ours, for it and all it starts: the others go first where the processor is full
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ class Stack:
         while True:
             started = clock.monotonic()
             self.states[part.name] = State.STARTING
-            process = await processes.start(part.command, self.log(part.name), self._environment(part))
+            process = await processes.start(part.command, self.log(part.name), self._environment(part), nice=part.nice)
             self._processes[part.name] = process
             try:
                 problem = await self._until_ready(part, process, started)

@@ -60,7 +60,8 @@ class Size(ContractModel):
 class Sizes(ContractModel):
     """The size of each part; the gateway's count follows from the calls."""
 
-    gateway: Size = Size(cpu="500m", memory="512Mi")
+    # As much as a speech pod: where a node is full, this is a gateway's weight against the models (adr/0003).
+    gateway: Size = Size(cpu="1", memory="512Mi")
     speech: Size = Size(cpu="1", memory="2Gi")
     planner: Size = Size(cpu="500m", memory="2Gi")
     tools: Size = Size(cpu="100m", memory="256Mi")

@@ -172,7 +172,7 @@ def lines(step: Step, number: int) -> list[Line]:
             f"{name}: packets over {LATE_MS:.0f} ms late at the phone",
             [each > LATE_MS for each in step.late],
             Goal(share=LATE_SHARE),
-            note=f"p99 {p99:.1f} ms, the phone's own delays are in it",
+            note=f"p99 {p99:.1f} ms, by the kernel's times of arrival",
         ),
         Line(f"{name}: gateway's own lateness, p99 of each call", "ms", own),
         Line(f"{name}: phones' own sending, worst of a call", "ms", tuple(call.worst_own_ms for call in step.calls)),

@@ -14,7 +14,7 @@ from voiceplane.runtime.clock import Clock, SystemClock
 from voiceplane.testing.phone.call import PhoneCall, TransferPolicy
 from voiceplane.testing.phone.dialog import Dialog
 from voiceplane.testing.phone.leg import Leg
-from voiceplane.testing.phone.rtp import MediaStream, open_media
+from voiceplane.testing.phone.rtp import MediaStream
 from voiceplane.testing.phone.sdp import Speaker, chosen, read
 from voiceplane.testing.phone.wire import Address, Message, UdpWire, open_udp
 
@@ -53,7 +53,7 @@ class AnsweringPhone:
     async def __aenter__(self) -> Self:
         """Bind the sockets."""
         self._wire = await open_udp(("127.0.0.1", 0), self._receive)
-        self._media = await open_media("127.0.0.1", self._codecs[0], self._settings.clock)
+        self._media = MediaStream("127.0.0.1", self._codecs[0], self._settings.clock)
         return self
 
     async def __aexit__(

@@ -23,7 +23,7 @@ from voiceplane.testing.phone.codecs import EVENT_TYPE
 from voiceplane.testing.phone.dialog import Dialog
 from voiceplane.testing.phone.errors import CallNotAnswered, CallRefused, SignalingError
 from voiceplane.testing.phone.leg import Leg
-from voiceplane.testing.phone.rtp import open_media
+from voiceplane.testing.phone.rtp import MediaStream
 from voiceplane.testing.phone.sdp import Direction, Speaker, chosen
 from voiceplane.testing.phone.wire import Address, Message, Wire, open_tcp, open_udp
 
@@ -104,7 +104,7 @@ class Phone:
             transport=self._wire.name,
         )
         self._leg = Leg(self._wire, dialog, peer, settings.clock)
-        media = await open_media(host, self._codecs[0], settings.clock)
+        media = MediaStream(host, self._codecs[0], settings.clock)
         events = EVENT_TYPE if settings.telephone_event else None
         speaker = Speaker((host, media.local[1]), secrets.randbits(31), self._codecs, events)
         self.call = PhoneCall(self._leg, media, speaker, clock=settings.clock, transfers=settings.transfers)

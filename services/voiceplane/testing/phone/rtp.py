@@ -7,7 +7,6 @@ late wake-up makes one packet late and never shifts those after it.
 import asyncio
 import secrets
 from collections import deque
-from typing import cast
 
 import numpy as np
 from aiortp.dtmf import DTMF_EVENTS, DtmfEvent, DtmfReceiver
@@ -18,6 +17,7 @@ from voiceplane.runtime.clock import Clock
 from voiceplane.testing.phone.audio import Samples, level
 from voiceplane.testing.phone.codecs import CLOCK_RATE, CodecName
 from voiceplane.testing.phone.recording import new_recording
+from voiceplane.testing.phone.stamped import StampedSocket
 from voiceplane.testing.phone.timings import GATE
 
 _TICKS = CLOCK_RATE * FRAME_MS // 1000  # RTP timestamp units in a packet
@@ -68,14 +68,14 @@ class Microphone:
         return key if key is not None else frame
 
 
-class MediaStream(asyncio.DatagramProtocol):
+class MediaStream:
     """One RTP socket: sends the microphone's packets, records and judges what comes."""
 
-    def __init__(self, codec: CodecName, clock: Clock) -> None:
-        """Make both directions empty; the timeline starts at `start`."""
+    def __init__(self, host: str, codec: CodecName, clock: Clock) -> None:
+        """Bind a free port; both directions are empty, and the timeline starts at `start`."""
         self._clock = clock
-        self._transport: asyncio.DatagramTransport | None = None
-        self.local = ("", 0)
+        self._socket = StampedSocket(host, clock, lambda data, arrived_at: self.receive(data, arrived_at))
+        self.local = self._socket.local
         self.remote: tuple[str, int] | None = None
         self.event_type: int | None = None
         self.sending = True
@@ -99,14 +99,6 @@ class MediaStream(asyncio.DatagramProtocol):
         self.microphone = Microphone(codec)
         self.recording = new_recording(codec.sample_rate, CLOCK_RATE)
         self.started_at = self._clock.monotonic()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the socket."""
-        self._transport = cast(asyncio.DatagramTransport, transport)  # not its subclass before Python 3.12
-        self.local = transport.get_extra_info("sockname")[:2]
-
-    def error_received(self, exc: Exception) -> None:
-        """Ignore ICMP errors: the far socket may open later than ours."""
 
     async def pace(self) -> None:
         """Send a packet each 20 ms until cancelled."""
@@ -135,16 +127,15 @@ class MediaStream(asyncio.DatagramProtocol):
         self._timestamp = (self._timestamp + _TICKS) & 0xFFFFFFFF
 
     def _send(self, payload_type: int | None, payload: bytes, timestamp: int, *, marker: int) -> None:
-        if payload_type is None or not self.sending or self.remote is None or self._transport is None:
+        if payload_type is None or not self.sending or self.remote is None:
             return
         packet = RtpPacket(payload_type, marker, self._sequence, timestamp, self._ssrc, payload)
         self._sequence = (self._sequence + 1) & 0xFFFF
-        self._transport.sendto(packet.serialize(), self.remote)
+        self._socket.send(packet.serialize(), self.remote)
         self.sent += 1
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Record an agent packet; RTCP and what is no RTP are dropped."""
-        now = self._clock.monotonic()
+    def receive(self, data: bytes, arrived_at: float) -> None:
+        """Record a packet of the agent that came at `arrived_at`; RTCP and what is no RTP are dropped."""
         if len(data) < 12 or is_rtcp(data):
             return
         try:
@@ -157,10 +148,10 @@ class MediaStream(asyncio.DatagramProtocol):
                 self._keys_heard.handle_packet(packet)
         elif packet.payload_type == self.codec.payload_type:
             samples = np.frombuffer(self._coder.decode(packet.payload), dtype="<i2").astype(np.int16)
-            self.recording.agent.place(samples, packet.timestamp, at=now - self.started_at)
-            self.first_packet_at = self.first_packet_at or now
+            self.recording.agent.place(samples, packet.timestamp, at=arrived_at - self.started_at)
+            self.first_packet_at = self.first_packet_at or arrived_at
             if level(samples) >= GATE:
-                self.last_sound_at = now
+                self.last_sound_at = arrived_at
                 self.sounds += 1
 
     def _count(self, sequence: int) -> None:
@@ -174,12 +165,4 @@ class MediaStream(asyncio.DatagramProtocol):
 
     def close(self) -> None:
         """Free the socket."""
-        if self._transport is not None:
-            self._transport.close()
-
-
-async def open_media(host: str, codec: CodecName, clock: Clock) -> MediaStream:
-    """Bind an RTP socket on a free port."""
-    loop = asyncio.get_running_loop()
-    _, stream = await loop.create_datagram_endpoint(lambda: MediaStream(codec, clock), local_addr=(host, 0))
-    return stream
+        self._socket.close()

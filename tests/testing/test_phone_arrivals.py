@@ -1,0 +1,51 @@
+"""When a packet came, told by the kernel over real sockets of the loopback."""
+
+import asyncio
+import socket
+import time
+
+from voiceplane.runtime.clock import SystemClock
+from voiceplane.testing.phone.stamped import StampedSocket
+
+
+async def test_a_packet_came_when_the_kernel_took_it_however_late_the_phone_reads_it() -> None:
+    clock, came = SystemClock(), list[float]()
+    phone = StampedSocket("127.0.0.1", clock, lambda data, arrived_at: came.append(arrived_at))
+    waits: list[float] = []
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as agent:
+            for _ in range(50):  # the kernel begins to stamp a moment after the first socket has asked for it
+                agent.sendto(b"sound", phone.local)
+                time.sleep(0.1)  # noqa: ASYNC251 - a phone that is busy with other calls
+                begins_to_read = clock.monotonic()
+                async with asyncio.timeout(10):
+                    while not came:  # noqa: ASYNC110
+                        await asyncio.sleep(0)
+                waits.append(begins_to_read - came.pop())
+                if waits[-1] >= 0.09:
+                    break
+    finally:
+        phone.close()
+    assert waits[-1] >= 0.09
+
+
+async def test_a_phone_reads_all_that_waits_and_nothing_after_it_is_closed() -> None:
+    heard: list[bytes] = []
+    phone = StampedSocket("127.0.0.1", SystemClock(), lambda data, arrived_at: heard.append(data))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as agent:
+        for number in range(40):  # more than it takes in one turn of the loop
+            agent.sendto(bytes([number]), phone.local)
+        async with asyncio.timeout(10):
+            while len(heard) < 40:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        agent.sendto(b"late", phone.local)
+        phone.close()
+        phone.close()
+        await asyncio.sleep(0.05)
+    assert heard == [bytes([number]) for number in range(40)]
+
+
+async def test_a_phone_that_cannot_send_loses_the_packet_and_lives() -> None:
+    phone = StampedSocket("127.0.0.1", SystemClock(), lambda data, arrived_at: None)
+    phone.send(b"x" * 70_000, phone.local)  # more than a datagram holds
+    phone.close()
