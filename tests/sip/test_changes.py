@@ -66,7 +66,8 @@ def test_a_change_that_cannot_be_used_leaves_the_call_as_it_is(method: str) -> N
     caller = Caller()
     caller.call()
     bad = SDP.format(direction="sendrecv").replace("9 0 8 101", "18")
-    assert statuses(caller.send(caller.text(method, body=bad))) == [488]
+    (refused,) = caller.send(caller.text(method, body=bad))
+    assert statuses([refused]) == [488] and header(refused, "Warning").startswith("305 voiceplane ")
     other = caller.text(method, body=bad).replace(b"application/sdp", b"text/plain")
     (unread,) = caller.send(other)
     assert statuses([unread]) == [415] and header(unread, "Accept") == "application/sdp"

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.sip.test_server import WAIT_S, line, running
+from tests.sip.sockets import WAIT_S, line, running
 
 from voiceplane.sip.message import Request, parse
 from voiceplane.testing.caller import Caller

@@ -70,7 +70,10 @@ class MalformedSipError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Where a message came from or goes to. `connection` names a TCP connection, 0 is UDP."""
+    """Where a message came from or goes to. `connection` names a TCP connection, 0 is UDP.
+
+    What goes to a connection that is gone goes to a new one, which is opened to host and port.
+    """
 
     host: str
     port: int
@@ -222,12 +225,13 @@ def stamp_received(request: SipRequest, source: Peer) -> None:
 
 
 def response_peer(request: SipRequest, source: Peer) -> Peer:
-    """Return where responses go (RFC 3261 section 18.2.2): the connection, or the sender's address."""
-    if source.reliable:
-        return source
+    """Return where responses go (RFC 3261 section 18.2.2): the sender's address, whatever Via names as its host.
+
+    The port is the one that Via says; by UDP the sender's own where it asks for that, by TCP only for a new connection.
+    """
     top = request.via[0]
-    port = source.port if "rport" in top.params else (top.port or 5060)
-    return Peer(source.host, port if 0 < port < 65536 else source.port)
+    port = source.port if "rport" in top.params and not source.reliable else (top.port or 5060)
+    return Peer(source.host, port if 0 < port < 65536 else source.port, source.connection)
 
 
 def stateless_tag(request: SipRequest) -> str:

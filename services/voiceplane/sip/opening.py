@@ -27,7 +27,7 @@ def begin(state: AgentState, calls: Calls, transaction: ServerTransaction, now: 
             sdp.agree(offer)
         timer = agree_timer(request, state.settings.session_expires_s)
     except sdp.UnacceptableSdpError as error:
-        refuse(state, transaction, 488, now, headers=(("Warning", f'399 voiceplane "{error}"'),))
+        refuse(state, transaction, 488, now, headers=(error.warning,))
         return
     except IntervalTooSmallError:
         refuse(state, transaction, 422, now, headers=(("Min-SE", str(MIN_SE_S)),))

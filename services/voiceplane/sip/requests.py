@@ -88,27 +88,25 @@ class Requests:
         body: bytes | None = b""
         agreed, before = None, dialog.local
         if request.body or request.method == "INVITE":
-            body, agreed = self._negotiate(dialog, request)
-            if body is None:
-                self._calls.answer(dialog, transaction, 488, now)
+            try:
+                body, agreed = self._negotiate(dialog, request)
+            except sdp.UnacceptableSdpError as error:
+                self._calls.answer(dialog, transaction, 488, now, headers=(error.warning,))
                 return None, None
         if self._restart_timer(dialog, transaction, now):
             return body, agreed
         dialog.local = before  # a version that was not sent does not count (RFC 3264 section 8)
         return None, None
 
-    def _negotiate(self, dialog: Dialog, request: Request) -> tuple[bytes | None, sdp.Agreed | None]:
-        """Answer an offer inside a call, or make one for a re-INVITE without; (None, None) for 488."""
+    def _negotiate(self, dialog: Dialog, request: Request) -> tuple[bytes, sdp.Agreed | None]:
+        """Answer an offer inside a call, or make one for a re-INVITE without. Raises UnacceptableSdpError."""
         if dialog.local is None:
-            return None, None
+            raise sdp.UnacceptableSdpError("there is no session to change")
         if not request.body:
             dialog.local = dialog.local.next()
             return sdp.write_offer(dialog.local), None
-        try:
-            offer = sdp.read(request.body)
-            agreed = sdp.agree(offer, wanted=dialog.agreed.codec if dialog.agreed else None)
-        except sdp.UnacceptableSdpError:
-            return None, None
+        offer = sdp.read(request.body)
+        agreed = sdp.agree(offer, wanted=dialog.agreed.codec if dialog.agreed else None)
         dialog.local = dialog.local.next()
         return sdp.write_answer(offer, agreed, dialog.local), agreed
 

@@ -16,7 +16,12 @@ _MIRRORED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendon
 
 
 class UnacceptableSdpError(ValueError):
-    """An offer or answer that we cannot use: 488."""
+    """An offer or answer that we cannot use: 488, with a warning for people and a code of RFC 3261 section 20.43."""
+
+    def __init__(self, problem: str, *, code: int = 399) -> None:
+        """Say what is wrong."""
+        super().__init__(problem)
+        self.warning = ("Warning", f'{code} voiceplane "{problem}"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +77,12 @@ def read(body: bytes) -> MediaOffer:
         raise UnacceptableSdpError("the SDP cannot be read") from error
     audio = sdp.audio
     connection = (audio.connection or sdp.connection) if audio else None
-    if audio is None or connection is None or audio.proto != "RTP/AVP" or not 0 < audio.port < 65536:
-        raise UnacceptableSdpError("no audio stream over RTP/AVP")
+    if audio is None or connection is None or not 0 < audio.port < 65536:
+        raise UnacceptableSdpError("no audio stream with an address and a port", code=304)
+    if audio.proto != "RTP/AVP":
+        raise UnacceptableSdpError("audio over RTP/AVP only", code=302)
     if not is_ipv4(connection.address) or ipaddress.IPv4Address(connection.address).is_multicast:
-        raise UnacceptableSdpError("the connection address is not one IPv4 host")
+        raise UnacceptableSdpError("the connection address is not one IPv4 host", code=301)
     if len(sdp.media) > MAX_SECTIONS or not all(section.media and section.proto for section in sdp.media):
         raise UnacceptableSdpError("a media section cannot be read, or there are too many")
     codecs = tuple(
@@ -107,7 +114,7 @@ def _direction(sdp: SdpMessage, audio: MediaDescription) -> str:
 def agree(offer: MediaOffer, *, wanted: str | None = None) -> Agreed:
     """Choose from the far side's codecs, the first that we know (or `wanted` when it is there); else 488."""
     if not offer.codecs:
-        raise UnacceptableSdpError("no codec in common: we speak PCMU, PCMA and G722")
+        raise UnacceptableSdpError("no codec in common: we speak PCMU, PCMA and G722", code=305)
     name, payload_type = next((codec for codec in offer.codecs if codec[0] == wanted), offer.codecs[0])
     return Agreed(name, payload_type, offer.event_payload_type, offer.host, offer.port, _MIRRORED[offer.direction])
 

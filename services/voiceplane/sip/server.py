@@ -4,16 +4,15 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 from voiceplane.runtime.clock import Clock
 from voiceplane.sip.agent import UserAgent
 from voiceplane.sip.events import CallEnded, CallOffered, CallRefused, Output, Send, TransactionOver
-from voiceplane.sip.framing import BrokenStreamError, Framer
 from voiceplane.sip.incoming import IncomingCall, Timings
 from voiceplane.sip.message import Peer
+from voiceplane.sip.streams import StreamRules, Streams
 from voiceplane.sip.trunks import Ways
 
 log = logging.getLogger(__name__)
@@ -23,12 +22,8 @@ DATAGRAMS_A_READ = 64  # then the calls' own work has its turn
 MAX_DATAGRAM = 65_535
 RECEIVE_BUFFER = 1_048_576  # bytes: what comes while the loop is busy waits here; the kernel may give less
 BIND_TRIES = 20  # port 0 only: the number TCP gets may be taken for UDP
-MAX_CONNECTIONS = 500
-MAX_CONNECTIONS_OF_HOST = 100  # a proxy opens a few; one host does not keep the others out
 LINGER_S = 5.0  # for the last answers: a lost BYE goes out again after 0.5, 1.5 and 3.5 s
 AGAIN_S = 1.0  # within this the far side repeats what our last answer did not reach (T1, twice)
-IDLE_S = 60.0  # a connection that carries no call and says nothing is closed
-MAX_OUT_BYTES = 262_144  # queued for one slow TCP peer; then it is cut off
 
 
 class SipServer:
@@ -46,9 +41,8 @@ class SipServer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._udp: socket.socket | None = None
-        self._writers: dict[int, asyncio.StreamWriter] = {}
-        self._hosts: Counter[str] = Counter()
-        self._connections = 0
+        rules = StreamRules(self.received, lambda host: agent.state.ways.admits(host), agent.carries_call)
+        self._streams = Streams(rules)
         self._ticked_at, self._late_s = clock.monotonic(), 0.0  # the last tick, and how late it was
         self.port = 0
 
@@ -71,13 +65,12 @@ class SipServer:
             udp.close()
             self._udp = None
             tcp.close()
-            for writer in list(self._writers.values()):
-                writer.close()
+            await self._streams.close()
             await tcp.wait_closed()
 
     async def _bind(self, host: str, port: int) -> tuple[asyncio.Server, socket.socket]:
         for attempt in range(BIND_TRIES):
-            tcp = await asyncio.start_server(self._connected, host, port, limit=65_536)
+            tcp = await asyncio.start_server(self._streams.accept, host, port, limit=65_536)
             self.port = tcp.sockets[0].getsockname()[1]
             try:
                 return tcp, _datagram_socket(host, self.port)
@@ -194,52 +187,11 @@ class SipServer:
             call.reject(503, retry_after_s=5)
 
     def _send(self, data: bytes, peer: Peer) -> None:
-        if not peer.reliable:
-            if self._udp is not None:
-                with contextlib.suppress(OSError):  # a full buffer or no route: as if lost on the way, timers repeat it
-                    self._udp.sendto(data, (peer.host, peer.port))
-            return
-        writer = self._writers.get(peer.connection)
-        if writer is None or writer.is_closing():
-            return  # the far side closed its connection: the transaction times out
-        writer.write(data)
-        if writer.transport.get_write_buffer_size() > MAX_OUT_BYTES:
-            writer.transport.abort()
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, port = writer.get_extra_info("peername")[:2]
-        full = len(self._writers) >= MAX_CONNECTIONS or self._hosts[host] >= MAX_CONNECTIONS_OF_HOST
-        if full or not self._agent.state.ways.admits(host):
-            writer.close()
-            return
-        self._connections += 1
-        number = self._connections
-        self._writers[number] = writer
-        self._hosts[host] += 1
-        try:
-            await self._read(reader, Peer(host, port, number))
-        except (BrokenStreamError, OSError):
-            log.info("a SIP connection was closed", extra={"connection": number})
-        finally:
-            del self._writers[number]
-            self._hosts -= Counter([host])  # drops the name at zero
-            writer.close()
-
-    async def _read(self, reader: asyncio.StreamReader, peer: Peer) -> None:
-        """Take messages until the far side closes, or is silent without a call. Raises BrokenStreamError, OSError."""
-        framer = Framer()
-        while True:
-            try:
-                async with asyncio.timeout(IDLE_S):
-                    data = await reader.read(65_536)
-            except TimeoutError:
-                if self._agent.carries_call(peer):
-                    continue
-                return
-            if not data:
-                return
-            for message in framer.push(data):
-                self.received(message, peer)
+        if peer.reliable:
+            self._streams.send(data, peer)
+        elif self._udp is not None:
+            with contextlib.suppress(OSError):  # a full buffer or no route: as if lost on the way, timers repeat it
+                self._udp.sendto(data, (peer.host, peer.port))
 
     async def _tick(self) -> None:
         self._ticked_at = self._clock.monotonic()
