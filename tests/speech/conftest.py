@@ -50,12 +50,12 @@ async def speech(endpoint: str) -> AsyncIterator[TritonSpeech]:
 
 
 @pytest.fixture
-def gateway_beside(tmp_path: Path) -> Iterator[Callable[[str], Gateway]]:
-    """Start a gateway beside this speech server; it ends with the test."""
+def gateway_beside(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
+    """Start a gateway beside this speech server, with these limits; it ends with the test."""
     started: list[Gateway] = []
 
-    def start(speech: str) -> Gateway:
-        started.append(start_gateway(speech, tmp_path))
+    def start(speech: str, *limits: str) -> Gateway:
+        started.append(start_gateway(speech, tmp_path, *limits))
         return started[-1]
 
     yield start

@@ -102,7 +102,7 @@ class Gateway:
         return await asyncio.to_thread(self.process.wait, 30)
 
 
-def start_gateway(speech: str, folder: Path, agent: Path = AGENT) -> Gateway:
+def start_gateway(speech: str, folder: Path, *limits: str, agent: Path = AGENT) -> Gateway:
     """Start a gateway that asks this speech server; the other back ends are away, as they may be before a call."""
     sip, grpc, metrics = free_port(), free_port(), free_port()
     options = {
@@ -118,7 +118,7 @@ def start_gateway(speech: str, folder: Path, agent: Path = AGENT) -> Gateway:
     log = folder / f"gateway-{sip}.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "voiceplane.call", "serve", *command], stdout=sink, stderr=sink
+            [sys.executable, "-m", "voiceplane.call", "serve", *command, *limits], stdout=sink, stderr=sink
         )
     return Gateway(sip, grpc, metrics, log, process)
 

@@ -29,7 +29,7 @@ async def test_a_gateway_that_cannot_speak_yet_says_at_every_door_what_it_waits_
     agent = tmp_path / "agent.yaml"  # with an opening that no cache holds
     agent.write_text(re.sub(r'opening: ".*"', f'opening: "Hello, {uuid.uuid4()}."', AGENT.read_text()))
     nobody = f"127.0.0.1:{free_port()}"
-    gateway = start_gateway(nobody, tmp_path, agent)
+    gateway = start_gateway(nobody, tmp_path, agent=agent)
     try:
         reason = await gateway.until_says(lambda _, body: nobody in body)
         assert reason.startswith("waiting for speech: ") and "does not answer" in reason

@@ -21,7 +21,7 @@ async def test_a_gateway_whose_profile_is_not_served_says_which_models_differ_an
 ) -> None:
     agent = tmp_path / "agent.yaml"
     agent.write_text(AGENT.read_text().replace("profile: cpu-small", "profile: cpu-base"))
-    gateway = start_gateway(endpoint, tmp_path, agent)
+    gateway = start_gateway(endpoint, tmp_path, agent=agent)
     try:
         told = await gateway.until_says(lambda _, body: "whisper" in body)
         assert f"asr at {endpoint}: serves whisper-tiny-en sha256:{SMALL.asr.digest[:16]}" in told
