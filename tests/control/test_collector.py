@@ -54,7 +54,7 @@ async def collecting(folder: Path, endpoint: str) -> AsyncIterator[str]:
         for each in (grpc_port, http_port):
             each.bind(("127.0.0.1", 0))
         ports = [each.getsockname()[1] for each in (grpc_port, http_port)]
-    manifest = collector.manifest(region(telemetry={"endpoint": endpoint}).spec, "hub")
+    manifest = collector.manifest(region(telemetry={"endpoint": endpoint}).spec, "hub", "here")
     config = yaml.safe_load(manifest["data"][collector.FILE])
     protocols = config["receivers"]["otlp"]["protocols"]
     protocols["grpc"]["endpoint"], protocols["http"]["endpoint"] = (f"127.0.0.1:{port}" for port in ports)

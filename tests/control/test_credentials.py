@@ -84,7 +84,7 @@ async def test_new_credentials_are_taken_up_without_a_transition_while_agents_ar
                 await planes.secret(tokens[2], server=f"http://127.0.0.1:{way.port}")  # another endpoint
                 await asyncio.sleep(8)
             await until(planes.hub, va("busy"), ready)
-        policy = f"{names.prefix('support/still')}-inner"
+        policy = f"{names.prefix('support/still')}-agent"
         await planes.far.kubectl("delete", "networkpolicy", "-n", "voiceplane", policy)
         await until(planes.far, ("networkpolicy", "-n", "voiceplane", policy), lambda _: True, within_s=20)
         await until(planes.hub, ("vr", "far"), lambda raw: current(raw, "True"))

@@ -18,6 +18,7 @@ from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import controllers, operating
 from tests.control.operating import AGENT, REGION, apply, condition, read, ready, until
 
+from voiceplane_operator import names
 from voiceplane_operator.definitions import crds
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio]
@@ -131,7 +132,8 @@ async def test_agents_whose_definition_is_deleted_are_drained_and_those_that_com
     plane: Plane, tmp_path: Path
 ) -> None:
     await installed(plane)
-    made = ("deployments,services,networkpolicies", "-n", "voiceplane")
+    of_agents = f"{names.AGENT}!={names.REGION_MARK}"
+    made = ("deployments,services,networkpolicies", "-n", "voiceplane", "-l", of_agents)
     async with operating.operating(plane, tmp_path / "first", "--no-lease") as operator:
         await until(plane, DESK, ready)
         assert (await read(plane, *made))["items"]

@@ -21,7 +21,7 @@ from voiceplane_operator import names
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")]
 PARTITIONS = int(os.environ.get("VOICEPLANE_PARTITIONS", "2"))  # 50 take a quarter of an hour
-WRITES_OF_AN_AGENT = 24  # a few more than it takes
+WRITES_OF_AN_AGENT = 20  # a few more than it takes
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -79,12 +79,12 @@ async def test_a_watch_that_falls_silent_is_begun_anew(plane: Plane, tmp_path: P
             way.frozen = True  # what happens now is told to nobody
             await asyncio.sleep(0.5)
             prefix = names.prefix("support/silent")
-            await plane.kubectl("delete", "networkpolicy", "-n", "voiceplane", f"{prefix}-inner")
+            await plane.kubectl("delete", "networkpolicy", "-n", "voiceplane", f"{prefix}-agent")
             await apply(plane, agent("silent", "How can I help you?", "What is it?"))
             await asyncio.sleep(1.0)
             way.frozen = False  # for new watches; those that hang stay so
             policies = ("networkpolicies", "-n", "voiceplane", "-l", f"{names.AGENT}={prefix}")
-            await until(plane, policies, lambda raw: len(raw["items"]) == 3, within_s=30)
+            await until(plane, policies, lambda raw: len(raw["items"]) == 1, within_s=30)
             await until(plane, ("va", "-n", "support", "silent"), ready, within_s=30)
 
 
@@ -93,7 +93,7 @@ async def test_an_operator_killed_after_any_of_its_writes_converges(plane: Plane
     async with way_to(plane) as way:
         path = file_of(way, plane, tmp_path)
         reached = [number for number in numbers if await _killed_after(plane, way, path, number, tmp_path)]
-    assert reached == list(range(1, len(reached) + 1)) and len(reached) > 15, "each of an agent's writes was the last"
+    assert reached == list(range(1, len(reached) + 1)) and len(reached) > 10, "each of an agent's writes was the last"
     async with operating.operating(plane, tmp_path / "last", "--no-lease"):
         made = set()
         for number in reached:

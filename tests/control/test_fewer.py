@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from tests.control.test_pure import AGENT, region, target, view_of
 
+from voiceplane.contract.load import load_bundle
 from voiceplane_operator import manifests
 from voiceplane_operator.commands.files import target_of
 from voiceplane_operator.decide import plan, status
@@ -17,7 +18,10 @@ from voiceplane_operator.hub.shared import Hub
 from voiceplane_operator.manifests import gateway
 from voiceplane_operator.manifests.target import Target
 from voiceplane_operator.reconcile import agents as reconcile
+from voiceplane_operator.reconcile.bundles import Wish
 from voiceplane_operator.regions.fleet import Fleet
+
+WISH = Wish(load_bundle(AGENT).agent, target("on-prem").revision)
 
 
 def budgets(wanted: Target) -> dict[str, Any]:
@@ -97,3 +101,28 @@ async def test_words_about_the_same_state_wait_and_a_change_of_state_does_not() 
     agents._told["support/desk"] -= reconcile.WORDS_S
     assert await write("True", "Serving", "answers in two regions") is None
     assert len(cluster.statuses) == 3, "when the last words are old, new ones are written"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("reason", "waits"), [("Starting", True), ("PodsInTrouble", False)])
+async def test_a_new_agent_that_begins_as_it_should_is_told_of_when_it_is_ready_or_a_moment_later(
+    reason: str, waits: bool
+) -> None:
+    cluster, queue = Patched(), KeyedQueue(asyncio.get_running_loop().time)
+    hub = Hub("hub", cast(Any, cluster), store.Store(), cast(Fleet, None), queue)
+    agents = reconcile.AgentReconciler(hub)
+    hub.store.put(store.read(raw()))
+
+    async def write(ready: str, reason: str) -> float | None:
+        stored = hub.store.get("VoiceAgent", "support/desk")
+        assert stored is not None
+        outcome = status.Outcome("here", ready, reason, "words")
+        return await agents._write(stored, [status.Judged("Ready", ready, reason, "words")], WISH, (outcome,))
+
+    later_s = await write("False", reason)
+    assert (later_s is not None and 0.0 < later_s <= reconcile.BEGINS_S, not cluster.statuses) == (waits, waits)
+    if waits:
+        agents._told["support/desk"] -= reconcile.BEGINS_S
+        assert await write("False", reason) is None and len(cluster.statuses) == 1, "it takes its time"
+    assert await write("True", "Serving") is None, "and that it is Ready never waits"
+    assert cluster.statuses[-1]["conditions"][0]["status"] == "True" and len(cluster.statuses) == 2

@@ -39,8 +39,8 @@ def rendered(autoscaling: dict[str, Any], kind: str) -> tuple[Target, dict[str, 
 async def _repaired(plane: Plane, target: Target) -> None:
     """Take one of the agent's objects away, and wait until a pass over all of them has brought it back."""
     policies = ("networkpolicies", "-n", "voiceplane", "-l", f"{names.AGENT}={target.prefix}")
-    await plane.kubectl("delete", "networkpolicy", "-n", "voiceplane", f"{target.prefix}-inner")
-    await until(plane, policies, lambda raw: len(raw["items"]) == 3)
+    await plane.kubectl("delete", "networkpolicy", "-n", "voiceplane", f"{target.prefix}-agent")
+    await until(plane, policies, lambda raw: len(raw["items"]) == 1)
     await until(plane, DESK, ready)
 
 

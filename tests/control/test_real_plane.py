@@ -12,6 +12,8 @@ from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import kubelet, operating
 from tests.control.operating import AGENT, REGION, apply, condition, footprint, read, ready, until
 
+from voiceplane_operator import names
+
 pytestmark = pytest.mark.timeout(900)
 DESK = ("va", "-n", "support", "parcel-desk")
 GATEWAYS = ("deployments", "-n", "voiceplane", "-l", "voiceplane.dev/component=gateway")
@@ -87,7 +89,8 @@ async def test_an_agent_is_answered_edited_drifts_and_goes(plane: Plane, tmp_pat
         await until(plane, ("deployments", "-n", "voiceplane", "-l", "voiceplane.dev/component=tools"), _one)
         await plane.kubectl("delete", "va", "-n", "support", "parcel-desk", "--wait=false")
         await until(plane, ("va", "-n", "support"), _none)
-        left = await read(plane, "deployments,services,networkpolicies", "-n", "voiceplane")
+        ours = ("-n", "voiceplane", "-l", f"{names.AGENT}!={names.REGION_MARK}")
+        left = await read(plane, "deployments,services,networkpolicies", *ours)
         assert [one["metadata"]["name"] for one in left["items"]] == []
 
 
@@ -116,7 +119,7 @@ async def _an_edit_keeps_the_old_revision_while_it_has_calls(
 
 async def _what_somebody_changes_is_put_right(plane: Plane) -> None:
     await plane.kubectl("delete", "networkpolicy", "-n", "voiceplane", "--all")
-    await until(plane, ("networkpolicies", "-n", "voiceplane"), lambda raw: len(raw["items"]) == 3, within_s=15)
+    await until(plane, ("networkpolicies", "-n", "voiceplane"), lambda raw: len(raw["items"]) == 4, within_s=15)
     (gateway,) = (await read(plane, *GATEWAYS))["items"]
     name = gateway["metadata"]["name"]
     await plane.kubectl("scale", "deployment", "-n", "voiceplane", name, "--replicas=0")

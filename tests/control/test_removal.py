@@ -86,7 +86,7 @@ async def test_what_runs_goes_on_and_is_repaired_while_an_edit_cannot_run(
     raw = await until(plane, DESK, told)
     assert raw["status"]["revision"] == good["status"]["revision"] and ready(raw), raw["status"]
     assert {one["type"] for one in raw["status"]["conditions"]} >= {"PolicyVerified", "CapacityAvailable"}
-    policy = ("networkpolicy", "-n", "voiceplane", f"{names.prefix('support/parcel-desk')}-inner")
+    policy = ("networkpolicy", "-n", "voiceplane", f"{names.prefix('support/parcel-desk')}-agent")
     async with controllers.session(plane) as opened:
         path = f"/apis/networking.k8s.io/v1/namespaces/voiceplane/networkpolicies/{policy[-1]}"
         body = json.dumps({"metadata": {"labels": {"voiceplane.dev/component": None}}, "spec": {"ingress": []}})

@@ -50,10 +50,12 @@ stringData: {api-key: secret-words}
 
 
 async def applied(plane: Plane, namespace: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """Read all that carries the agent's label."""
+    """Read all that carries the agent's label, and the region's network policies."""
     kinds = ",".join(api.plural for api in CHILDREN if api.kind not in ("RayService", "ScaledObject"))
-    label = f"{names.AGENT}={names.prefix('support/parcel-desk')}"
-    text = await plane.kubectl("get", kinds, "-n", namespace, "-l", label, "-o", "json")
+    label = f"{names.AGENT} in ({names.prefix('support/parcel-desk')},{names.REGION_MARK})"
+    text = await plane.kubectl(
+        "get", kinds, "-n", namespace, "-l", f"{label},{names.COMPONENT}!=collector", "-o", "json"
+    )
     return {(one["kind"], one["metadata"]["name"]): one for one in json.loads(text)["items"]}
 
 

@@ -1,11 +1,11 @@
-"""How gateways are scaled over a rollout, what network policies let through, and what a larger planner is made of."""
+"""How gateways are scaled over a rollout, how they learn who may call, and what a larger planner is made of."""
 
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.control.test_pure import AGENT, MODEL, region, target, view_of
+from tests.control.test_pure import AGENT, region, target, view_of
 
 from voiceplane.contract.agent import Placement
 from voiceplane.contract.trunk import TrunkOfAgent, Trunks
@@ -77,43 +77,20 @@ def test_keda_asks_prometheus_for_the_calls_of_one_revision() -> None:
         region("cloud", autoscaling={"enabled": True, "engine": "keda"})
 
 
-def test_a_model_planner_may_reach_its_endpoint_and_a_flow_planner_nothing_outside() -> None:
-    policy = only(target_of(MODEL, region("on-prem")), "NetworkPolicy", "-planner")["spec"]
-    (way,) = policy["egress"]
-    assert way["ports"] == [{"protocol": "TCP", "port": 80}]
-    assert {"ipBlock": {"cidr": "10.0.0.0/8"}} in way["to"] and "0.0.0.0/0" not in str(way)
-    assert not [one for one in manifests.render(target("on-prem")) if one["metadata"]["name"].endswith("-planner")
-                and one["kind"] == "NetworkPolicy"]  # fmt: skip
-
-
-def test_gateways_on_the_nodes_network_reach_the_parts_behind_them() -> None:
-    anyone = only(target("region-local"), "NetworkPolicy", "-inner")["spec"]["ingress"][1]
-    network = {"exposure": "host", "nodes": ["192.0.2.0/24"]}
-    nodes = only(target_of(AGENT, region("region-local", network=network)), "NetworkPolicy", "-inner")
-    assert "from" not in anyone and {one["port"] for one in anyone["ports"]} == {8001, 9000, 9001}
-    assert nodes["spec"]["ingress"][1]["from"] == [{"ipBlock": {"cidr": "192.0.2.0/24"}}]
-
-
-def test_a_trunk_closes_the_gateways_to_all_but_its_sources_and_the_test_call() -> None:
-    closed = only(replace(target(), trunks=(CARRIER,)), "NetworkPolicy", "-gateway")["spec"]
-    assert closed["ingress"][0]["from"] == [
-        {"ipBlock": {"cidr": "198.51.100.0/24"}},
-        {"podSelector": {"matchLabels": {names.TEST_CALL: "true"}}},
-    ]
-
-
 @pytest.mark.parametrize(("mode", "closed"), [("cloud", False), ("region-local", True)])
 def test_gateways_follow_the_trunks_and_keep_others_out_where_no_policy_holds(mode: str, closed: bool) -> None:
     wanted = replace(target(mode), trunks=(CARRIER,))
-    told = json.loads(only(wanted, "ConfigMap", "-trunks")["data"]["trunks.json"])
+    told = json.loads(only(wanted, "ConfigMap")["data"]["trunks.json"])
     assert told == {"closed": closed, "trunks": [{"name": "support/carrier", "sources": ["198.51.100.0/24"],
                                                   "numbers": ["+15550100"]}]}  # fmt: skip
     assert Trunks.model_validate(told).trunks == (CARRIER,), "as a gateway reads it"
-    assert not json.loads(only(target(mode), "ConfigMap", "-trunks")["data"]["trunks.json"])["closed"]
+    assert not json.loads(only(target(mode), "ConfigMap")["data"]["trunks.json"])["closed"]
     gateway = only(wanted, "Deployment", wanted.revision.name)
     assert gateway == only(target(mode), "Deployment", wanted.revision.name), "a change of trunks rolls no gateway"
     command = gateway["spec"]["template"]["spec"]["containers"][0]["command"]
-    assert command[command.index("--trunks") + 1] == "/etc/voiceplane/trunks/trunks.json"
+    assert command[command.index("--trunks") + 1] == f"/etc/voiceplane/agents/{wanted.revision.name}/trunks.json"
+    behind = [one for one in manifests.render(wanted) if one["kind"] == "Deployment" and one != gateway]
+    assert behind and "trunks.json" not in str(behind), "what is behind the gateways need not know who may call"
 
 
 @pytest.mark.parametrize(("calls", "last"), [(50, 20999), (333, 20999), (2000, 25999)])

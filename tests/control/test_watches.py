@@ -38,11 +38,11 @@ async def _seen_again(plane: Plane, number: int) -> None:
     """See that a change in the hub and one in the region are both noticed."""
     before = (await read(plane, *DESK)).get("status", {}).get("revision")
     prefix = names.prefix("support/parcel-desk")
-    await plane.kubectl("delete", "networkpolicy", "-n", "voiceplane", f"{prefix}-inner")
+    await plane.kubectl("delete", "networkpolicy", "-n", "voiceplane", f"{prefix}-agent")
     await apply(plane, AGENT.replace("How can I help you?", f"What can I do for you, {number}?"))
     await until(plane, DESK, lambda raw: ready(raw) and raw["status"]["revision"] != before)
     policies = ("networkpolicies", "-n", "voiceplane", "-l", f"{names.AGENT}={prefix}")
-    await until(plane, policies, lambda raw: len(raw["items"]) == 3)
+    await until(plane, policies, lambda raw: len(raw["items"]) == 1)
 
 
 def _refusing(status: int) -> Any:

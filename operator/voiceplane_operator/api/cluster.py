@@ -170,11 +170,10 @@ class Cluster:
                 response.close()
 
     async def apply(self, manifest: Object, *, manager: str = names.MANAGER) -> Object:
-        """Apply a manifest as our field manager; fields of others stay theirs. Answers with as much as a watch does."""
+        """Apply a manifest as our field manager; fields of others stay theirs. Answers with the object's metadata."""
         meta, api = manifest["metadata"], KINDS[manifest["kind"]]
         path = f"{api.path(meta.get('namespace'), meta['name'])}?fieldManager={manager}&force=true"
-        accept = JSON if api.whole else METADATA_ONLY.format("")
-        answer = await self.ask(Request("PATCH", path, manifest, APPLY, accept))
+        answer = await self.ask(Request("PATCH", path, manifest, APPLY, METADATA_ONLY.format("")))
         return {**answer, "kind": api.kind}
 
     async def dry_run(self, manifest: Object) -> Object:
@@ -185,13 +184,17 @@ class Cluster:
         return await self.ask(Request("PATCH", f"{path}?{query}", manifest, APPLY))
 
     async def patch(self, kind: str, name: str, namespace: str | None, body: Object, *, part: str = "") -> Object:
-        """Merge into an object, or into its status with `part`; with a resourceVersion in it, ConflictError."""
+        """Merge into an object, or into its status with `part`; with a resourceVersion in it, ConflictError.
+
+        Answers with the object's metadata: what was written is known.
+        """
         path = KINDS[kind].path(namespace, name) + (f"/{part}" if part else "")
-        return await self.ask(Request("PATCH", f"{path}?fieldManager={names.MANAGER}", body, MERGE))
+        query = f"fieldManager={names.MANAGER}"
+        return await self.ask(Request("PATCH", f"{path}?{query}", body, MERGE, METADATA_ONLY.format("")))
 
     async def create(self, kind: str, namespace: str | None, body: Object) -> Object:
-        """Create an object; ConflictError when it is there."""
-        return await self.ask(Request("POST", KINDS[kind].path(namespace), body))
+        """Create an object; ConflictError when it is there. Answers with its metadata."""
+        return await self.ask(Request("POST", KINDS[kind].path(namespace), body, JSON, METADATA_ONLY.format("")))
 
     async def replace(self, kind: str, name: str, namespace: str | None, body: Object) -> Object:
         """Replace an object whose resourceVersion is in the body."""

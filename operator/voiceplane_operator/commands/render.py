@@ -16,6 +16,7 @@ from voiceplane_operator.api.kinds import CHILDREN
 from voiceplane_operator.commands.files import read, read_region, target_of
 from voiceplane_operator.decide import facts, plan
 from voiceplane_operator.definitions.plain_yaml import as_yaml
+from voiceplane_operator.manifests import ways
 from voiceplane_operator.manifests.target import Target
 
 if TYPE_CHECKING:  # a client of Kubernetes takes a second to load: not for --help
@@ -72,9 +73,14 @@ def _target(options: argparse.Namespace) -> Target:
 
 def _render(options: argparse.Namespace) -> int:
     target = _target(options)
-    for manifest in manifests.render(target):
+    for manifest in _manifests(target):
         print("---\n" + as_yaml(plan.marked(manifest)), end="")  # noqa: T201
     return 0
+
+
+def _manifests(target: Target) -> tuple[manifests.Manifest, ...]:
+    """Return what is applied: the network policies that the region has for all agents, then what is the agent's."""
+    return (*ways.manifests(target.spec, target.hub, target.region), *manifests.render(target))
 
 
 def _diff(options: argparse.Namespace) -> int:
@@ -91,7 +97,7 @@ async def _differences(kubeconfig: str, target: Target) -> list[str]:
     cluster = await credentials.hub_cluster(kubeconfig)
     lines: list[str] = []
     try:
-        for manifest in map(plan.marked, manifests.render(target)):
+        for manifest in map(plan.marked, _manifests(target)):
             name = f"{manifest['kind']}/{manifest['metadata']['name']}"
             try:
                 before = await cluster.get(manifest["kind"], manifest["metadata"]["name"], target.namespace)

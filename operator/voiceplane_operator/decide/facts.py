@@ -1,6 +1,6 @@
 """What the operator remembers of objects in a region: a few words each, so that a hundred thousand fit in memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -165,6 +165,13 @@ def _up_since(status: Object) -> float:
         if one["type"] == "Available" and one["status"] == "True":
             return seconds(one.get("lastTransitionTime") or "")
     return 0.0
+
+
+def begun(before: Rollout | None, replicas: int | None) -> Rollout:
+    """Return a workload as it is when a new manifest was applied, which its controller has not seen."""
+    if before is None:
+        return Rollout(False, 1 if replicas is None else replicas, 0)
+    return replace(before, current=False, wanted=before.wanted if replicas is None else replicas)
 
 
 def _deployment_problem(status: Object) -> str:

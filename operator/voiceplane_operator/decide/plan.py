@@ -14,6 +14,7 @@ from voiceplane_operator import names
 from voiceplane_operator.decide import engines
 from voiceplane_operator.decide.autoscalers import SCALERS
 from voiceplane_operator.decide.facts import AgentView, Child, Rollout
+from voiceplane_operator.decide.status import STARTING
 from voiceplane_operator.manifests import Manifest, bundle, gateway, render_gateway, render_inner
 from voiceplane_operator.manifests.target import PortBlock, Target
 
@@ -114,7 +115,7 @@ def converge(target: Target, view: AgentView) -> Plan:
     target = replace(target, serving=takes, floor=least, planner=asks, leaving=leaving, addressed=addressed)
     bundles = (one for older_one in target.others for one in bundle.manifests(replace(target, revision=older_one)))
     wanted = [*bundles, *render_inner(target), *render_gateway(target, begin=not full)]
-    apply = tuple(manifest for manifest in map(marked, wanted) if not _unchanged(view, manifest))
+    apply = tuple(manifest for manifest in map(marked, wanted) if not unchanged(view, manifest))
     keep = {(one["kind"], one["metadata"]["name"]) for one in wanted}
     keep |= {("ConfigMap", names.bundle_name(target.prefix, revision)) for revision in older}
     if older or (target.revision.credential and not target.credential):  # a planner with it still runs
@@ -176,7 +177,8 @@ def _gateways(view: AgentView) -> list[Child]:
     return [one for one in view.children.values() if one.kind == "Deployment" and one.component == "gateway"]
 
 
-def _unchanged(view: AgentView, manifest: Manifest) -> bool:
+def unchanged(view: AgentView, manifest: Manifest) -> bool:
+    """Say whether an object is there as this marked manifest has it."""
     known = view.children.get((manifest["kind"], manifest["metadata"]["name"]))
     return (
         known is not None
@@ -234,4 +236,4 @@ def _judge(target: Target, view: AgentView, *, full: bool, ready: bool) -> tuple
     missing = [part for part in INNER_WORKLOADS if not _up(view, "", part)]
     if not _up(view, "Deployment", "gateway", target.revision.name):
         missing.append("gateway")
-    return "Starting", f"waiting for {', '.join(missing) or 'the last changes'}"
+    return STARTING, f"waiting for {', '.join(missing) or 'the last changes'}"

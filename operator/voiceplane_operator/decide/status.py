@@ -8,6 +8,7 @@ from voiceplane_operator.decide.placement import Choice
 Object = dict[str, Any]
 MESSAGE_CHARS = 1000
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+STARTING = "Starting"  # the reason of a region in which parts are not up yet, and nothing is wrong with them
 AUTOSCALING = "AutoscalingActive"
 
 
@@ -105,6 +106,11 @@ def stalled(judged: list[Judged], reason: str, message: str) -> list[Judged]:
     """Judge an object whose newest content cannot run, from how what ran before stands: that goes on."""
     told = f"{message}. What ran before goes on"
     return [Judged("Stalled", TRUE, reason, told) if one.type == "Stalled" else one for one in judged]
+
+
+def begins(outcomes: tuple[Outcome, ...]) -> bool:
+    """Say whether nothing is to be told but that an agent's parts are on their way everywhere."""
+    return bool(outcomes) and all(one.reason == STARTING and one.ready == FALSE for one in outcomes)
 
 
 def _ready(choice: Choice, outcomes: tuple[Outcome, ...], revision: str) -> Judged:

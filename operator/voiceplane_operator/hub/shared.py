@@ -3,7 +3,7 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from voiceplane_operator.api.cluster import Cluster
@@ -11,7 +11,7 @@ from voiceplane_operator.decide import status
 from voiceplane_operator.decide.shares import Shares
 from voiceplane_operator.errors import ClusterError
 from voiceplane_operator.hub.queue import KeyedQueue
-from voiceplane_operator.hub.store import Store, Stored, read
+from voiceplane_operator.hub.store import Store, Stored
 from voiceplane_operator.moments import now_text
 from voiceplane_operator.regions.fleet import Fleet
 
@@ -54,7 +54,8 @@ class Hub:
             return
         body = {"metadata": {"resourceVersion": stored.version}, "status": written}
         answer = await self.cluster.patch(stored.kind, stored.name, stored.namespace or None, body, part="status")
-        self.store.put(read(answer))
+        merged = status.said({**stored.status, **written})
+        self.store.written(replace(stored, version=answer["metadata"]["resourceVersion"], status=merged))
         await self._announce(stored, written)
 
     async def set_finalizers(self, stored: Stored, finalizers: list[str]) -> None:
@@ -64,7 +65,8 @@ class Hub:
         if answer["metadata"].get("deletionTimestamp") and not finalizers:
             self.store.drop(stored.kind, stored.full_name)
         else:
-            self.store.put(read(answer))
+            version = answer["metadata"]["resourceVersion"]
+            self.store.written(replace(stored, version=version, finalizers=tuple(finalizers)))
 
     async def _announce(self, stored: Stored, written: Object) -> None:
         """Post an Event when a condition of TOLD changes; nothing depends on its arrival."""

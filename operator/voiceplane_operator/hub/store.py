@@ -58,22 +58,31 @@ def _number(version: str) -> int:
     return int(version) if version.isdecimal() else 0
 
 
-def read(raw: Object) -> Stored:
-    """Take from an object what is worth remembering."""
+def read(raw: Object, known: Stored | None = None) -> Stored:
+    """Take from an object what is worth remembering; `known` is an earlier state, whose spec need not be written anew.
+
+    Three of four events of an object tell of its status or its metadata.
+    """
     meta = raw["metadata"]
+    uid, generation = meta.get("uid", ""), int(meta.get("generation", 0))
+    same = known is not None and uid and generation and (known.uid, known.generation) == (uid, generation)
     return Stored(
         kind=raw["kind"],
         name=meta["name"],
         namespace=meta.get("namespace", ""),
-        uid=meta.get("uid", ""),
-        generation=int(meta.get("generation", 0)),
+        uid=uid,
+        generation=generation,
         version=meta.get("resourceVersion", ""),
         deleted_at=meta.get("deletionTimestamp") or "",
         finalizers=tuple(meta.get("finalizers") or ()),
         released=(meta.get("annotations") or {}).get(names.RELEASE) == "true",
-        spec=json.dumps(raw.get("spec") or {}, separators=(",", ":"), ensure_ascii=False).encode(),
+        spec=known.spec if known is not None and same else _written(raw.get("spec") or {}),
         status=raw.get("status") or {},
     )
+
+
+def _written(spec: Object) -> bytes:
+    return json.dumps(spec, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class Store:
@@ -101,14 +110,28 @@ class Store:
         """Return the full names of a kind."""
         return tuple(self._objects[kind])
 
+    def read(self, raw: Object) -> Stored:
+        """Take from an object what is worth remembering, with what is known of it already."""
+        meta = raw["metadata"]
+        namespace = meta.get("namespace", "")
+        name = f"{namespace}/{meta['name']}" if namespace else meta["name"]
+        return read(raw, self._objects[raw["kind"]].get(name))
+
     def put(self, stored: Stored) -> Stored | None:
         """Remember an object; return what was known of it before."""
         before = self._objects[stored.kind].get(stored.full_name)
-        if before is not None:
-            self._unlink(before)
         self._objects[stored.kind][stored.full_name] = stored
-        self._link(stored)
+        if before is None or before.spec is not stored.spec:
+            if before is not None:
+                self._unlink(before)
+            self._link(stored)
         return before
+
+    def written(self, stored: Stored) -> None:
+        """Remember what an own write has made of an object, unless something newer was heard of it meanwhile."""
+        known = self._objects[stored.kind].get(stored.full_name)
+        if known is not None and known.uid == stored.uid and not known.newer_than(stored):
+            self.put(stored)
 
     def drop(self, kind: str, name: str) -> Stored | None:
         """Forget an object."""

@@ -11,7 +11,6 @@ from voiceplane_operator.manifests import (
     planner,
     speech,
     tools,
-    trunks,
 )
 from voiceplane_operator.manifests.target import Target
 
@@ -29,7 +28,6 @@ def render_inner(target: Target) -> tuple[Manifest, ...]:
     return (
         *bundle.manifests(target),
         *credential.manifests(target),
-        *trunks.manifests(target),
         *network.manifests(target),
         *speech.manifests(target),
         *tools.manifests(target),

@@ -3,7 +3,7 @@
 import yaml
 
 from voiceplane.contract.region import VoiceRegionSpec
-from voiceplane_operator import names
+from voiceplane_operator.manifests import common
 from voiceplane_operator.manifests.common import COLLECTOR, Object
 
 NAME = COLLECTOR  # its ConfigMap has the name of its Deployment
@@ -13,9 +13,9 @@ PII_KEY = r"(^|.*[._])pii([._].*|$)"
 CARD = r"(?:\d[ -]?){13,19}"
 
 
-def manifest(region: VoiceRegionSpec, hub: str) -> Object:
+def manifest(spec: VoiceRegionSpec, hub: str, region: str) -> Object:
     """Return the ConfigMap that the region's collector mounts."""
-    endpoint = region.telemetry.endpoint or region.records
+    endpoint = spec.telemetry.endpoint or spec.records
     config = {
         "receivers": {
             "otlp": {"protocols": {"grpc": {"endpoint": "0.0.0.0:4317"}, "http": {"endpoint": "0.0.0.0:4318"}}}
@@ -30,7 +30,7 @@ def manifest(region: VoiceRegionSpec, hub: str) -> Object:
             },
             "batch": {"timeout": "1s", "send_batch_size": 1024},
         },
-        "exporters": {"otlp": {"endpoint": endpoint, "tls": {"insecure": not region.telemetry.tls}}},
+        "exporters": {"otlp": {"endpoint": endpoint, "tls": {"insecure": not spec.telemetry.tls}}},
         "service": {
             "pipelines": {
                 "traces": {
@@ -41,13 +41,6 @@ def manifest(region: VoiceRegionSpec, hub: str) -> Object:
             }
         },
     }
-    labels = {
-        "app.kubernetes.io/name": NAME,
-        "app.kubernetes.io/managed-by": names.MANAGER,
-        names.HUB: hub,
-        names.AGENT: names.REGION_MARK,
-        names.COMPONENT: "collector",
-    }
-    meta = {"name": NAME, "namespace": region.namespace, "labels": labels, "annotations": {}}
+    meta = common.of_region(spec, hub, region, NAME, "collector")
     data = {FILE: yaml.safe_dump(config, sort_keys=False, width=120)}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}

@@ -7,7 +7,7 @@ from voiceplane.contract.region import Size, VoiceRegionSpec
 from voiceplane_operator import names
 from voiceplane_operator.manifests.target import Target
 
-AGENTS_FOLDER = "/etc/voiceplane/agents"
+AGENTS_FOLDER, AGENT_FILE = "/etc/voiceplane/agents", "agent.yaml"
 SPOOL = "/var/lib/voiceplane/spool"
 CACHE = "/var/cache/voiceplane"
 SPEECH_GRPC, SPEECH_HTTP, SPEECH_METRICS = 8001, 8000, 8002
@@ -28,6 +28,22 @@ def metadata(target: Target, name: str, component: str, *, revision: str = "") -
         "namespace": target.namespace,
         "labels": labels(target, component, revision=revision),
         "annotations": {names.OWNER: target.owner},
+    }
+
+
+def of_region(spec: VoiceRegionSpec, hub: str, region: str, name: str, component: str) -> Object:
+    """Return the metadata of an object that a region has once."""
+    return {
+        "name": name,
+        "namespace": spec.namespace,
+        "labels": {
+            "app.kubernetes.io/name": f"voiceplane-{component}",
+            "app.kubernetes.io/managed-by": names.MANAGER,
+            names.HUB: hub,
+            names.AGENT: names.REGION_MARK,
+            names.COMPONENT: component,
+        },
+        "annotations": {names.OWNER: region},
     }
 
 
@@ -113,15 +129,19 @@ def scratch(name: str, path: str, *, memory: bool = False) -> tuple[Object, Obje
     return {"name": name, "emptyDir": {"medium": "Memory"} if memory else {}}, {"name": name, "mountPath": path}
 
 
-def agent_files(target: Target, revisions: tuple[str, ...]) -> tuple[tuple[Object, ...], tuple[Object, ...], list[str]]:
-    """Return volumes, mounts and paths of revisions' bundles."""
+def agent_files(
+    target: Target, revisions: tuple[str, ...], *, files: tuple[str, ...] = (AGENT_FILE,)
+) -> tuple[tuple[Object, ...], tuple[Object, ...], list[str]]:
+    """Return volumes with these files of revisions' ConfigMaps, their mounts, and the paths of the bundles."""
+    items = [{"key": file, "path": file} for file in files]
     volumes = tuple(
-        {"name": f"agent-{one}", "configMap": {"name": names.bundle_name(target.prefix, one)}} for one in revisions
+        {"name": f"agent-{one}", "configMap": {"name": names.bundle_name(target.prefix, one), "items": items}}
+        for one in revisions
     )
     mounts = tuple(
         {"name": f"agent-{one}", "mountPath": f"{AGENTS_FOLDER}/{one}", "readOnly": True} for one in revisions
     )
-    return volumes, mounts, [f"{AGENTS_FOLDER}/{one}/agent.yaml" for one in revisions]
+    return volumes, mounts, [f"{AGENTS_FOLDER}/{one}/{AGENT_FILE}" for one in revisions]
 
 
 def http_probe(path: str, port: int, *, period_s: int = 5, failures: int = 3) -> Object:

@@ -12,7 +12,7 @@ from voiceplane_operator.api.kinds import KINDS
 from voiceplane_operator.definitions import schema
 from voiceplane_operator.hub.queue import Key, Urgency
 from voiceplane_operator.hub.shared import Hub
-from voiceplane_operator.hub.store import Stored, read
+from voiceplane_operator.hub.store import Stored
 from voiceplane_operator.process import health
 from voiceplane_operator.process.settings import Settings
 from voiceplane_operator.reconcile.agents import AgentReconciler
@@ -54,7 +54,7 @@ class Operation:
 
     def tell(self, kind: str, raw: Object) -> None:
         """Take an event of the watch shell: remember the object, name what it concerns."""
-        stored = read(raw)
+        stored = self.hub.store.read(raw)
         self._heard[stored.kind] = asyncio.get_running_loop().time()
         if kind == "DELETED":
             self.forget(stored)
@@ -104,7 +104,8 @@ class Operation:
         known = self.hub.fleet.regions.get(region)
         if known is not None and known.watch is not None:
             for owner in known.watch.owners.values():  # also of agents that are no more
-                self._add("VoiceAgent", owner, Urgency.OBSERVED)
+                if "/" in owner:
+                    self._add("VoiceAgent", owner, Urgency.OBSERVED)
 
     async def run(self) -> None:
         """Work until cancelled."""

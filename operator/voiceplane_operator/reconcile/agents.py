@@ -32,6 +32,7 @@ SOON_S = 5.0  # while something is under way; watches usually speak first
 OPENING_S = 1.0
 CREDENTIAL_S = 60.0
 WORDS_S = 5.0  # between words about the same state: four workloads that begin would each change them
+BEGINS_S = 2.0  # for which a new agent that begins as it should is not told of: it may be Ready by then
 COUNT_S = 2.0  # by then the region's watch has seen the change
 Object = dict[str, Any]
 
@@ -44,7 +45,8 @@ class AgentReconciler:
     texts: converge.Texts = field(default_factory=converge.Texts)
     wishes: Wishes = field(init=False)
     behind: Behind = field(init=False)
-    _told: dict[str, float] = field(default_factory=dict)  # agent -> loop seconds when its status was written
+    # Agent -> loop seconds when its status was written, or when it would have been for the first time.
+    _told: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Read wishes from the hub's memory."""
@@ -202,7 +204,10 @@ class AgentReconciler:
     async def _write(
         self, stored: Stored, judged: list[status.Judged], wish: Wish | None, outcomes: tuple[Outcome, ...]
     ) -> float | None:
-        """Write the status; what differs in words only waits until the last ones are old, and it is said how long."""
+        """Write the status; what differs in words only waits until the last ones are old, and it is said how long.
+
+        So does the first one, while it would say only that all parts begin.
+        """
         now, generation, before = now_text(), stored.generation, stored.status
         if self.hub.schema_problem:
             judged = [*judged, status.Judged("SchemaCurrent", status.FALSE, "SchemaSkew", self.hub.schema_problem)]
@@ -227,6 +232,10 @@ class AgentReconciler:
         loop_s, name = asyncio.get_running_loop().time(), stored.full_name
         if status.said(written) == status.said(before):
             return None
+        if not before and status.begins(outcomes):
+            later_s = self._told.setdefault(name, loop_s) + BEGINS_S - loop_s
+            if later_s > 0.0:
+                return later_s
         later_s = self._told.get(name, -math.inf) + WORDS_S - loop_s
         if later_s > 0.0 and status.without_words(written) == status.without_words(before):
             return later_s

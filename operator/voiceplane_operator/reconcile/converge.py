@@ -8,11 +8,12 @@ from voiceplane_operator import errors
 from voiceplane_operator.decide import autoscalers, plan
 from voiceplane_operator.decide.facts import AgentView, holding
 from voiceplane_operator.decide.status import FALSE, TRUE, UNKNOWN, Outcome
-from voiceplane_operator.manifests import Manifest
-from voiceplane_operator.manifests.bundle import FILE, POLICY_DIGEST
+from voiceplane_operator.manifests.bundle import POLICY_DIGEST
+from voiceplane_operator.manifests.common import AGENT_FILE
 from voiceplane_operator.manifests.target import PortBlock, Revision, Target
 from voiceplane_operator.moments import now
 from voiceplane_operator.names import HANDOVER, bundle_name, gateway_name
+from voiceplane_operator.reconcile import once
 from voiceplane_operator.reconcile.bundles import revision_of_text
 from voiceplane_operator.regions.fleet import Contact, Region
 
@@ -54,7 +55,7 @@ class Texts:
                 except errors.NotThereError:
                     continue
                 digest = (raw["metadata"].get("annotations") or {}).get(POLICY_DIGEST, "")
-                self.known[key] = revision_of_text(name, raw["data"][FILE], digest)
+                self.known[key] = revision_of_text(name, raw["data"][AGENT_FILE], digest)
             found.append(self.known[key])
         return tuple(found)
 
@@ -108,6 +109,7 @@ async def _hold(region: Region, target: Target, texts: Texts) -> Outcome:
 
 async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
     assert region.watch is not None
+    await once.policies(region, target.hub)
     view = holding(region.watch.view(target.prefix), now())
     current = target.revision.name
     older = await texts.older(region, target.prefix, plan.live_revisions(view, current))
@@ -120,7 +122,7 @@ async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
         await region.client.apply(one, manager=HANDOVER)
     # KEDA's admission refuses a ScaledObject while another autoscaler has the Deployment
     await _delete(region, [one for one in planned.delete if one[0] in autoscalers.SCALERS])
-    await _apply(region, [one for one in planned.apply if one["kind"] not in lacking])
+    await once.apply(region, [one for one in planned.apply if one["kind"] not in lacking])
     await _delete(region, [one for one in planned.delete if one[0] not in autoscalers.SCALERS])
     if lacking:
         reason = OPTIONAL[lacking[0]]
@@ -143,19 +145,6 @@ def _block(region: Region, target: Target, view: AgentView) -> PortBlock | None:
     name = gateway_name(target.prefix, target.revision.name)
     known = view.children.get(("Deployment", name))
     return region.block(name, known.block if known else "")
-
-
-async def _apply(region: Region, manifests: list[Manifest]) -> None:
-    if not manifests:
-        return
-    assert region.watch is not None
-    answers = await asyncio.gather(*map(region.client.apply, manifests), return_exceptions=True)
-    for answer in answers:
-        if not isinstance(answer, BaseException):
-            region.watch.applied(answer)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
 
 
 async def _delete(region: Region, what: Iterable[tuple[str, str]]) -> None:

@@ -11,15 +11,13 @@ from voiceplane.contract.base import FROM_YAML
 from voiceplane.contract.policy import digest
 from voiceplane.contract.region import VoiceRegion, VoiceRegionSpec
 from voiceplane_operator import errors, names
-from voiceplane_operator.api.cluster import Cluster
-from voiceplane_operator.decide import plan, status
+from voiceplane_operator.decide import status
 from voiceplane_operator.decide.status import Judged
 from voiceplane_operator.hub.queue import Key, Urgency
 from voiceplane_operator.hub.shared import Hub
 from voiceplane_operator.hub.store import Stored
-from voiceplane_operator.manifests import collector
 from voiceplane_operator.moments import now, now_text
-from voiceplane_operator.reconcile import bundles, converge
+from voiceplane_operator.reconcile import bundles, converge, once
 from voiceplane_operator.reconcile.leaving import Time, time_of
 from voiceplane_operator.regions.fleet import Contact, Region
 
@@ -61,7 +59,7 @@ class RegionReconciler:
         if names.FINALIZER not in stored.finalizers:
             await self.hub.set_finalizers(stored, [*stored.finalizers, names.FINALIZER])
             stored = self.hub.store.get("VoiceRegion", name) or stored
-        problem = await self._collector(region)
+        problem = await self._once(region)
         await self._write(stored, [problem or _contact(region), _credentials(region)], region)
         return SOON_S if problem else None
 
@@ -99,7 +97,7 @@ class RegionReconciler:
         elif agents:
             return f"{len(agents)} agents finish their calls"
         try:
-            await region.cluster.delete("ConfigMap", collector.NAME, region.spec.namespace)
+            await once.removed(region, self.hub.name)
         except errors.ClusterError as error:
             return str(error)
         return ""
@@ -108,17 +106,13 @@ class RegionReconciler:
         if names.FINALIZER in stored.finalizers:
             await self.hub.set_finalizers(stored, [one for one in stored.finalizers if one != names.FINALIZER])
 
-    async def _collector(self, region: Region) -> Judged | None:
+    async def _once(self, region: Region) -> Judged | None:
         """Apply what a region has once; return what stands against it."""
         if region.contact is not Contact.UP or region.cluster is None or region.watch is None:
             return None
-        manifest = plan.marked(collector.manifest(region.spec, self.hub.name))
-        known = region.watch.view(names.REGION_MARK).children.get(("ConfigMap", collector.NAME))
-        if known is not None and known.intact and known.applied == manifest["metadata"]["annotations"][names.APPLIED]:
-            return None
         try:
-            region.watch.applied(await region.cluster.apply(manifest))
-            await _restart_collector(region.cluster, region.spec.namespace, plan.digest(manifest))
+            await once.policies(region, self.hub.name)
+            await once.configuration(region, self.hub.name)
         except errors.ClusterError as error:
             return _refused(error)
         return None
@@ -150,13 +144,6 @@ class RegionReconciler:
     def _wake_agents(self) -> None:
         for name in self.hub.store.names("VoiceAgent"):
             self.hub.queue.add(Key("VoiceAgent", name), Urgency.OBSERVED)
-
-
-async def _restart_collector(cluster: Cluster, namespace: str, digest: str) -> None:
-    """Have the Collector read its new configuration: it does so only when it starts. The chart may have none."""
-    template = {"metadata": {"annotations": {names.APPLIED: digest}}}
-    with contextlib.suppress(errors.NotThereError):
-        await cluster.patch("Deployment", collector.NAME, namespace, {"spec": {"template": template}})
 
 
 def _refused(error: errors.ClusterError) -> Judged:

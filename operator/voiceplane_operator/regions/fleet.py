@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from voiceplane.contract.region import ClusterProfile, KubeConfig, VoiceRegionSpec
 from voiceplane_operator import errors
@@ -24,6 +25,7 @@ from voiceplane_operator.regions.connection import Connection, Open, opened, pro
 from voiceplane_operator.regions.watch import RegionWatch
 
 log = logging.getLogger(__name__)
+Object = dict[str, Any]
 PROBE_EVERY_S = 5.0
 LOST_AFTER = 2  # probes in a row without an answer: about 15 s
 RETRY_S = (1.0, 2.0, 5.0, 10.0)  # then every 10 s: a region that comes back is found soon
@@ -55,6 +57,8 @@ class Region:
     cluster: Cluster | None = None
     watch: RegionWatch | None = None
     reserved: dict[str, PortBlock] = field(default_factory=dict)
+    policies: tuple[Object, ...] = ()  # of the network, as applied before any agent's pods: by reconcile
+    making: asyncio.Lock = field(default_factory=asyncio.Lock)  # them
     unusable: tuple[str, str] = ("", "")  # reason and message: why the newest credentials are not those in use
     stale: asyncio.Event = field(default_factory=asyncio.Event)  # there may be other credentials
     suspected: asyncio.Event = field(default_factory=asyncio.Event)  # a request was not answered: probe now

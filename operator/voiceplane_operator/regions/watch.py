@@ -73,10 +73,11 @@ class RegionWatch:
         """Return how long ago each kind's watch has said something."""
         return {kind: now - at for kind, at in self._at.items() if kind not in self.missing}
 
-    def applied(self, raw: Object) -> None:
-        """Take the answer to an own apply: known at once, and no reason to look again.
+    def applied(self, raw: Object, *, replicas: int | None = None) -> None:
+        """Take the answer to an own apply, its metadata: known at once, and no reason to look again.
 
         The watch may be ahead of the answer, and what it said, such as that the pods are up, it will not say again.
+        `replicas` is the number that was applied, if one was.
         """
         meta = raw["metadata"]
         prefix, key = self._place(meta), (raw["kind"], meta["name"])
@@ -91,7 +92,11 @@ class RegionWatch:
             return
         self.views[prefix] = view
         view.children[key] = child
-        self._take_state(view, key, raw)
+        if key[0] in autoscalers.SCALERS:
+            if key not in view.scalers:
+                view.scalers[key] = autoscalers.read(raw, key[0], before=None, now=now())
+        elif KINDS[key[0]].whole and (known is None or known.marker != child.marker):
+            view.rollouts[key] = facts.begun(view.rollouts.get(key), replicas)
 
     async def _follow(self, api: Api) -> None:
         loop = asyncio.get_running_loop()
