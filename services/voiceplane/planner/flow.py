@@ -269,8 +269,8 @@ class FlowPlanner:
         more = state.last_reply.endswith(self._spec.phrases.anything_else)
         if answer is False and (more or (state.done_intents and not state.unheard)):
             return self._steps.goodbye(state)
-        if answer is not None and len(text.split()) <= 4 and answer:
-            return self._steps.say(GO_AHEAD, replace(state, unsure=0), "")
+        if answer and len(text.split()) <= 4:  # "please put it" begins like a yes, but what is wanted is yet to come
+            return self._steps.say(GO_AHEAD, replace(state, unsure=0), "", float(more or slots.plainly_yes(text)))
         return self._steps.unsure(turn)
 
     def _wished(self, turn: Turn, text: str, guess: Guess) -> Iterator[ReplyEvent]:

@@ -20,6 +20,7 @@ _YES = re.compile(
     r"|it'?s (?:correct|right|fine))\b",
     re.I,
 )
+_POLITE = re.compile(r"(?:\W+(?:thanks|thank you|hello|hi|hey|there))*\W*", re.I)  # after a yes
 _NO = re.compile(
     r"^\W*(?:(?:oh|um|uh|well|and|hmm|actually|sorry)\W+)*(?:no(?! idea| clue)|nope|nah|naw|not(?! sure| certain)"
     r"|don'?t|negative|wrong|incorrect|never"
@@ -63,6 +64,14 @@ def yes_or_no(text: str) -> bool | None:
     if _NO.match(text):
         return False
     return True if _YES.match(text) else None
+
+
+def plainly_yes(text: str) -> bool:
+    """Say whether a text is a yes and nothing else, as "yes, please" is and "please put it" is not."""
+    rest = text
+    while (found := _YES.match(rest)) is not None:
+        rest = rest[found.end() :]
+    return rest != text and _POLITE.fullmatch(rest) is not None
 
 
 def read(slot: Slot, text: str, locale: Locale) -> str | None:
