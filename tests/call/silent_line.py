@@ -31,7 +31,7 @@ from voiceplane.turn.gate import SpeechPaused, SpeechStarted
 from voiceplane.turn.machine import Floor
 from voiceplane.turn.overlap import OverlapFacts, judge
 from voiceplane.turn.parameters import TurnParameters
-from voiceplane.turn.reading import read
+from voiceplane.turn.reading import AskedDigits, read
 
 WORD_S = 0.1  # that the agent and the caller take for a word
 TICK_S = 0.02
@@ -168,9 +168,9 @@ class Listening:
     def cut_marks(self) -> dict[str, float]:
         return {}
 
-    def expect(self, digits: int) -> None:
+    def expect(self, digits: AskedDigits) -> None:
         self.dialogue.digits = digits
-        self.floor.expect_digits(digits)
+        self.floor.expect_digits(digits.missing)
 
     def _pause(self, pause: int) -> None:
         self._texts[pause] = text = " ".join(self._utterance)
@@ -182,7 +182,7 @@ class Listening:
         self._feed_words(pause, text)
 
     def _feed_words(self, pause: int, text: str) -> None:
-        reading = read(text, digits_wanted=self.dialogue.digits, understood=self.dialogue.understood())
+        reading = read(text, asked=self.dialogue.digits, understood=self.dialogue.understood())
         self.floor.feed(WordsRead(self._now(), pause, reading))
 
     def _judge(self, question: JudgeOverlap) -> None:

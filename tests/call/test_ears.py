@@ -71,3 +71,27 @@ def test_a_noise_without_a_voice_is_over_when_it_lasts() -> None:
     for index in range(50):
         edges += ears.hear(b"\xff\x01" * (FRAME // 2), at=(index + 1) * 0.02, eager=True)
     assert [type(edge) for edge in edges] == [SpeechStarted, SpeechPaused]
+
+
+def sounds(pattern: str) -> str:
+    """Return for each frame, in a line of one letter each, whether something sounds in a pause there."""
+    ears, found = Ears(Toneless()), ""
+    for index, mark in enumerate(pattern):
+        sample = {"#": b"\x01\x10", "s": b"\xff\x01", ".": b"\0\0"}[mark]
+        ears.hear(sample * (FRAME // 2), at=(index + 1) * 0.02)
+        found += "x" if ears.sounds else "."
+    return found
+
+
+def test_a_pause_sounds_from_a_words_first_window_to_its_edge() -> None:
+    heard = sounds("#" * 20 + "." * 20 + "#" * 20)
+    assert "x" not in heard[4:40] and "x" in heard[41:44] and "x" not in heard[45:]
+
+
+def test_a_pause_sounds_while_a_consonant_does_that_the_detector_does_not_hear() -> None:
+    heard = sounds("#" * 20 + "." * 20 + "s" * 10 + "." * 10)
+    assert "x" not in heard[4:41] and heard[42:50] == "x" * 8 and "x" not in heard[52:]
+
+
+def test_a_noise_that_lasts_is_no_sound_in_a_pause() -> None:
+    assert "x" not in sounds("#" * 20 + "." * 10 + "s" * 60)[55:]

@@ -68,6 +68,13 @@ def test_an_end_is_final_at_once_when_the_reply_is_there_already() -> None:
     assert end.cut_off and end.taken_back == 0
 
 
+def test_a_word_that_has_begun_but_has_no_edge_yet_is_not_cut_off() -> None:
+    patience = required_silence(Reading.COMPLETE, 0.9, USED, digits=False)
+    facts = spoken(1.5 + max(patience, 0.2) - 0.05, first_reading="complete", probability=0.9)
+    heard = replace(facts, sounds_s=(1.66, 1.68, 1.7, 1.72))  # the word begins at 1.65 s
+    assert not judge(heard, USED).cut_off and judge(facts, USED).cut_off
+
+
 def test_more_patience_never_cuts_off_more_and_waits_longer() -> None:
     facts = [spoken(1.5 + gap) for gap in (0.3, 0.6, 0.9, 1.3, 1.6)]
     same = [point for point in sweep(facts, USED) if (point.done_probability, point.sure_probability) == (0.5, 0.85)]

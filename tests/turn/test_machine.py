@@ -65,6 +65,16 @@ def test_a_verdict_that_comes_late_ends_the_turn_at_once() -> None:
     assert actions[-1] == EndTurn(2.4, 2.0, "judged", 1, 1.0)
 
 
+def test_words_that_come_late_are_not_judged_before_the_planner_has_said_what_it_makes_of_them() -> None:
+    late = 2.0 + P.patience[Reading.UNKNOWN, Sureness.SURE] + 0.02
+    state, actions = run(LISTENING, *SAID, PauseJudged(2.1, 1, 0.95), WordsRead(late, 1, Reading.UNKNOWN))
+    assert state.floor is Floor.PAUSED
+    unclear, _ = run(state, WordsRead(late + 0.03, 1, Reading.UNCLEAR), Tick(late + P.planner_s))
+    assert unclear.floor is Floor.PAUSED
+    _, actions = run(state, Tick(late + P.planner_s))
+    assert actions == [EndTurn(late + P.planner_s, 2.0, "judged", 1, 1.0)]
+
+
 def test_a_trailing_and_waits_however_sure_the_sound_is() -> None:
     state, _ = run(LISTENING, *SAID, PauseJudged(2.1, 1, 0.99), WordsRead(2.12, 1, Reading.OPEN), Tick(2.9))
     assert state.floor is Floor.PAUSED
@@ -235,7 +245,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
             WordsRead(at, number, draw(st.sampled_from(Reading))),
             OverlapJudged(at, number, draw(st.sampled_from(Overlap))),
             Retracted(at),
-            Tick(at),
+            Tick(at, draw(st.booleans())),
         ]
         events.append(draw(st.sampled_from(makers)))
     return events

@@ -44,6 +44,7 @@ class Call:
     state: TurnState = field(default_factory=TurnState)
     now: float = 0.0
     voiced: bool = False
+    sounds: bool = False  # something is heard that is no edge of speech
     happened: list[tuple[Event, TurnState, TurnState, tuple[Action, ...]]] = field(default_factory=list)
 
     def feed(self, event: Event) -> tuple[Action, ...]:
@@ -55,7 +56,7 @@ class Call:
     def pass_time(self, seconds: float) -> None:
         for _ in range(max(1, round(seconds / TICK_S))):
             self.now += TICK_S
-            self.feed(Tick(self.now))
+            self.feed(Tick(self.now, self.sounds))
 
     def voice(self, *, retract: bool) -> None:
         """Flip the gate; it says so PAUSE_S after the fact."""
@@ -75,7 +76,7 @@ def calls(draw: st.DrawFn) -> Call:
     call = Call()
     for _ in range(draw(st.integers(0, 25))):
         call.pass_time(draw(st.sampled_from([0.02, 0.06, 0.2, 0.5, 1.0, 3.0])))
-        match draw(st.integers(0, 7)):
+        match draw(st.integers(0, 8)):
             case 0 | 1:
                 call.voice(retract=draw(st.booleans()))
             case 2:
@@ -90,6 +91,8 @@ def calls(draw: st.DrawFn) -> Call:
             case 6:
                 kind = draw(st.sampled_from(Overlap))
                 call.feed(OverlapJudged(call.now, draw(st.integers(0, call.state.overlap)), kind))
+            case 7:
+                call.sounds = not call.sounds
             case _:
                 shield = draw(st.sampled_from([0.0, call.now + 1.0, float("inf")]))
                 call.state = replace(call.state, shield_until=shield)

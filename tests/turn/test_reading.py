@@ -3,11 +3,11 @@
 import pytest
 
 from voiceplane.turn.parameters import Sureness, TurnParameters
-from voiceplane.turn.reading import Reading, count_digits, read
+from voiceplane.turn.reading import AskedDigits, Reading, read, said_digits
 
 
-def reading(text: str, *, digits: int = 0, understood: bool | None = None) -> Reading:
-    return read(text, digits_wanted=digits, understood=understood)
+def reading(text: str, *, digits: int = 0, known: str = "", understood: bool | None = None) -> Reading:
+    return read(text, asked=AskedDigits(digits, known), understood=understood)
 
 
 @pytest.mark.parametrize("text", ["", " ", "...", "?!"])
@@ -114,15 +114,37 @@ def test_digits_that_nobody_asked_for_are_open(text: str) -> None:
     assert reading(text, understood=False) is Reading.OPEN
 
 
-def test_digits_are_counted_in_words_and_figures() -> None:
-    counts = {
-        "four five double two": 4,
-        "45 22": 4,
-        "triple seven": 3,
-        "twenty one": 2,
-        "twelve": 2,
-        "none": 0,
-        "1 1 8, pre 4 6": 6,
-        "for my": 0,
+@pytest.mark.parametrize(
+    ("text", "known", "sign"),
+    [
+        ("nine two", "4567", Reading.COUNTED),
+        ("zero two eight", "83922", Reading.OPEN),  # one was missing: these are the first of another try
+        ("five, five one eight", "6198", Reading.OPEN),
+        ("five five one eight zero", "6198", Reading.LACKING),
+        ("five five one eight zero seven", "6198", Reading.COUNTED),
+        ("four five six", "456", Reading.OPEN),  # as many as are missing, but those that were said before
+        ("four five", "456", Reading.OPEN),
+        ("four five six seven two one", "456", Reading.COUNTED),
+    ],
+)
+def test_a_number_that_is_said_once_more_is_whole_when_all_of_it_is_there(text: str, known: str, sign: Reading) -> None:
+    assert reading(text, digits=6 - len(known), known=known, understood=False) is sign
+
+
+def test_a_digit_put_right_is_complete_although_it_is_not_the_whole_number() -> None:
+    assert reading("sorry, the last one is a seven", digits=1, known="45221", understood=True) is Reading.COMPLETE
+
+
+def test_digits_are_read_from_words_and_figures() -> None:
+    found = {
+        "four five double two": "4522",
+        "45 22": "4522",
+        "triple seven": "777",
+        "twenty one": "21",
+        "sixty": "60",
+        "twelve": "12",
+        "none": "",
+        "1 1 8, pre 4 6": "118346",
+        "for my": "",
     }
-    assert {text: count_digits(text) for text in counts} == counts
+    assert {text: said_digits(text) for text in found} == found

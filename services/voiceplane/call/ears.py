@@ -63,6 +63,11 @@ class Ears:
         """Return when the voice fell silent whose pause is not sure yet; None while it sounds, or in a pause."""
         return None if self.voiced or not self._gate.speaking else self._gate.last_voiced
 
+    @property
+    def sounds(self) -> bool:
+        """Say whether a pause is no silence just now: what sounds may be the next word, whose edge comes later."""
+        return not self._gate.speaking and (self._gate.voiced_since is not None or self._onset.sounds)
+
     def _voice_probability(self, window: bytes, *, eager: bool) -> float:
         """Return the detector's word, 0 for a window in which the voice has faded."""
         probability, level_db = self._detector.probability(window), _level_db(window)

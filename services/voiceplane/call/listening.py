@@ -34,7 +34,7 @@ from voiceplane.turn.events import (
 )
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
 from voiceplane.turn.machine import Floor
-from voiceplane.turn.reading import read
+from voiceplane.turn.reading import NO_DIGITS, AskedDigits, read
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Dialogue:
     understood: Callable[[], bool | None] = lambda: None  # the planner's word on the last of these
     retract: Callable[[], bool] = lambda: False  # drop a reply that nobody has heard
     answers: Callable[[], bool] = lambda: False  # a yes or no is expected
-    digits: int = 0  # asked for
+    digits: AskedDigits = NO_DIGITS  # asked for
 
 
 class Listening:
@@ -142,7 +142,7 @@ class Listening:
         late = self._overlaps.hear(pcm, at, over_us=over_us)
         if late is not None:
             self._feed_edge(late)
-        self.floor.feed(Tick(at))
+        self.floor.feed(Tick(at, self._ears.sounds))
         if self.floor.state.floor in (Floor.CALLER, Floor.DUCKED):
             if self._hearing.tick(at):
                 self._judging.ahead(self._ears.utterance(), at=at)
@@ -188,17 +188,17 @@ class Listening:
         self._read(words)
 
     def _read(self, words: Words) -> None:
-        digits = self.dialogue.digits
-        reading = read(words.transcript.text, digits_wanted=digits, understood=self.dialogue.understood())
+        asked = self.dialogue.digits
+        reading = read(words.transcript.text, asked=asked, understood=self.dialogue.understood())
         now = self._site.clock.monotonic()
         self.marks["read"] = now
         self.floor.feed(WordsRead(now, words.pause, reading))
 
-    def expect(self, digits: int) -> None:
+    def expect(self, digits: AskedDigits) -> None:
         """Tell the machine what the agent has asked for."""
         self.dialogue.digits = digits
-        self._hearing.digits_expected = digits > 0
-        self.floor.expect_digits(digits)
+        self._hearing.digits_expected = digits.missing > 0
+        self.floor.expect_digits(digits.missing)
 
     def _duck(self) -> None:
         self._overlaps.begin(self.floor.state.overlap_since or 0.0)

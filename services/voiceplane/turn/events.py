@@ -71,9 +71,10 @@ class Transferring:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time passed; sent with every frame."""
+    """Time passed; sent with every frame. `sounds`: there is no silence, and no edge of speech yet."""
 
     at: float
+    sounds: bool = False
 
 
 Event = (

@@ -85,6 +85,11 @@ class Onset:
         """Say whether this may be a word's first consonant."""
         return _ONSET_WINDOWS <= self.loud <= _LONGEST_WINDOWS
 
+    @property
+    def sounds(self) -> bool:
+        """Say whether something short sounds just now, a voice or not."""
+        return 0 < self.loud <= _LONGEST_WINDOWS
+
 
 @dataclass(frozen=True, slots=True)
 class GateState:

@@ -27,6 +27,7 @@ from voiceplane.turn.events import (
 )
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
 from voiceplane.turn.parameters import TurnParameters, required_silence
+from voiceplane.turn.reading import Reading
 from voiceplane.turn.state import Floor, Rule, Step, TurnState
 
 __all__ = ["RULES", "Floor", "TurnState", "advance"]
@@ -110,8 +111,13 @@ def _speaks_to_nobody(state: TurnState, event: Event, _parameters: TurnParameter
 def _pause_begins(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
     assert isinstance(event, SpeechPaused)
     paused = replace(state, floor=Floor.PAUSED, pause=state.pause + 1, since=event.since)
-    paused = replace(paused, probability=None, reading=None)
+    paused = replace(paused, probability=None, reading=None, sounds=False)
     return paused, (JudgePause(paused.pause),)
+
+
+def _time_passes(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
+    assert isinstance(event, Tick)
+    return _pause_goes_on(replace(state, sounds=event.sounds), event, parameters)
 
 
 def _judgement(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
@@ -125,15 +131,20 @@ def _words_read(state: TurnState, event: Event, parameters: TurnParameters) -> S
     assert isinstance(event, WordsRead)
     if event.pause != state.pause:
         return state, ()
-    return _pause_goes_on(replace(state, reading=event.reading), event, parameters)
+    read_at = event.at if state.reading is None else state.read_at
+    return _pause_goes_on(replace(state, reading=event.reading, read_at=read_at), event, parameters)
 
 
 def _pause_goes_on(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
-    """End the turn when the silence is as long as words and sound together ask for."""
+    """End the turn when the silence is as long as words and sound together ask for, and is one still."""
     needed = required_silence(state.reading, state.probability, parameters, digits=state.digits > 0)
-    if event.at - state.since < needed - 1e-6:
+    longest = parameters.longest_s(digits=state.digits > 0)
+    earliest = state.since + (longest if state.sounds else needed)
+    if state.reading is Reading.UNKNOWN:  # words that come late are not to be judged without the planner
+        earliest = max(earliest, state.read_at + parameters.planner_s)
+    if event.at < earliest - 1e-6:
         return state, ()
-    settled = state.reading is not None and needed < parameters.longest_s(digits=state.digits > 0)
+    settled = state.reading is not None and needed < longest
     return _end_turn(state, event, "judged" if settled else "silence")
 
 
@@ -212,7 +223,7 @@ RULES: dict[tuple[Floor, type[Event]], Rule] = {
     (Floor.PAUSED, Retracted): _stay,
     (Floor.PAUSED, TurnStands): _stay,
     (Floor.PAUSED, Transferring): _nobody_speaks,
-    (Floor.PAUSED, Tick): _pause_goes_on,
+    (Floor.PAUSED, Tick): _time_passes,
     (Floor.THINKING, AgentStarted): _agent_takes_floor,
     (Floor.THINKING, AgentFinished): _floor_opens,
     (Floor.THINKING, SpeechStarted): _speaks_again,

@@ -59,6 +59,7 @@ class TurnParameters:
     max_pause_s: float = 1.7  # a pause this long ends the turn whatever words and sound say
     digits_max_pause_s: float = 2.2  # half a number: the rest is being read from a paper
     unread_s: float = 0.9  # the recognizer has not answered yet: the turn waits at most this long for its reading
+    planner_s: float = 0.1  # words are there: a planner on the CPU says what it makes of them within 40 ms, under load
     max_utterance_s: float = 60.0
     overlap_stages_s: tuple[float, ...] = (0.2, 0.4, 0.6)  # when a sound over the agent is judged
     overlap_wait_s: float = 0.7  # after such a sound: unclear until then, the agent goes on

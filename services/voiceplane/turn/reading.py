@@ -1,6 +1,7 @@
 """Read the caller's words for signs that more is to come. Fed by call.hearing, judged by turn.machine. Pure."""
 
 import re
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -46,35 +47,49 @@ _BEFORE_DIGITS = frozenset(
     "it is it's its the my number um uh er hmm yes yeah yep okay ok sure so well alright right oh let me see "
     "parcel package tracking order and".split()
 )  # what is said while the paper is looked for
-_UNITS = "zero oh one two three four five six seven eight nine".split()
-_MISHEARD = "to too for ate pre tree".split()  # digits, behind digits
+_UNITS = dict(zip("zero one two three four five six seven eight nine oh".split(), "01234567890", strict=True))
+_MISHEARD = {"to": "2", "too": "2", "for": "4", "ate": "8", "pre": "3", "tree": "3"}  # digits, behind digits
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_LONG = {word: str(n) for n, word in enumerate(_TEENS, start=10)} | {w: f"{n}0" for n, w in enumerate(_TENS, start=2)}
 _TIMES = {"double": 2, "triple": 3}
 
 
-def count_digits(text: str) -> int:
-    """Count the digits in words or figures: "four five double two" and "45 22" have four."""
-    count, times, after_tens = 0, 1, False
+@dataclass(frozen=True, slots=True)
+class AskedDigits:
+    """What the agent has asked for: so many digits; `known` are those before them, which the caller has said."""
+
+    missing: int = 0  # 0: none were asked for
+    known: str = ""
+
+
+NO_DIGITS = AskedDigits()
+
+
+def said_digits(text: str) -> str:
+    """Return the digits in words or figures: "four five double two" and "45 22" have four."""
+    said, times, after_tens = "", 1, False
     for word in re.findall(r"[a-z]+|\d+", text.lower()):
         if word.isdigit():
-            count += len(word) * times
-        elif word in _MISHEARD and count:
-            count += 1
+            said += word * times
+        elif word in _MISHEARD and said:
+            said += _MISHEARD[word]
+        elif word in _UNITS and after_tens:
+            said = said[:-1] + _UNITS[word]
         elif word in _UNITS:
-            count += (0 if after_tens else 1) * times
-        elif word in _TEENS or word in _TENS:
-            count += 2 * times
+            said += _UNITS[word] * times
+        elif word in _LONG:
+            said += _LONG[word] * times
         times = _TIMES.get(word, 1)
         after_tens = word in _TENS
-    return count
+    return said
 
 
-def read(text: str, *, digits_wanted: int, understood: bool | None) -> Reading:
+def read(text: str, *, asked: AskedDigits = NO_DIGITS, understood: bool | None) -> Reading:
     """Judge the words so far; `understood` is the planner's word on them, None while it is not known."""
     words = re.findall(r"[a-z']+|\d+", text.lower())
-    if digits_wanted:
-        return _read_digits(text, words, wanted=digits_wanted, understood=understood)
+    if asked.missing:
+        return _read_digits(text, words, asked=asked, understood=understood)
     if not words:
         return Reading.EMPTY
     if _is_open(text, words, understood=bool(understood)):
@@ -89,18 +104,29 @@ def read(text: str, *, digits_wanted: int, understood: bool | None) -> Reading:
 _FROM_PLANNER = {True: Reading.COMPLETE, False: Reading.UNCLEAR, None: Reading.UNKNOWN}
 
 
-def _read_digits(text: str, words: list[str], *, wanted: int, understood: bool | None) -> Reading:
+def _read_digits(text: str, words: list[str], *, asked: AskedDigits, understood: bool | None) -> Reading:
     """Judge the answer to a question for digits; a word or two that are none may be a digit misheard."""
-    digits = count_digits(text)
-    if digits >= wanted:
+    said, wanted = said_digits(text), asked.missing
+    once_more = _once_more(said, asked)
+    if once_more or len(said) > wanted:
+        wanted += len(asked.known)
+        if understood and not once_more and len(said) < wanted:
+            return Reading.COMPLETE  # "sorry, the last one is a seven"
+    if len(said) >= wanted:
         return Reading.COUNTED
-    if digits:
-        return Reading.LACKING if 1 < wanted == digits + 1 else Reading.OPEN
+    if said:
+        return Reading.LACKING if 1 < wanted == len(said) + 1 else Reading.OPEN
     if understood and words:
         return Reading.COMPLETE
     if len(words) <= 2 or set(words) <= _BEFORE_DIGITS:
         return Reading.OPEN
     return _FROM_PLANNER[understood]
+
+
+def _once_more(said: str, asked: AskedDigits) -> bool:
+    """Say whether a caller who was asked for the rest of a number begins all of it once more."""
+    least = min(len(said), len(asked.known))
+    return least > 1 and said[:least] == asked.known[:least]
 
 
 def _only_digits(words: list[str]) -> bool:

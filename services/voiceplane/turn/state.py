@@ -32,6 +32,8 @@ class TurnState:
     utterance_since: float = 0.0
     probability: float | None = None  # the judge's word about this pause
     reading: Reading | None = None  # the words' sign about this pause
+    read_at: float = 0.0  # when they were first read
+    sounds: bool = False  # PAUSED: something is heard that may be the caller's next word
     overlap_since: float | None = None  # the caller speaks over the agent since
     overlap: int = 0  # sounds over the agent in this call
     overlap_stage: int = 0  # of the running one: how often it was judged

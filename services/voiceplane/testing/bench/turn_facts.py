@@ -31,7 +31,7 @@ from voiceplane.testing.bench.sound import pause
 from voiceplane.testing.phone.audio import Samples, resample
 from voiceplane.testing.phone.codecs import CODECS
 from voiceplane.turn.gate import GateParameters, SpeechPaused, SpeechStarted
-from voiceplane.turn.reading import Reading, read
+from voiceplane.turn.reading import AskedDigits, Reading, read
 
 T = TypeVar("T")
 AFTER_S = 5.0  # of silence behind each recording: longer than the longest pause that the machine waits
@@ -63,6 +63,7 @@ class Facts:
     total_s: float
     starts_s: tuple[tuple[float, float], ...]  # noticed at, since
     pauses: tuple[PauseFacts, ...]
+    sounds_s: tuple[float, ...] = ()  # ends of the frames in which a pause was no silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,9 @@ async def gather(made: list[Recording], models: Models, kept: Path, tell: Callab
 
 def _key(made: list[Recording], models: Models) -> str:
     """Name recordings, ears and agent: other ones have other facts."""
-    digest = hashlib.sha256(f"{models.revision} {DIGITS} {GateParameters()} {len(ASSUMED_SILENCE)} ahead".encode())
+    digest = hashlib.sha256(
+        f"{models.revision} {DIGITS} {GateParameters()} {len(ASSUMED_SILENCE)} ahead sounds".encode()
+    )
     for recording in made:
         digest.update(recording.sound.tobytes())
         digest.update(repr((recording.part, recording.kind, recording.digits, recording.end_s)).encode())
@@ -123,6 +126,7 @@ def _kept(kept: Path, key: str) -> tuple[Facts, ...] | None:
                 **each,
                 "starts_s": tuple((at, since) for at, since in each["starts_s"]),
                 "pauses": tuple(PauseFacts(**one) for one in each["pauses"]),
+                "sounds_s": tuple(each["sounds_s"]),
             }
         )
         for each in content["facts"]
@@ -139,6 +143,7 @@ async def _listen(recording: Recording, models: Models) -> Facts:
     ears, begun = Ears(models.vad.detector()), False
     starts: list[tuple[float, float]] = []
     pauses: list[PauseFacts] = []
+    sounds: list[float] = []
     silence = _Silence(0.0, b"")
     step = SPEECH_RATE * FRAME_MS // 1000 * 2
     for at in range(0, len(heard) - step + 1, step):
@@ -152,6 +157,8 @@ async def _listen(recording: Recording, models: Models) -> Facts:
                     starts.append((now, since))
                 case SpeechPaused():
                     pauses.append(await _ask(edge, silence, recording, models=models, now=now))
+        if ears.sounds:
+            sounds.append(now)
         if ears.silent_since is not None and silence.at_s <= ears.silent_since:
             silence = _Silence(now, ears.utterance())
     return Facts(
@@ -163,6 +170,7 @@ async def _listen(recording: Recording, models: Models) -> Facts:
         total_s=len(sound) / RATE,
         starts_s=tuple(starts),
         pauses=tuple(pauses),
+        sounds_s=tuple(sounds),
     )
 
 
@@ -242,4 +250,4 @@ async def _understood(text: str, recording: Recording, models: Models) -> bool |
 
 def reading_of(pause: PauseFacts, facts: Facts) -> Reading:
     """Return the words' sign."""
-    return read(pause.text, digits_wanted=facts.digits, understood=pause.understood)
+    return read(pause.text, asked=AskedDigits(facts.digits), understood=pause.understood)

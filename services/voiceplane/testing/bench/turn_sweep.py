@@ -136,8 +136,8 @@ def _timeline(facts: Facts) -> Iterator[tuple[float, Event]]:
         events.append((pause.noticed_s, 1, SpeechPaused(pause.noticed_s, pause.since_s)))
         events.append((judged, 2, PauseJudged(judged, number, pause.probability)))
         events.append((known, 2, WordsRead(known, number, reading_of(pause, facts))))
-    ticks = int(facts.total_s / TICK_S)
-    events += [(tick * TICK_S, 3, Tick(tick * TICK_S)) for tick in range(ticks + 1)]
+    ticks, sounds = int(facts.total_s / TICK_S), {round(at / TICK_S) for at in facts.sounds_s}
+    events += [(tick * TICK_S, 3, Tick(tick * TICK_S, tick in sounds)) for tick in range(ticks + 1)]
     yield from ((at, event) for at, _, event in sorted(events, key=lambda each: each[:2]))
 
 
