@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import shlex
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -93,9 +94,14 @@ async def _until_stopped(bundle: Bundle, options: StackOptions) -> int:
 
 async def _serve(bundle: Bundle, options: StackOptions, report: Callable[[str], None]) -> None:
     async with running_stack(bundle, options, report) as endpoints:
-        report(f"call {endpoints.sip} with any softphone, or: voiceplane call --say 'Where is my parcel?'")
+        report(f"call {endpoints.sip} with any softphone, or: voiceplane call --say {_words(bundle)}")
         report(f"logs and records are in {options.folder}; Ctrl-C stops all")
         await asyncio.Event().wait()
+
+
+def _words(bundle: Bundle) -> str:
+    """Return what a caller may say to this agent, as it is typed into a shell."""
+    return shlex.quote(bundle.agent.spec.intents[0].examples[0])
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
 from voiceplane.runtime import grpc_server
 
 DEADLINE_S = 10.0
-_TABLE_COLUMNS = 200
+_WIDE_COLUMNS = 200
 _CALL_HELP = "a call id, the beginning of one, or latest"
 Ask = Callable[[str, argparse.Namespace, Console], Coroutine[Any, Any, int]]
 
@@ -69,12 +70,18 @@ def _run(options: argparse.Namespace, ask: Ask) -> int:
         print(no_stack("--records HOST:PORT"), file=sys.stderr)
         return 2
     try:
-        return asyncio.run(ask(target, options, Console(highlight=False)))
+        return asyncio.run(ask(target, options, _console()))
     except RecordsUnreachedError:
         print(unanswered("records process", target, "--records", named=bool(options.records)), file=sys.stderr)
     except RecordsError as error:
         print(error, file=sys.stderr)
     return 1
+
+
+def _console() -> Console:
+    """Print as wide as the terminal is; a pipe has no width, and what is read later is not cut."""
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=_WIDE_COLUMNS if piped else None)
 
 
 async def _trace(records: str, options: argparse.Namespace, console: Console) -> int:
@@ -101,7 +108,7 @@ async def _calls(records: str, options: argparse.Namespace, console: Console) ->
         turns = str(len(call.turns))
         table.add_row(call.call_id, started, call.agent, call.outcome, call.end_reason, turns, f"{length:.1f} s")
     if ended:  # whole cells, also where the terminal is narrow and in a pipe: ids are copied from here
-        console.width = max(console.width, _TABLE_COLUMNS)
+        console.width = max(console.width, _WIDE_COLUMNS)
         console.print(table, soft_wrap=True)
     else:
         console.print("no calls are recorded yet: voiceplane call places one")
@@ -144,7 +151,8 @@ def print_record(call: CallRow, audits: tuple[AuditRow, ...], console: Console) 
     console.print(
         f"  {quality.codec}: {quality.packets_sent} packets sent, {quality.packets_received} received, "
         f"{quality.packets_lost} lost, jitter {quality.jitter_ms:.1f} ms, MOS {quality.mos:.2f}, "
-        f"p99 lateness {quality.lateness_p99_ms:.1f} ms"
+        f"p99 lateness {quality.lateness_p99_ms:.1f} ms",
+        soft_wrap=True,
     )
 
 
