@@ -12,6 +12,7 @@ import numpy as np
 from voiceplane.call.hub import CallHub
 from voiceplane.call.loop import run_call
 from voiceplane.call.patience import Patience
+from voiceplane.call.ports import ToolsPort
 from voiceplane.call.site import Site
 from voiceplane.contract.audio import Pcm, WordTime
 from voiceplane.contract.dialogue import Done, ReplyEvent, ReplyRequest, Say, ToolReply, ToolRequest
@@ -23,6 +24,7 @@ from voiceplane.sip.admission import Limits
 from voiceplane.sip.agent import UserAgent
 from voiceplane.sip.server import SipServer
 from voiceplane.sip.state import AgentSettings
+from voiceplane.sip.trunks import Ways
 from voiceplane.speech.cache import PhraseCache, VoiceChoice
 from voiceplane.speech.ports import InferenceTiming, SpeechChunk, Transcript, TurnVerdict
 
@@ -138,6 +140,8 @@ async def joined(
     *,
     agent: str = AGENT,
     planner: Planner | None = None,
+    tools: ToolsPort | None = None,
+    ways: Ways | None = None,
     patience: Patience | None = None,
     media_timeout_s: float = 30.0,
     longest_hold_s: float = 600.0,
@@ -147,6 +151,7 @@ async def joined(
     settings = MediaSettings(first_port=26000, last_port=26999, quarantine_s=0.0, timeout_s=media_timeout_s)
     bundle = load_bundle(agent)
     server = SipServer(UserAgent(AgentSettings(port=0), Limits()), clock, refused=lambda event: None)
+    server.open_to(ways or Ways())
     async with MediaServer(settings, clock).running() as media, server.listening("127.0.0.1", 0) as sip:
         site = Site(
             bundle=bundle,
@@ -157,7 +162,7 @@ async def joined(
             voices={rate: PhraseCache(speech, VoiceChoice("joe", "x", rate), folder) for rate in (8000, 16_000)},
             vad=cast(Any, Vad()),
             planner=planner,
-            tools=Tools(),
+            tools=tools or Tools(),
             records=cast(Any, records),
             hub=CallHub(clock.wall_ns),
             patience=patience or Patience(),

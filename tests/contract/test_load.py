@@ -9,11 +9,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voiceplane.contract.agent import Tool, placeholders
+from voiceplane.contract.agent import placeholders
 from voiceplane.contract.authentication import Authentication
 from voiceplane.contract.base import format_duration, parse_duration
 from voiceplane.contract.load import InvalidAgentError, load_bundle
 from voiceplane.contract.policy import ToolRules, VoicePolicySpec, canonical_json, digest
+from voiceplane.contract.tool import Tool
 
 AGENT = """\
 apiVersion: voiceplane.dev/v1alpha1

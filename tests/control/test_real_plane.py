@@ -30,6 +30,7 @@ BAD = {
     "a brace that stays open": ("arrive {eta}.", "arrive {eta.", "a brace is open or closed alone"),
     "a name that is none": ("to {day}?", "to {the day}?", "holds no plain name"),
     "a brace in an address": ("parcels/{parcel_number}\"", "parcels/parcel_number}\"", "a brace is open or closed"),
+    "an answer of a caller as his number": ("name: parcel_number,", "name: caller_number,", "no answer of a caller"),
     "a field that is misspelt": ("opening:", "openning:", "unknown field"),
 }  # fmt: skip
 
@@ -63,13 +64,23 @@ async def test_a_region_with_two_ways_in_is_refused(hub: Plane) -> None:
         await apply(hub, REGION % ("two", "inCluster: {}, kubeConfig: {name: x}"))
 
 
+@pytest.mark.parametrize(
+    ("sources", "identity", "said"),
+    [
+        ("'300.0.0.0/8'", "{}", "not a range of addresses"),
+        ("198.51.100.0/24, '::/0'", "{trust: asserted}", "a range of /0 is everybody's"),
+        ("198.51.100.0/24", "{trust: blindly}", "Unsupported value"),
+    ],
+)
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_trunk_whose_source_is_no_range_is_refused(hub: Plane) -> None:
+async def test_a_trunk_whose_sources_or_trust_cannot_be_is_refused(
+    hub: Plane, sources: str, identity: str, said: str
+) -> None:
     trunk = (
         "{apiVersion: voiceplane.dev/v1alpha1, kind: SIPTrunk, metadata: {name: t, namespace: support}, "
-        "spec: {agentRef: {name: parcel-desk}, sources: ['300.0.0.0/8']}}"
+        f"spec: {{agentRef: {{name: parcel-desk}}, sources: [{sources}], identity: {identity}}}}}"
     )
-    with pytest.raises(AssertionError, match="not a range of addresses"):
+    with pytest.raises(AssertionError, match=said):
         await apply(hub, trunk)
 
 

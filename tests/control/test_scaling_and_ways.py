@@ -8,7 +8,7 @@ import pytest
 from tests.control.test_pure import AGENT, region, target, view_of
 
 from voiceplane.contract.agent import Placement
-from voiceplane.contract.trunk import TrunkOfAgent, Trunks
+from voiceplane.contract.trunk import TrunkIdentity, TrunkOfAgent, Trunks, Trust
 from voiceplane_operator import manifests, names
 from voiceplane_operator.commands.files import target_of
 from voiceplane_operator.decide import plan
@@ -16,6 +16,7 @@ from voiceplane_operator.decide.facts import Rollout
 from voiceplane_operator.decide.placement import Candidate, choose
 from voiceplane_operator.decide.shares import Shares
 from voiceplane_operator.manifests.target import Target
+from voiceplane_operator.reconcile.bundles import trunk
 
 EDITED = AGENT.replace("How can", "Now how can")
 CARRIER = TrunkOfAgent(name="support/carrier", sources=("198.51.100.0/24",), numbers=("+15550100",))
@@ -91,6 +92,26 @@ def test_gateways_follow_the_trunks_and_keep_others_out_where_no_policy_holds(mo
     assert command[command.index("--trunks") + 1] == f"/etc/voiceplane/agents/{wanted.revision.name}/trunks.json"
     behind = [one for one in manifests.render(wanted) if one["kind"] == "Deployment" and one != gateway]
     assert behind and "trunks.json" not in str(behind), "what is behind the gateways need not know who may call"
+
+
+def test_a_trust_is_told_the_gateways_as_it_stands_in_the_trunk() -> None:
+    spec = {"sources": ["198.51.100.0/24"], "numbers": ["+15550100"], "identity": {"trust": "asserted"}}
+    trusted = trunk({"metadata": {"name": "carrier", "namespace": "support"}, "spec": spec})
+    assert trusted == CARRIER.model_copy(update={"identity": TrunkIdentity(trust=Trust.ASSERTED)})
+    told = only(replace(target(), trunks=(trusted,)), "ConfigMap")["data"]["trunks.json"]
+    assert Trunks.model_validate_json(told).trunks == (trusted,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "trunks", "policy"),
+    [("LoadBalancer", (CARRIER,), "Local"), ("LoadBalancer", (), None), ("ClusterIP", (CARRIER,), None)],
+)
+def test_a_trunks_address_is_seen_by_the_gateways_through_the_service(
+    kind: str, trunks: tuple[TrunkOfAgent, ...], policy: str | None
+) -> None:
+    wanted = target_of(AGENT, region("cloud", network={"serviceType": kind}))
+    service = only(replace(wanted, trunks=trunks), "Service", "-sip")["spec"]
+    assert service.get("externalTrafficPolicy") == policy
 
 
 @pytest.mark.parametrize(("calls", "last"), [(50, 20999), (333, 20999), (2000, 25999)])

@@ -18,6 +18,7 @@ from voiceplane.cli.state import Endpoints
 from voiceplane.cli.voices import FliteVoice, transcribe
 from voiceplane.contract.audio import Pcm
 from voiceplane.contract.load import load_bundle
+from voiceplane.contract.trunk import Trunks
 from voiceplane.records.client import read_call
 from voiceplane.records.errors import NoSuchCallError
 from voiceplane.records.rows import AuditRow, CallRow
@@ -99,13 +100,21 @@ class Outcome:
 
 @asynccontextmanager
 async def running_agent(
-    text: str, folder: Path, *, rtp_ports: str, slow_s: float | None = None, wanted: Wanted | None = None
+    text: str,
+    folder: Path,
+    *,
+    rtp_ports: str,
+    slow_s: float | None = None,
+    wanted: Wanted | None = None,
+    trunks: Trunks | None = None,
 ) -> AsyncIterator[Running]:
     """Run the stack of an agent's YAML; the slow parcel takes `slow_s`, and `wanted` models are asked of Triton."""
     agent = folder / "agent.yaml"
     agent.write_text(text)
     slow = () if slow_s is None else ((SLOW_PARCEL, slow_s),)
-    options = StackOptions(agent, folder, sip_port=None, rtp_ports=rtp_ports, parcels=True, slow_parcels=slow)
+    options = StackOptions(
+        agent, folder, sip_port=None, rtp_ports=rtp_ports, parcels=True, slow_parcels=slow, trunks=trunks
+    )
     parts, endpoints = plan(load_bundle(text), options)
     stack = Stack(parts, folder / "logs", lambda line: print(line, file=sys.stderr))
     async with stack, TritonSpeech((endpoints.speech,), wanted=wanted) as speech:

@@ -27,6 +27,8 @@ def call(call_id: str = CALL_ID, *, started: int = START, outcome: str = "comple
         ),
         quality=QualityRow("PCMU", 1200, 1190, 10, 1.5, 4.3, 2.25),
         summary_pii="asked for a parcel",
+        caller_trust="asserted",
+        caller_authentication="identified",
     )
 
 
@@ -48,6 +50,7 @@ def audit(audit_id: str = "a-1", call_id: str = CALL_ID, *, at: int = START) -> 
         arguments_redacted_json='{"parcel_number": "[6 characters]"}',
         policy_digest="d" * 64,
         idempotency_key="k",
+        caller_authentication="identified",
     )
 
 

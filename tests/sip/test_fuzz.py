@@ -4,15 +4,18 @@ Inputs are real messages with bytes, lines and values changed, crossed with each
 fixed by VOICEPLANE_FUZZ_SEED so that a failure repeats; the number by VOICEPLANE_FUZZ_INPUTS.
 """
 
+import ipaddress
 import os
 import random
 from collections import deque
 
+from voiceplane.contract.trunk import Trust
 from voiceplane.sip.admission import Limits
 from voiceplane.sip.events import CallEnded, CallOffered, Confirmed, Output, Send
 from voiceplane.sip.framing import BrokenStreamError, Framer
 from voiceplane.sip.message import MalformedSipError, Peer, Request, Response, parse
 from voiceplane.sip.sdp import LocalMedia, UnacceptableSdpError, agree, read
+from voiceplane.sip.trunks import Trunk, Ways
 from voiceplane.testing.caller import SDP, Caller
 
 INPUTS = int(os.environ.get("VOICEPLANE_FUZZ_INPUTS", "100000"))
@@ -58,6 +61,8 @@ EXTRA = (
     "Record-Route: <sip:192.0.2.7;lr>\r\nAllow: INVITE, UPDATE\r\n",
     "Event: refer\r\nSubscription-State: active;expires=60\r\n",
     "Session-ID: ab30317f1a784dc48ff824d0d3715d86;remote=00000000000000000000000000000000\r\n",
+    'P-Asserted-Identity: "Ann, A." <sip:+15550100;verstat=TN-Validation-Passed@h;user=phone>, <tel:+1-555-0100>\r\n'
+    "P-Attestation-Indicator: A\r\nPrivacy: none\r\n",
     "",
 )
 
@@ -123,6 +128,8 @@ def check_sent(outputs: list[Output]) -> None:
 def test_no_input_raises_and_a_live_call_survives_them_all() -> None:
     dice = random.Random(SEED)
     caller = Caller(limits=Limits(max_calls=50, calls_per_second=1e6, burst=1_000_000))
+    networks = (ipaddress.ip_network("203.0.113.0/24"),)
+    caller.agent.state.ways = Ways(tuple(Trunk(networks, trust=trust) for trust in Trust))
     caller.call()
     live = caller.dialog
     answers: deque[bytes] = deque(maxlen=8)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from voiceplane.call import trunks
+from voiceplane.contract.trunk import Trust
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.sip.agent import UserAgent
 from voiceplane.sip.events import CallRefused
@@ -81,6 +82,26 @@ def test_each_trunk_has_its_own_numbers_and_ipv4_is_known_in_ipv6() -> None:
     assert called("sips:") == called("sip:host;user=phone") == ""
 
 
+@pytest.mark.parametrize(
+    ("host", "believed"),
+    [("192.0.2.9", "+15550111"), ("::ffff:192.0.2.9", "+15550111"), ("198.51.100.9", ""), (SCANNER.host, "")],
+)
+def test_what_is_asserted_counts_from_the_addresses_of_a_trunk_that_is_trusted(host: str, believed: str) -> None:
+    made = Caller(peer=Peer(host, 5060))
+    doubted = Trunk((ipaddress.ip_network("198.51.100.0/24"),))
+    made.agent.state.ways = Ways((Trunk(OURS, trust=Trust.ASSERTED), doubted))  # a policy keeps others out, not we
+    made.send(made.invite(headers="P-Asserted-Identity: <tel:+15550111>\r\n"))
+    identity = made.offered().identity
+    assert (identity.number if identity is not None else "") == believed
+    assert made.offered().caller == "+15550100", "by the caller's own word"
+
+
+def test_a_trunk_is_trusted_for_the_numbers_that_it_may_call() -> None:
+    ways = Ways((Trunk(OURS, frozenset({"1"}), Trust.ASSERTED), Trunk(OURS, frozenset({"2"}))))
+    assert ways.trusts("192.0.2.9", "+1") == {Trust.ASSERTED}
+    assert ways.trusts("192.0.2.9", "2") == ways.trusts(SCANNER.host, "1") == frozenset()
+
+
 async def test_a_connection_from_no_trunk_is_closed_and_datagrams_have_no_answer() -> None:
     agent = UserAgent(AgentSettings(), Caller().limits)
     server = SipServer(agent, SystemClock(), refused=lambda event: None)
@@ -107,12 +128,13 @@ async def test_a_changed_file_is_followed_and_a_broken_one_changes_nothing(tmp_p
     file = tmp_path / "trunks.json"
 
     def write(*sources: str) -> None:
-        trunk = {"name": "support/carrier", "sources": sources, "numbers": ["+15550100"]}
+        identity = {"trust": "attested"}
+        trunk = {"name": "support/carrier", "sources": sources, "numbers": ["+15550100"], "identity": identity}
         file.write_text(json.dumps({"closed": True, "trunks": [trunk]}))
 
     write("192.0.2.0/24")
     first = trunks.read(file)
-    assert first == Ways((Trunk(OURS, frozenset({"15550100"})),), closed=True)
+    assert first == Ways((Trunk(OURS, frozenset({"15550100"}), Trust.ATTESTED),), closed=True)
     told: asyncio.Queue[Ways] = asyncio.Queue(maxsize=9)  # of one test
     following = asyncio.create_task(trunks.follow(file, first, told.put_nowait, every_s=0.02))
     try:

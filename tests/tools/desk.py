@@ -5,10 +5,10 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from voiceplane.contract.agent import Tool
 from voiceplane.contract.dialogue import ToolRequest
 from voiceplane.contract.ids import CallId
 from voiceplane.contract.load import Bundle, load_bundle
+from voiceplane.contract.tool import Tool
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.tools.errors import (
     AuditAwayError,

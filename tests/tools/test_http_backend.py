@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 
-from voiceplane.contract.agent import HttpBackend
+from voiceplane.contract.tool import HttpBackend
 from voiceplane.tools.errors import (
     AttemptFailedError,
     AttemptTimedOutError,

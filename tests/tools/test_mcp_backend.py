@@ -11,7 +11,7 @@ import pytest
 from mcp import MCPError
 from mcp.types import CONNECTION_CLOSED, INVALID_PARAMS, REQUEST_TIMEOUT
 
-from voiceplane.contract.agent import McpBackend
+from voiceplane.contract.tool import McpBackend
 from voiceplane.tools import mcp_backend
 from voiceplane.tools.errors import (
     AttemptFailedError,

@@ -6,10 +6,10 @@ import dataclasses
 import pytest
 from tests.tools.desk import CALL, Desk, Ledger, invoking
 
-from voiceplane.contract.agent import Tool
 from voiceplane.contract.dialogue import ToolOutcome, ToolRequest
 from voiceplane.contract.ids import CallId
 from voiceplane.contract.load import load_bundle
+from voiceplane.contract.tool import Tool
 from voiceplane.rpc.convert import tool_request_from_wire, tool_request_to_wire
 from voiceplane.tools.errors import AttemptFailedError
 from voiceplane.tools.ports import Attempt

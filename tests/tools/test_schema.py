@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceplane.contract.agent import HttpBackend, Intent, Slot, SlotType, Tool
+from voiceplane.contract.agent import Intent, Slot, SlotType
+from voiceplane.contract.tool import HttpBackend, Tool
 from voiceplane.tools.errors import InvalidArgumentsError, ResultRefusedError, UnsafeSchemaError
 from voiceplane.tools.schema import argument_schema, check_schema, read_arguments, read_result
 

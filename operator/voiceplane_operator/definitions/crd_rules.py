@@ -76,6 +76,10 @@ RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
                 "self.type == 'choice' || !has(self.choices) || self.choices.size() == 0", "choices go with type choice"
             ),
             Rule("self.type == 'digits' || !has(self.length)", "length goes with type digits"),
+            Rule(
+                "self.name != 'caller_number'",
+                "caller_number is the number that a trunk vouches for, and no answer of a caller",
+            ),
         ),
         "spec.intents[].reply": _BRACES,
         "spec.intents[].confirm": _BRACES,
@@ -124,5 +128,14 @@ RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
             ),
         ),
     },
-    "SIPTrunk": {"spec.sources[]": _IS_RANGE},
+    "SIPTrunk": {
+        "spec": (
+            Rule(
+                "!has(self.identity) || !has(self.identity.trust) || self.identity.trust == 'none'"
+                " || self.sources.all(s, !s.endsWith('/0'))",
+                "a trunk that is trusted names its addresses: a range of /0 is everybody's",
+            ),
+        ),
+        "spec.sources[]": _IS_RANGE,
+    },
 }

@@ -43,14 +43,18 @@ def service(target: Target) -> Object:
 
     It is made when there is one, and stays. Only a load balancer is asked for before that: its address takes minutes.
     """
+    network = target.spec.network
     selector = common.selector(target, PART) | {names.REVISION: target.serving or NOBODY}
     port = target.block.sip if target.block else SIP
+    # Gateways know a trunk by its address: no node on the way may put its own in its place.
+    seen = {"externalTrafficPolicy": "Local"} if target.sources and network.service_type != "ClusterIP" else {}
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": common.metadata(target, address(target)[1], PART, revision=target.serving),
         "spec": {
-            "type": target.spec.network.service_type,
+            "type": network.service_type,
+            **seen,
             "selector": selector,
             "ports": [
                 {"name": f"sip-{protocol.lower()}", "port": SIP, "targetPort": port, "protocol": protocol}

@@ -2,6 +2,8 @@
 
 import json
 
+from voiceplane.contract.trunk import TrunkOfAgent, Trust
+from voiceplane_operator.manifests.common import Object
 from voiceplane_operator.manifests.target import Target
 
 FILE = "trunks.json"  # beside the agent's, in the ConfigMap of each revision: see bundle
@@ -10,5 +12,12 @@ FILE = "trunks.json"  # beside the agent's, in the ConfigMap of each revision: s
 def text(target: Target) -> str:
     """Return the file. A gateway on its node's network keeps unknown sources out itself: no policy holds there."""
     closed = bool(target.trunks) and target.block is not None
-    trunks = [one.model_dump(mode="json", by_alias=True) for one in target.trunks]
+    trunks = [_told(one) for one in target.trunks]
     return json.dumps({"closed": closed, "trunks": trunks}, indent=1, sort_keys=True)
+
+
+def _told(trunk: TrunkOfAgent) -> Object:
+    """Write a trunk; a gateway of a version that knows no identity refuses the field, and needs none without trust."""
+    left_out = {"identity"} if trunk.identity.trust is Trust.NONE else None
+    told: Object = trunk.model_dump(mode="json", by_alias=True, exclude=left_out)
+    return told

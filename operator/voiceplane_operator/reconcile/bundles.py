@@ -17,7 +17,7 @@ from voiceplane.contract.crosschecks import cross_checks
 from voiceplane.contract.documents import dotted
 from voiceplane.contract.load import Bundle
 from voiceplane.contract.policy import VoicePolicy, VoicePolicySpec
-from voiceplane.contract.trunk import TrunkOfAgent
+from voiceplane.contract.trunk import TrunkIdentity, TrunkOfAgent
 from voiceplane_operator.errors import InvalidObjectError
 from voiceplane_operator.manifests.target import Everywhere, Revision
 
@@ -75,7 +75,9 @@ def trunk(raw: dict[str, Any]) -> TrunkOfAgent:
     """Return a stored SIPTrunk, which the API server has checked, as gateways know it."""
     meta, spec = raw["metadata"], raw["spec"]
     sources, numbers = tuple(spec.get("sources") or ()), tuple(spec.get("numbers") or ())
-    return TrunkOfAgent(name=f"{meta.get('namespace', 'default')}/{meta['name']}", sources=sources, numbers=numbers)
+    identity = TrunkIdentity.model_validate(spec.get("identity") or {})
+    name = f"{meta.get('namespace', 'default')}/{meta['name']}"
+    return TrunkOfAgent(name=name, sources=sources, numbers=numbers, identity=identity)
 
 
 def explain(error: ValidationError) -> str:

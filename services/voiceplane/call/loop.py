@@ -29,6 +29,7 @@ from voiceplane.media.session import MediaAgreement, MediaSession, MediaStatisti
 from voiceplane.runtime import telemetry
 from voiceplane.runtime.metrics import CALLS_ACTIVE, CALLS_ENDED, CALLS_REFUSED
 from voiceplane.sip.events import CallEnded, Confirmed, MediaChanged, ReferProgress
+from voiceplane.sip.incoming import CallEvent
 from voiceplane.sip.sdp import Agreed
 from voiceplane.sip.server import IncomingCall
 
@@ -82,7 +83,15 @@ async def _answered(call: IncomingCall, site: Site, recorder: Recorder, session:
         call.hang_up()
         outcome = _outcome(end, recorder)
         CALLS_ENDED.labels(outcome.value, end.reason).inc()
-        span.set_attributes({"voice.outcome": outcome.value, "sip.reason.text": end.reason})
+        caller = recorder.caller
+        span.set_attributes(
+            {
+                "voice.outcome": outcome.value,
+                "sip.reason.text": end.reason,
+                "voice.caller.trust": caller.trust.value,
+                "voice.caller.authentication": caller.level.value,
+            }
+        )
         try:
             site.records.append(call_row(recorder, end, outcome, site.clock.wall_ns(), _statistics(session)))
         finally:
@@ -92,7 +101,7 @@ async def _answered(call: IncomingCall, site: Site, recorder: Recorder, session:
 
 async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session: MediaSession, live: LiveCall) -> End:
     """Answer, then run the call's tasks until it ends."""
-    events = call.events()
+    events = _vouched(call, recorder)
     agreed = await _accept(call, site, session, events)
     if agreed is None:
         return ends.CANCELLED
@@ -145,6 +154,17 @@ async def _accept(
             if isinstance(event, CallEnded):
                 break
     return None
+
+
+async def _vouched(call: IncomingCall, recorder: Recorder) -> AsyncIterator[CallEvent]:
+    """Yield the call's events. What a trunk says of the caller counts from the ACK on: who has it got our answer.
+
+    A datagram in the trunk's name may be anybody's, and the sound would go where its SDP says.
+    """
+    async for event in call.events():
+        if isinstance(event, Confirmed):
+            recorder.caller.vouch(call.offered.identity)
+        yield event
 
 
 async def _signals(

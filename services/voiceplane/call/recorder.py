@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from voiceplane.call.known import KnownCaller
 from voiceplane.call.waste import Waste
 from voiceplane.contract.dialogue import HeardTurn
 from voiceplane.contract.ids import CallId
@@ -28,7 +29,7 @@ class CallFacts:
     call_id: CallId
     sip_call_id: str
     remote_session_id: str
-    caller: str  # personal data
+    caller: str  # by its own word; personal data
     started_ns: int
 
 
@@ -40,6 +41,7 @@ class Recorder:
     bundle: Bundle
     answered_ns: int = 0
     turns: list[Turn] = field(default_factory=list)
+    caller: KnownCaller = field(default_factory=KnownCaller)
     waste: Waste = field(default_factory=Waste)
     summary: str = ""  # for the person who was asked to take the call; personal data
 

@@ -64,9 +64,8 @@ class Replies:
         self._tasks = tasks
         self._voice = voice
         self._speculative = {tool.name for tool in site.bundle.agent.spec.tools if tool.speculative}
+        self._numbered = {tool.name for tool in site.bundle.agent.spec.tools if tool.caller_number}
         self._grants = {tool.name: tool.grants for tool in site.bundle.agent.spec.tools}
-        # What the caller has proved in this call. Only a tool's success raises it: no planner and no word can.
-        self._known = Authentication.NONE
         self._failed_proofs = 0  # kept here too, so that a restart of the tool gateway gives nobody more tries
         # Not the call's id: from that and the rest of a key, which audits hold, a short PIN could be found.
         self._keys = uuid.uuid4()
@@ -252,8 +251,9 @@ class Replies:
             call.tool,
             call.arguments_json,
             key,
-            self._known.value,
+            self._recorder.caller.level.value,
             self._failed_proofs,
+            self._recorder.caller.number if call.tool in self._numbered else "",
         )
         attempt.tool_attempts += 1  # one may run; how many it were is in the reply
         try:
@@ -266,8 +266,8 @@ class Replies:
             reply = ToolReply(ToolOutcome.FAILED, "", "the tool gateway is away", 0)
         attempt.tool_attempts += reply.attempts - 1
         granted = self._grants.get(call.tool, Authentication.NONE)
-        if reply.outcome is ToolOutcome.OK and granted.covers(self._known):
-            self._known = granted
-        elif reply.outcome is not ToolOutcome.OK and reply.attempts and granted is not Authentication.NONE:
+        if reply.outcome is ToolOutcome.OK:
+            self._recorder.caller.prove(granted)
+        elif reply.attempts and granted is not Authentication.NONE:
             self._failed_proofs += 1
         return reply

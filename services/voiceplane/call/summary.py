@@ -45,7 +45,7 @@ def call_row(
         policy_digest=recorder.bundle.policy_digest,
         sip_call_id=facts.sip_call_id,
         remote_session_id=facts.remote_session_id,
-        caller_pii=facts.caller,
+        caller_pii=recorder.caller.number or facts.caller,
         started_unix_ns=facts.started_ns,
         answered_unix_ns=recorder.answered_ns,
         ended_unix_ns=ended_ns,
@@ -54,6 +54,8 @@ def call_row(
         turns=turns,
         quality=quality,
         summary_pii=recorder.summary if keep else "",
+        caller_trust=recorder.caller.trust.value,
+        caller_authentication=recorder.caller.level.value,
     )
 
 

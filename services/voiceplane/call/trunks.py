@@ -26,6 +26,7 @@ def read(path: Path) -> Ways:
             Trunk(
                 tuple(ipaddress.ip_network(source, strict=False) for source in one.sources),
                 frozenset(plain(number) for number in one.numbers),
+                one.identity.trust,
             )
             for one in told.trunks
         ),

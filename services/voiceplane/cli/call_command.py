@@ -22,6 +22,7 @@ from voiceplane.testing.phone import CallNotAnswered, CallRefused, PhoneSettings
 from voiceplane.testing.phone.audio import read_wav
 from voiceplane.testing.phone.rtp import MAX_DIGITS
 
+_HEADER = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _KEYS = re.compile(r"[0-9*#A-D]+")
 OK, FAILED, USAGE, NOT_ANSWERED, NO_AUDIO, ENDED_EARLY, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 EPILOG = """examples:
@@ -87,6 +88,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--speech", type=arguments.address, metavar="HOST:PORT", help="Triton for --say and --transcript"
     )
     parser.add_argument("--voice", help="voice of the caller: flite's or Triton's (default: flite's rms)")
+    parser.add_argument(
+        "--header",
+        action="append",
+        type=_header,
+        dest="headers",
+        metavar="'NAME: VALUE'",
+        help="another header of the INVITE, such as a trunk's P-Asserted-Identity (repeatable)",
+    )
     parser.add_argument("--stay", action="store_true", help="do not hang up after a transfer (RFC 3515)")
     parser.set_defaults(run=run)
 
@@ -96,6 +105,14 @@ def _keys(text: str) -> str:
     if not (_KEYS.fullmatch(text.upper()) and len(text) <= MAX_DIGITS):
         raise argparse.ArgumentTypeError(f"{text!r}: write at most {MAX_DIGITS} keys of 0-9 * # A-D, such as 456721#")
     return text.upper()
+
+
+def _header(text: str) -> tuple[str, str]:
+    """Take a SIP header that stays one line."""
+    name, _, value = text.partition(":")
+    if not (_HEADER.fullmatch(name) and value.strip() and value.isprintable()):
+        raise argparse.ArgumentTypeError(f"{text!r}: write it as NAME: VALUE, such as 'Privacy: id'")
+    return name, value.strip()
 
 
 def _sound(text: str) -> Path:
@@ -126,6 +143,7 @@ def run(options: argparse.Namespace) -> int:
             transport=options.transport,
             ring_timeout_s=options.timeout,
             transfers=TransferPolicy(hang_up=not options.stay),
+            headers=tuple(options.headers or ()),
         )
         script = Script(target, tuple(getattr(options, "lines", None) or ()), settings, options.patience)
         status = asyncio.run(shutdown.unless_stopped(_call(script, options, speech)))

@@ -14,6 +14,7 @@ from voiceplane.cli.parts import StackOptions, plan, uses_parcels
 from voiceplane.cli.ports import NoFreePortError
 from voiceplane.cli.stack import Stack, StackFailedError
 from voiceplane.cli.state import Endpoints, claimed, read_endpoints, remove_endpoints, stack_folder, write_endpoints
+from voiceplane.cli.trunks import read_trunks
 from voiceplane.cli.validate import read_bundle
 from voiceplane.contract.load import Bundle, InvalidAgentError
 from voiceplane.runtime import shutdown
@@ -56,6 +57,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="FIRST-LAST",
         help="range for RTP (default %(default)s)",
     )
+    parser.add_argument(
+        "--trunks", type=Path, metavar="FILE", help="SIPTrunks: who may call, which numbers, and whom they vouch for"
+    )
     parser.add_argument("--with-parcels", action="store_true", help="start the example's parcel system")
     parser.set_defaults(run=run)
 
@@ -70,6 +74,14 @@ def run(options: argparse.Namespace) -> int:
     except InvalidAgentError as error:
         print(f"{options.agent} has mistakes; voiceplane validate explains them:\n{error}", file=sys.stderr)
         return 2
+    try:
+        trunks = read_trunks(options.trunks, bundle.agent.metadata) if options.trunks is not None else None
+    except OSError as error:
+        print(arguments.unreadable(options.trunks, error, "name a file of SIPTrunks"), file=sys.stderr)
+        return 2
+    except InvalidAgentError as error:
+        print(f"{options.trunks} has mistakes:\n{error}", file=sys.stderr)
+        return 2
     chosen = StackOptions(
         agent_file=options.agent,
         folder=stack_folder(),
@@ -77,6 +89,7 @@ def run(options: argparse.Namespace) -> int:
         sip_port=options.sip_port,
         rtp_ports=options.rtp_ports,
         parcels=options.with_parcels or uses_parcels(bundle),
+        trunks=trunks,
     )
     try:
         return asyncio.run(_until_stopped(bundle, chosen))

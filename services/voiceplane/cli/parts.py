@@ -13,6 +13,7 @@ from voiceplane.cli.ports import free_ports, sip_port
 from voiceplane.cli.stack import Part, PartBrokenError
 from voiceplane.cli.state import Endpoints
 from voiceplane.contract.load import Bundle
+from voiceplane.contract.trunk import Trunks
 from voiceplane.runtime import grpc_server
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.speech.health import judge
@@ -40,6 +41,7 @@ class StackOptions:
     rtp_ports: str = "20000-20999"
     parcels: bool = False
     slow_parcels: tuple[tuple[str, float], ...] = ()  # numbers, and how many seconds the parcel system takes over each
+    trunks: Trunks | None = None  # without them anyone may call
 
 
 def uses_parcels(bundle: Bundle) -> bool:
@@ -94,7 +96,7 @@ def _commands(
     aliases = ("--host-alias", f"{PARCELS_HOST}={at.parcels}") if at.parcels else ()
     traces = ("--traces-url", f"http://{LOCAL}:{otlp_http}/v1/traces")
     back_ends = ("--speech", at.speech, "--planner", at.planner, "--tools", at.tools, "--records", at.records)
-    calls = ("--sip", sip, "--rtp-ports", options.rtp_ports)
+    calls = ("--sip", sip, "--rtp-ports", options.rtp_ports, *_trunks(options))
     return {
         "records": (*ports(at.records), "--http-port", otlp_http, *database, *otlp),
         "speech": (*ports(at.speech), "--profile", profile, "--http-port", str(next(free)), *traces),
@@ -102,6 +104,15 @@ def _commands(
         "tools": (*ports(at.tools), *agent, "--records", at.records, *aliases, *spool("tools"), *otlp),
         "gateway": (*ports(at.gateway), *agent, *calls, *back_ends, *spool("gateway"), *otlp),
     }
+
+
+def _trunks(options: StackOptions) -> tuple[str, ...]:
+    """Write the trunks for the gateway."""
+    if options.trunks is None:
+        return ()
+    path = (options.folder / "trunks.json").resolve()
+    path.write_text(options.trunks.model_dump_json(by_alias=True))
+    return "--trunks", str(path)
 
 
 def _parcels(options: StackOptions, target: str) -> Part:

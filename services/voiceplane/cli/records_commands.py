@@ -24,6 +24,11 @@ from voiceplane.runtime import grpc_server
 DEADLINE_S = 10.0
 _WIDE_COLUMNS = 200
 _CALL_HELP = "a call id, the beginning of one, or latest"
+_GROUNDS = {
+    "none": "no trunk vouches for a number",
+    "asserted": "a trusted trunk asserts the number",
+    "attested": "a trusted trunk has verified the number's signature",
+}
 Ask = Callable[[str, argparse.Namespace, Console], Coroutine[Any, Any, int]]
 
 
@@ -140,6 +145,8 @@ def print_record(call: CallRow, audits: tuple[AuditRow, ...], console: Console) 
     """Print a call record with its turns and tool attempts."""
     console.print(f"call {call.call_id}  {call.agent} revision {call.revision}", soft_wrap=True)
     console.print(f"  started {_when(call.started_unix_ns)}, {call.outcome}: {call.end_reason}")
+    if call.caller_trust in _GROUNDS:
+        console.print(f"  caller {call.caller_authentication}: {_GROUNDS[call.caller_trust]}", soft_wrap=True)
     for turn in call.turns:
         timings = ", ".join(f"{name} {value:.0f} ms" for name, value in sorted(turn.timings_ms.items()))
         console.print(f"  {turn.speaker:>7}  {turn.text_pii}", markup=False, soft_wrap=True)
@@ -160,6 +167,7 @@ def audit_line(audit: AuditRow) -> str:
     """Write one tool attempt as a line."""
     line = f"tool {audit.tool} for {audit.intent}: {audit.decision}, {audit.outcome}, {audit.duration_ms:.0f} ms"
     line += f", attempt {audit.attempt}, arguments {audit.arguments_redacted_json or '{}'}"
+    line += f", caller {audit.caller_authentication}" if audit.caller_authentication else ""
     return line + (f" ({audit.reason})" if audit.reason else "")
 
 

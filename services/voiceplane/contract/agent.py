@@ -2,15 +2,13 @@
 
 import string
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from voiceplane.contract.authentication import Authentication
 from voiceplane.contract.barge_in import BargeIn
 from voiceplane.contract.base import (
     COUNTRY,
-    HTTP,
     ContractModel,
     DnsLabel,
     Duration,
@@ -20,12 +18,12 @@ from voiceplane.contract.base import (
     Sentence,
     SipUri,
 )
+from voiceplane.contract.tool import CALLER_NUMBER, HttpUrl, Tool
 
 API_VERSION = "voiceplane.dev/v1alpha1"
 # What `placeholders` takes, as a pattern for whoever has no Python: {name}, {{ and }}, and no brace alone. Which names
 # there are it does not know.
 BRACES = r"^([^{}]|\{\{|\}\}|\{[^{}\s!:.\[\]-]+:?\})*$"
-HttpUrl = Annotated[str, StringConstraints(pattern=HTTP, max_length=2008)]
 
 Mode = Literal["cloud", "region-local", "on-prem"]
 Country = Annotated[str, StringConstraints(pattern=COUNTRY, max_length=2)]  # ISO 3166-1 alpha-2
@@ -53,6 +51,8 @@ class Slot(ContractModel):
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:
+        if self.name == CALLER_NUMBER:
+            raise ValueError(f"{CALLER_NUMBER} is the number that a trunk vouches for, and no answer of a caller")
         if self.type is SlotType.CHOICE and len(self.choices) < 2:
             raise ValueError("a slot of type choice needs at least two choices")
         if self.type is not SlotType.CHOICE and self.choices:
@@ -76,56 +76,6 @@ class Intent(ContractModel):
     def slot(self, name: str) -> Slot:
         """Return a slot by its name; KeyError when there is none."""
         return {slot.name: slot for slot in self.slots}[name]
-
-
-class HttpBackend(ContractModel):
-    """A tool behind HTTP. Names in braces are filled from the arguments, percent-encoded."""
-
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
-    url: HttpUrl
-    body: dict[str, str] | None = None  # JSON body; values may name arguments in braces
-
-
-class McpBackend(ContractModel):
-    """A tool behind a Model Context Protocol server (streamable HTTP)."""
-
-    url: HttpUrl
-    tool: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    read_only: bool = False  # it changes nothing, however often it runs
-
-
-class Tool(ContractModel):
-    """A call to another system, allowed only for the intents that name it."""
-
-    name: DnsLabel
-    http: HttpBackend | None = None
-    mcp: McpBackend | None = None
-    requires: Authentication = Authentication.NONE
-    grants: Authentication = Authentication.NONE  # its success proves who calls: it checks a number, a PIN
-    timeout: Duration = 2.0
-    idempotent: bool = False
-    speculative: bool = False  # may run before the caller's turn is over; only a tool that reads, and idempotent
-    retries: Annotated[int, Field(ge=0, le=5)] = 1  # used only when idempotent
-    arguments: dict[str, Any] | None = None  # JSON Schema; by default every slot of the intent, as text
-    result: dict[str, Any] | None = None  # JSON Schema of the result; by default any JSON object
-    max_result_bytes: Annotated[int, Field(ge=64, le=1_048_576)] = 16_384
-
-    @model_validator(mode="after")
-    def _has_one_backend(self) -> Self:
-        if (self.http is None) == (self.mcp is None):
-            raise ValueError("a tool has exactly one backend: http or mcp")
-        if self.speculative and not self.idempotent:
-            raise ValueError("a speculative tool must be idempotent: it may run for words that the caller takes back")
-        if self.speculative and not self.reads_only:
-            raise ValueError("a speculative tool may only read: http with method GET, or mcp with readOnly: true")
-        if self.grants is not Authentication.NONE and (self.speculative or self.requires.covers(self.grants)):
-            raise ValueError("a tool that grants a level requires a lower one, and is not speculative")
-        return self
-
-    @property
-    def reads_only(self) -> bool:
-        """Say whether running it changes nothing: it may be begun in doubt, and left."""
-        return self.http.method == "GET" if self.http is not None else self.mcp is not None and self.mcp.read_only
 
 
 class Voice(ContractModel):

@@ -11,6 +11,7 @@ from typing import Any
 from voiceplane.contract.agent import Escalation, Phrases, Silence, placeholders
 from voiceplane.contract.documents import Path
 from voiceplane.contract.sentences import phrases
+from voiceplane.contract.tool import CALLER_NUMBER
 
 Found = Iterator[tuple[Path, str]]
 _Node = Mapping[Any, Any]
@@ -60,6 +61,8 @@ def _filled(named: tuple[int, _Node], intent: _Node) -> Found:
     at: Path = (*_AT, "tools", index, "http")
     http = _mapping(tool.get("http"))
     known = _slot_names(intent)
+    if known is not None and tool.get("callerNumber") is True:
+        known.append(CALLER_NUMBER)
     yield from _template((*at, "url"), http.get("url"), known)
     for key, value in _mapping(http.get("body")).items():
         yield from _template((*at, "body", str(key)), value, known)

@@ -166,6 +166,7 @@ class ToolRequest:
     idempotency_key: str
     authentication: str = "none"
     failed_proofs: int = field(default=0, compare=False)  # in the call so far; the same wish whatever it is
+    caller_number: str = field(default="", repr=False)  # that a trunk vouches for; personal data
 
 
 @dataclass(frozen=True, slots=True)

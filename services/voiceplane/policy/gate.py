@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from voiceplane.contract.agent import Tool
 from voiceplane.contract.authentication import Authentication
 from voiceplane.contract.dialogue import ToolRequest
 from voiceplane.contract.load import Bundle
+from voiceplane.contract.tool import Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ def decide(
         return Decision("authentication")
     if not Authentication(request.authentication).covers(tool.requires):
         return Decision("authentication")
+    if tool.caller_number and not request.caller_number:
+        return Decision("no-caller-number")
     if attempts_in_call >= bundle.policy.tools.max_attempts_per_call:
         return Decision("too-many-attempts")
     proves = tool.grants is not Authentication.NONE

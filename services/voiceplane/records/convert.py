@@ -20,12 +20,12 @@ from voiceplane.runtime.telemetry import is_personal
 _QUALITY = ("codec", "packets_sent", "packets_received", "packets_lost", "jitter_ms", "mos", "lateness_p99_ms")
 _CALL = (
     "call_id agent revision policy_digest sip_call_id remote_session_id caller_pii started_unix_ns answered_unix_ns "
-    "ended_unix_ns outcome end_reason summary_pii"
+    "ended_unix_ns outcome end_reason summary_pii caller_trust caller_authentication"
 ).split()
 _TURN = "index speaker text_pii started_unix_ns ended_unix_ns intent timings_ms".split()
 _AUDIT = (
     "id call_id agent revision turn_index intent tool decision outcome reason attempt duration_ms at_unix_ns "
-    "arguments_redacted_json policy_digest idempotency_key"
+    "arguments_redacted_json policy_digest idempotency_key caller_authentication"
 ).split()
 _INT64_MAX = 2**63 - 1
 MAX_ATTRIBUTES = 64  # of one span

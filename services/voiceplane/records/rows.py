@@ -53,6 +53,8 @@ class CallRow:
     turns: tuple[TurnRow, ...] = ()
     quality: QualityRow = QualityRow()
     summary_pii: str = ""
+    caller_trust: str = ""  # none | asserted | attested
+    caller_authentication: str = ""  # none | identified | verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class AuditRow:
     arguments_redacted_json: str
     policy_digest: str
     idempotency_key: str
+    caller_authentication: str = ""  # empty: of a version that did not tell it
 
 
 @dataclass(frozen=True, slots=True)

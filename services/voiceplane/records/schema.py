@@ -17,6 +17,11 @@ FIRST = 1  # calls, turns, audits and spans, before versions were written down
 STEPS: Mapping[int, tuple[str, ...]] = {
     2: ("CREATE INDEX audits_at ON audits (at_unix_ns)",),  # retention deletes by age
     3: ("ALTER TABLE spans ADD COLUMN events JSON NOT NULL DEFAULT '[]'",),
+    4: (
+        "ALTER TABLE calls ADD COLUMN caller_trust TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE calls ADD COLUMN caller_authentication TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE audits ADD COLUMN caller_authentication TEXT NOT NULL DEFAULT ''",
+    ),
 }
 CURRENT = max(STEPS)
 

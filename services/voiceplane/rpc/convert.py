@@ -155,6 +155,7 @@ def tool_request_to_wire(request: ToolRequest) -> tools.InvokeRequest:
         idempotency_key=request.idempotency_key,
         authentication=request.authentication,
         failed_proofs=request.failed_proofs,
+        caller_number_pii=request.caller_number,
     )
 
 
@@ -171,6 +172,7 @@ def tool_request_from_wire(wire: tools.InvokeRequest) -> ToolRequest:
         wire.idempotency_key,
         wire.authentication or "none",
         wire.failed_proofs,
+        wire.caller_number_pii,
     )
 
 

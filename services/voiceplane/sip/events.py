@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from voiceplane.contract.ids import CallId
+from voiceplane.sip.identity import Identity
 from voiceplane.sip.message import Peer
 from voiceplane.sip.sdp import Agreed, MediaOffer
 
@@ -23,9 +24,10 @@ class CallOffered:
     call_id: CallId
     sip_call_id: str
     remote_session_id: str
-    caller: str  # personal data
+    caller: str  # by its own word; personal data
     called: str
     offer: MediaOffer | None
+    identity: Identity | None = None  # what the trunk vouches for, if the ACK proves that the trunk called
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from voiceplane.sip.admission import admit
 from voiceplane.sip.calls import Calls
 from voiceplane.sip.dialog import Dialog
 from voiceplane.sip.events import CallOffered, CallRefused
+from voiceplane.sip.identity import believed, recorded
 from voiceplane.sip.message import Headers, user_of
 from voiceplane.sip.refusals import refuse, unusable_body
 from voiceplane.sip.session_timer import MIN_SE_S, IntervalTooSmallError, SessionTimer, agree_timer
@@ -59,6 +60,7 @@ def _open(
     dialog.timer, dialog.route_set = timer, tuple(request.headers.get("record-route"))
     dialog.learn(request, transaction.peer)
     state.dialogs[dialog.key] = dialog
+    trusted = state.ways.trusts(transaction.peer.host, called(request.uri))
     calls.provisional(dialog, 100, now)
     state.put(
         CallOffered(
@@ -66,9 +68,10 @@ def _open(
             dialog.call_id,
             request.call_id or "",
             dialog.remote_session_id,
-            user_of(request.from_addr),
+            recorded(request),
             user_of(request.to_addr),
             offer,
+            believed(request, trusted),
         )
     )
 

@@ -4,6 +4,8 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from voiceplane.contract.trunk import Trust
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -13,12 +15,17 @@ class Trunk:
 
     sources: tuple[Network, ...]
     numbers: frozenset[str] = frozenset()  # as plain() writes them; empty: any
+    trust: Trust = Trust.NONE  # in what its own addresses say of who calls
 
     def has(self, host: str) -> bool:
         """Say whether an address is one of its own."""
         address = ipaddress.ip_address(host)
         mapped = getattr(address, "ipv4_mapped", None)  # an IPv4 caller on a socket of both kinds
         return any((mapped or address) in network for network in self.sources)
+
+    def calls(self, number: str) -> bool:
+        """Say whether it may call this number."""
+        return not self.numbers or plain(number) in self.numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,12 @@ class Ways:
     def takes(self, host: str, number: str) -> bool:
         """Say whether an address may call a number: where it is of trunks, one of them must have the number."""
         of = [trunk for trunk in self.trunks if trunk.has(host)]
-        return not of or any(not trunk.numbers or plain(number) in trunk.numbers for trunk in of)
+        return not of or any(trunk.calls(number) for trunk in of)
+
+    def trusts(self, host: str, number: str) -> frozenset[Trust]:
+        """Return how far what an address says of who calls a number is believed; nothing for one of no trunk."""
+        of = (trunk for trunk in self.trunks if trunk.has(host) and trunk.calls(number))
+        return frozenset(trunk.trust for trunk in of) - {Trust.NONE}
 
 
 def called(uri: str) -> str:

@@ -123,4 +123,5 @@ def _message(audit: Audit) -> bytes:
         arguments_redacted_json=json.dumps(dict(audit.arguments), ensure_ascii=False),
         policy_digest=audit.policy_digest,
         idempotency_key=request.idempotency_key,
+        caller_authentication=request.authentication,
     ).SerializeToString()

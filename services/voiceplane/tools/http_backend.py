@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 import httpx
 
-from voiceplane.contract.agent import HttpBackend, placeholders
+from voiceplane.contract.agent import placeholders
+from voiceplane.contract.tool import HttpBackend
 from voiceplane.runtime import telemetry
 from voiceplane.tools.errors import (
     AttemptFailedError,

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from voiceplane.contract.agent import Tool
 from voiceplane.contract.authentication import Authentication
 from voiceplane.contract.dialogue import ToolOutcome, ToolReply, ToolRequest
 from voiceplane.contract.ids import CallId, is_session_uuid
 from voiceplane.contract.load import Bundle
+from voiceplane.contract.tool import CALLER_NUMBER, Tool
 from voiceplane.policy.gate import decide
 from voiceplane.policy.redact import redact
 from voiceplane.runtime.clock import Clock
@@ -31,6 +31,7 @@ LEAST_S = 0.05  # less time than this is no attempt
 ABANDONED = "nobody waits for it any more"
 _KEY = re.compile(r"[!-~]{1,200}")  # a header value of visible ASCII (RFC 9110 section 5.5)
 _WORD = re.compile(r"[A-Za-z0-9._/-]{1,253}")
+_NUMBER = re.compile(r"(\+?[0-9]{2,20})?")
 NO_CALL = CallId("0" * 32)  # stands in an audit record for an id that is none
 
 
@@ -124,6 +125,8 @@ class Invoker:
             arguments = read_arguments(request.arguments_json, argument_schema(decision.tool, intent))
         except InvalidArgumentsError as error:
             return await self._refuse(request, bundle, ToolOutcome.INVALID_ARGUMENTS, str(error)), False
+        if decision.tool.caller_number:
+            arguments[CALLER_NUMBER] = request.caller_number  # whatever the planner wrote there
         if not decision.tool.idempotent and self._sink.spent(request.call_id, request.idempotency_key):
             reason = "an earlier attempt may have run"
             return await self._refuse(request, bundle, ToolOutcome.FAILED, reason), False
@@ -230,6 +233,8 @@ def _fault(request: ToolRequest) -> str | None:
         return "call_id is not 32 lowercase hex digits"
     if not _KEY.fullmatch(request.idempotency_key):
         return "idempotency_key is not 1 to 200 visible ASCII characters"
+    if not _NUMBER.fullmatch(request.caller_number):
+        return "caller_number_pii is not a number"
     words = (request.agent, request.revision, request.intent, request.tool, request.authentication)
     return None if all(_WORD.fullmatch(word) for word in words) else "a name is empty or holds odd characters"
 

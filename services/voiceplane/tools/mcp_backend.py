@@ -12,7 +12,7 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT
 
-from voiceplane.contract.agent import McpBackend
+from voiceplane.contract.tool import McpBackend
 from voiceplane.runtime import telemetry
 from voiceplane.tools.errors import (
     AttemptFailedError,

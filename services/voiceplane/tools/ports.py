@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from voiceplane.contract.agent import Tool
 from voiceplane.contract.dialogue import ToolRequest
+from voiceplane.contract.tool import Tool
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from voiceplane.contract.agent import Intent, Slot, SlotType, Tool
+from voiceplane.contract.agent import Intent, Slot, SlotType
+from voiceplane.contract.tool import Tool
 from voiceplane.tools.errors import InvalidArgumentsError, ResultRefusedError, UnsafeSchemaError
 
 MAX_NAME = 100  # characters of a spoken name

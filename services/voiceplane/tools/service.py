@@ -5,9 +5,9 @@ from typing import Any
 
 from opentelemetry.trace import Status, StatusCode
 
-from voiceplane.contract.agent import Tool
 from voiceplane.contract.authentication import Authentication
 from voiceplane.contract.dialogue import ToolOutcome, ToolReply
+from voiceplane.contract.tool import Tool
 from voiceplane.rpc import convert
 from voiceplane.rpc.v1 import tools_pb2, tools_pb2_grpc
 from voiceplane.runtime import telemetry

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from voiceplane.rpc.v1 import planner_pb2 as voiceplane_dot_rpc_dot_v1_dot_planner__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dvoiceplane/rpc/v1/tools.proto\x12\x11voiceplane.rpc.v1\x1a\x1fvoiceplane/rpc/v1/planner.proto\"\xd3\x01\n\rInvokeRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x12\n\nturn_index\x18\x04 \x01(\r\x12\x0e\n\x06intent\x18\x05 \x01(\t\x12\x0c\n\x04tool\x18\x06 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x07 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x08 \x01(\t\x12\x16\n\x0e\x61uthentication\x18\t \x01(\t\x12\x15\n\rfailed_proofs\x18\n \x01(\r\"x\n\x0eInvokeResponse\x12/\n\x07outcome\x18\x01 \x01(\x0e\x32\x1e.voiceplane.rpc.v1.ToolOutcome\x12\x13\n\x0bresult_json\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\r2V\n\x05Tools\x12M\n\x06Invoke\x12 .voiceplane.rpc.v1.InvokeRequest\x1a!.voiceplane.rpc.v1.InvokeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dvoiceplane/rpc/v1/tools.proto\x12\x11voiceplane.rpc.v1\x1a\x1fvoiceplane/rpc/v1/planner.proto\"\xee\x01\n\rInvokeRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x12\n\nturn_index\x18\x04 \x01(\r\x12\x0e\n\x06intent\x18\x05 \x01(\t\x12\x0c\n\x04tool\x18\x06 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x07 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x08 \x01(\t\x12\x16\n\x0e\x61uthentication\x18\t \x01(\t\x12\x15\n\rfailed_proofs\x18\n \x01(\r\x12\x19\n\x11\x63\x61ller_number_pii\x18\x0b \x01(\t\"x\n\x0eInvokeResponse\x12/\n\x07outcome\x18\x01 \x01(\x0e\x32\x1e.voiceplane.rpc.v1.ToolOutcome\x12\x13\n\x0bresult_json\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\r2V\n\x05Tools\x12M\n\x06Invoke\x12 .voiceplane.rpc.v1.InvokeRequest\x1a!.voiceplane.rpc.v1.InvokeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'voiceplane.rpc.v1.tools_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_INVOKEREQUEST']._serialized_start=86
-  _globals['_INVOKEREQUEST']._serialized_end=297
-  _globals['_INVOKERESPONSE']._serialized_start=299
-  _globals['_INVOKERESPONSE']._serialized_end=419
-  _globals['_TOOLS']._serialized_start=421
-  _globals['_TOOLS']._serialized_end=507
+  _globals['_INVOKEREQUEST']._serialized_end=324
+  _globals['_INVOKERESPONSE']._serialized_start=326
+  _globals['_INVOKERESPONSE']._serialized_end=446
+  _globals['_TOOLS']._serialized_start=448
+  _globals['_TOOLS']._serialized_end=534
 # @@protoc_insertion_point(module_scope)

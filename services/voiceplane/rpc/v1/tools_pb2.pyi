@@ -31,6 +31,7 @@ class InvokeRequest(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     AUTHENTICATION_FIELD_NUMBER: _builtins.int
     FAILED_PROOFS_FIELD_NUMBER: _builtins.int
+    CALLER_NUMBER_PII_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
     agent: _builtins.str
     """namespace/name"""
@@ -46,6 +47,8 @@ class InvokeRequest(_message.Message):
     """none | identified | verified"""
     failed_proofs: _builtins.int
     """in this call so far, as its gateway counts them: a restart of this process forgets none"""
+    caller_number_pii: _builtins.str
+    """that a trusted trunk vouches for; only for tools that ask for it by callerNumber"""
     def __init__(
         self,
         *,
@@ -59,10 +62,11 @@ class InvokeRequest(_message.Message):
         idempotency_key: _builtins.str = ...,
         authentication: _builtins.str = ...,
         failed_proofs: _builtins.int = ...,
+        caller_number_pii: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments_json", b"arguments_json", "authentication", b"authentication", "call_id", b"call_id", "failed_proofs", b"failed_proofs", "idempotency_key", b"idempotency_key", "intent", b"intent", "revision", b"revision", "tool", b"tool", "turn_index", b"turn_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments_json", b"arguments_json", "authentication", b"authentication", "call_id", b"call_id", "caller_number_pii", b"caller_number_pii", "failed_proofs", b"failed_proofs", "idempotency_key", b"idempotency_key", "intent", b"intent", "revision", b"revision", "tool", b"tool", "turn_index", b"turn_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

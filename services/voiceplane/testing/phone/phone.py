@@ -45,6 +45,8 @@ class PhoneSettings:
     offer: bool = True  # False: INVITE without SDP, our answer goes in the ACK
     held: bool = False  # the call begins on hold
     session_expires_s: int | None = None  # asks for RFC 4028 timers
+    headers: tuple[tuple[str, str], ...] = ()  # more of them in the INVITE
+    host: str | None = None  # address to call from; by default the one that reaches the target
     clock: Clock = SystemClock()
 
 
@@ -89,7 +91,7 @@ class Phone:
         """Send the INVITE and return while it rings; `answered` or `cancel` comes next."""
         settings = self._settings
         peer = await _resolve(self._uri.host, self._uri.port or DEFAULT_PORT)
-        host = _local_host(peer)
+        host = settings.host or _local_host(peer)
         receive = self._receive
         self._wire = await (open_tcp(peer, receive) if settings.transport == "tcp" else open_udp((host, 0), receive))
         contact = f"sip:{settings.caller}@{host}:{self._wire.local[1]}"
@@ -108,9 +110,9 @@ class Phone:
         events = EVENT_TYPE if settings.telephone_event else None
         speaker = Speaker((host, media.local[1]), secrets.randbits(31), self._codecs, events)
         self.call = PhoneCall(self._leg, media, speaker, clock=settings.clock, transfers=settings.transfers)
-        headers: tuple[tuple[str, str], ...] = ()
+        headers = settings.headers
         if settings.session_expires_s is not None:
-            headers = (("Supported", "timer"), ("Session-Expires", str(settings.session_expires_s)))
+            headers = (*headers, ("Supported", "timer"), ("Session-Expires", str(settings.session_expires_s)))
         self._dialled_at = settings.clock.monotonic()
         sdp = speaker.write(1, Direction.SEND if settings.held else Direction.BOTH)
         body, answer = (sdp, "") if settings.offer else ("", sdp)
