@@ -58,6 +58,12 @@ def test_a_picture_marks_where_the_caller_spoke_over_the_agent() -> None:
     assert "goes on" in texts(draw(scenario(), through, None, RATE, ()))
 
 
+def test_a_call_in_which_nothing_was_done_or_recognized_has_its_picture(tmp_path: Path) -> None:
+    silent = replace(CALL, steps=(), words=(), trouble=("waited 20 s for the agent to speak",))
+    report.write((result(scenario(), silent),), "silent", tmp_path)
+    assert "caller" in texts((tmp_path / "01.svg").read_text())
+
+
 def test_what_callers_and_servers_say_cannot_break_the_report(tmp_path: Path) -> None:
     hostile = "<script>alert('&\"')</script>\x00\x0b"
     evidence = replace(CALL, words=(HeardWord(hostile, 5500, 6000),), trouble=(hostile,))

@@ -73,7 +73,7 @@ class _Picture:
     def _steps(self) -> list[tuple[Span, str, float]]:
         """Return each step done, its words and the room for them up to the next step."""
         taken = sorted(self._evidence.steps, key=lambda step: step.at.start_ms)
-        ends = [*(step.at.start_ms for step in taken[1:]), self._evidence.seconds * 1000 + 500]
+        ends = self._ends([step.at.start_ms for step in taken])
         return [
             (step.at, self._scenario.steps[step.index].words, (end - step.at.start_ms) / 1000 * PX_S - 8)
             for step, end in zip(taken, ends, strict=True)
@@ -88,11 +88,15 @@ class _Picture:
                 blocks[-1] = (start, word.end_ms, [*words, word.text])
             else:
                 blocks.append((word.start_ms, word.end_ms, [word.text]))
-        ends = [*(start for start, _, _ in blocks[1:]), self._evidence.seconds * 1000 + 500]
+        ends = self._ends([start for start, _, _ in blocks])
         return [
             (start, " ".join(words), (end - start) / 1000 * PX_S - 8)
             for (start, _, words), end in zip(blocks, ends, strict=True)
         ]
+
+    def _ends(self, starts: list[float]) -> list[float]:
+        """Return where the room of each ends: at the next one's start, the last one's after the call."""
+        return [*starts[1:], self._evidence.seconds * 1000 + 500][: len(starts)]
 
     def _axis(self) -> Iterator[str]:
         bottom = self._agent + LANE
