@@ -72,7 +72,7 @@ demo-k8s: setup
 
 test-k8s: setup
 	@voiceplane install
-	@.ci/controlplane keda-crds keda-operator keda-adapter prometheus >/dev/null
+	@.ci/controlplane keda-crds keda-operator keda-adapter prometheus prometheus-adapter >/dev/null
 	@python -m tests.cluster.rootless pytest -q $(ON_KUBERNETES)
 
 # Built before the tests, so that its progress is seen.

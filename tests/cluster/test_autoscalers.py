@@ -1,86 +1,73 @@
-"""KEDA's own operator and metrics server scale the gateways of an agent by their calls, as a Prometheus sees them.
+"""The gateways of an agent are scaled by their calls, as a Prometheus sees them: by KEDA, and by engine hpa.
 
-API server, controllers, KEDA and Prometheus are real, and so is the operator; pods are reported only, and each answers
-with the metric of a gateway at an address of its own.
+API server, controllers, KEDA, Prometheus and its adapter are real, and so is the operator; pods are reported only, and
+each answers with the metric of a gateway at an address of its own.
 """
 
 import contextlib
 import functools
 import json
-import random
+import textwrap
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from tests.cluster import keda
-from tests.cluster.plane import Plane, PlaneOptions, running_plane
+import yaml
+from tests.cluster import adapter, keda, metrics
+from tests.cluster.gateways import Gateways
+from tests.cluster.metrics import Prometheus
+from tests.cluster.plane import ROOT, Plane, PlaneOptions, running_plane
 from tests.control import kubelet, operating
+from tests.control.kubelet import ReportingNode
 from tests.control.operating import AGENT, apply, condition, read, ready, until
 
-from voiceplane.runtime.metrics import CALLS_ACTIVE
 from voiceplane_operator import names
-from voiceplane_operator.manifests.common import GATEWAY_METRICS
 
 pytestmark = pytest.mark.timeout(1800)  # the first run on a machine builds KEDA
 DESK = ("va", "-n", "support", "parcel-desk")
+HPA = ("hpa", "-n", "voiceplane")
 REGION = """
 apiVersion: voiceplane.dev/v1alpha1
 kind: VoiceRegion
 metadata: {name: here}
 spec: {mode: cloud, location: US, inCluster: {}, planner: {engine: ray}, capacity: 1000, gateway: {calls: 10},
-       autoscaling: {enabled: true, engine: keda, maxReplicas: 3, prometheus: "%s"}}
+       autoscaling: {enabled: true, maxReplicas: 3, %s}}
 """
+SOON = "scaleDownAfter: 10s"
 
 
-@dataclass(slots=True)
-class Gateways:
-    """The metrics of gateways: each has so many calls."""
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A plane whose gateways are reported, and the Prometheus that asks them."""
 
-    calls: int = 0
-    network: str = field(default_factory=lambda: f"127.{random.randint(64, 250)}.{random.randint(0, 255)}")
-    pods: dict[str, str] = field(default_factory=dict)
-    targets: dict[str, dict[str, str]] = field(default_factory=dict)
+    plane: Plane
+    gateways: Gateways
+    prometheus: Prometheus
+    node: ReportingNode
 
-    def address(self, pod: dict[str, Any], scaler: keda.Keda) -> str:
-        """Give a pod an address; a gateway's is scraped from now on."""
-        meta = pod["metadata"]
-        if meta["name"] in self.pods:
-            return self.pods[meta["name"]]
-        address = self.pods[meta["name"]] = f"{self.network}.{len(self.pods) + 1}"
-        if meta["labels"].get(names.COMPONENT) == "gateway":
-            self.targets[f"{address}:{GATEWAY_METRICS}"] = meta["labels"]
-            scaler.scrape(self.targets)
-        return address
 
-    async def metrics(self, request: web.Request) -> web.Response:
-        """Answer as a gateway does."""
-        registry = CollectorRegistry()
-        (metric,) = CALLS_ACTIVE.collect()
-        Gauge(metric.name, metric.documentation, registry=registry).set(self.calls)
-        return web.Response(body=generate_latest(registry), content_type="text/plain")
+@contextlib.asynccontextmanager
+async def staged(folder: Path) -> AsyncIterator[Stage]:
+    """Have a stage until the block ends."""
+    async with (
+        Gateways().serving() as gateways,
+        running_plane(folder / "plane", PlaneOptions(aggregation=True)) as plane,
+        metrics.running_prometheus(folder / "prometheus") as prometheus,
+        kubelet.reporting(str(plane.kubeconfig)) as node,
+    ):
+        node.address = functools.partial(gateways.address, prometheus=prometheus)
+        await operating.prepare(plane)
+        yield Stage(plane, gateways, prometheus, node)
 
-    @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator["Gateways"]:
-        """Serve at every address that a pod may get."""
-        app = web.Application()
-        app.router.add_get("/metrics", self.metrics)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        try:
-            for number in range(1, 31):
-                await web.TCPSite(runner, f"{self.network}.{number}", GATEWAY_METRICS).start()
-            yield self
-        finally:
-            await runner.cleanup()
+
+def _labels(revision: str) -> tuple[str, ...]:
+    return "-n", "voiceplane", "-l", f"{names.COMPONENT}=gateway,{names.REVISION}={revision}"
 
 
 def _gateways(revision: str) -> tuple[str, ...]:
-    labels = f"{names.COMPONENT}=gateway,{names.REVISION}={revision}"
-    return "deployment", "-n", "voiceplane", "-l", labels
+    return "deployment", *_labels(revision)
 
 
 def _replicas(count: int) -> Any:
@@ -93,20 +80,13 @@ def _owners_of_replicas(raw: dict[str, Any]) -> set[str]:
 
 
 async def test_keda_scales_gateways_with_their_calls_and_a_rollout_keeps_as_many(tmp_path: Path) -> None:
-    options = PlaneOptions(aggregation=True)
-    async with (
-        Gateways().serving() as gateways,
-        running_plane(tmp_path / "plane", options) as plane,
-        keda.running_keda(plane, tmp_path / "keda") as scaler,
-        kubelet.reporting(str(plane.kubeconfig)) as node,
-    ):
-        node.address = functools.partial(gateways.address, scaler=scaler)
-        await operating.prepare(plane)
+    async with staged(tmp_path) as stage, keda.running_keda(stage.plane, tmp_path / "keda"):
+        plane, gateways = stage.plane, stage.gateways
         async with operating.operating(plane, tmp_path / "operator", "--no-lease"):
-            await apply(plane, REGION % scaler.prometheus)
+            await apply(plane, REGION % _keda(stage))
             await apply(plane, AGENT)
             revision = (await until(plane, DESK, ready))["status"]["revision"]
-            await until(plane, ("hpa", "-n", "voiceplane"), _active)
+            await until(plane, HPA, _active)
             before = await read(plane, *DESK)
 
             gateways.calls = 15  # of the only gateway, which is to have 7
@@ -119,7 +99,7 @@ async def test_keda_scales_gateways_with_their_calls_and_a_rollout_keeps_as_many
             assert condition(after, "Ready") == condition(before, "Ready"), "scaling is no news"
 
             gateways.calls = 0
-            await until(plane, ("hpa", "-n", "voiceplane"), _held)
+            await until(plane, HPA, _held)
             assert _replicas(3)(await read(plane, *_gateways(revision))), "a lull of seconds takes no gateway away"
 
             await apply(plane, AGENT.replace("How can I help you?", "What can I do for you?"))
@@ -129,6 +109,78 @@ async def test_keda_scales_gateways_with_their_calls_and_a_rollout_keeps_as_many
             await until(plane, _gateways(revision), lambda raw: not raw["items"])
 
 
+async def test_keda_takes_gateways_away_after_their_last_call_and_tells_when_it_sees_none(tmp_path: Path) -> None:
+    async with staged(tmp_path) as stage, keda.running_keda(stage.plane, tmp_path / "keda"):
+        plane, gateways, node = stage.plane, stage.gateways, stage.node
+        async with operating.operating(plane, tmp_path / "operator", "--no-lease"):
+            await apply(plane, REGION % f"{_keda(stage)}, {SOON}")
+            await apply(plane, AGENT)
+            revision = (await until(plane, DESK, ready))["status"]["revision"]
+            pods = ("pods", *_labels(revision))
+            gateways.calls = 15
+            await until(plane, pods, _count(3), within_s=120)
+
+            node.busy.add(revision)
+            gateways.calls = 3  # of each: nine are too many for one gateway
+            await until(plane, _gateways(revision), _replicas(2), within_s=120)
+            await until(plane, HPA, functools.partial(_content, count=2))
+            there = (await read(plane, *pods))["items"]
+            leaving = [one for one in there if "deletionTimestamp" in one["metadata"]]
+            assert (len(there), len(leaving)) == (3, 1), "one is told to end, and its calls go on"
+            assert _replicas(2)(await read(plane, *_gateways(revision))), "nine calls keep two gateways"
+
+            node.busy.clear()
+            left = (await until(plane, pods, _count(2)))["items"]
+            gateways.only({one["metadata"]["name"] for one in left}, stage.prometheus)
+            gateways.calls = 0
+            (last,) = (await until(plane, pods, _count(1), within_s=120))["items"]
+            gateways.only({last["metadata"]["name"]}, stage.prometheus)
+            await until(plane, HPA, functools.partial(_content, count=1))
+            assert _replicas(1)(await read(plane, *_gateways(revision))), "the fewest there may be"
+
+            well = await until(plane, DESK, _follows("True"))
+            stage.prometheus.scrape({})  # it has lost sight of the gateways, which are there
+            told = await until(plane, DESK, _follows("False"), within_s=300)
+            assert condition(told, "AutoscalingActive")["reason"] == "MetricMissing"
+            assert told["status"]["regionStates"][0]["condition"]["reason"] == "ServingUnscaled"
+            assert condition(told, "Ready") == condition(well, "Ready"), "calls are answered"
+            assert _replicas(1)(await read(plane, *_gateways(revision))), "no answer is not no calls"
+            stage.prometheus.scrape(gateways.targets)
+            await until(plane, DESK, _follows("True"), within_s=120)
+
+
+async def test_an_adapter_with_the_documented_rule_scales_gateways_of_engine_hpa(tmp_path: Path) -> None:
+    async with (
+        staged(tmp_path) as stage,
+        adapter.running_adapter(stage.plane, tmp_path / "adapter", stage.prometheus, rules=_documented()),
+    ):
+        plane, gateways = stage.plane, stage.gateways
+        async with operating.operating(plane, tmp_path / "operator", "--no-lease"):
+            await apply(plane, REGION % f"engine: hpa, {SOON}")
+            await apply(plane, AGENT)
+            revision = (await until(plane, DESK, ready))["status"]["revision"]
+            await until(plane, HPA, _active)
+            await until(plane, DESK, _follows("True"))
+            gateways.calls = 15
+            await until(plane, _gateways(revision), _replicas(3))
+            assert names.MANAGER not in _owners_of_replicas(await _deployment(plane, revision))
+            gateways.calls = 0
+            await until(plane, _gateways(revision), _replicas(1), within_s=120)
+            assert condition(await until(plane, DESK, ready), "AutoscalingActive")["status"] == "True"
+
+
+def _keda(stage: Stage) -> str:
+    return f'engine: keda, prometheus: "{stage.prometheus.address}"'
+
+
+def _documented() -> list[dict[str, Any]]:
+    """Return the rules for the adapter as docs/kubernetes.md gives them to its chart."""
+    _, begins, rest = (ROOT / "docs" / "kubernetes.md").read_text().partition("\n    rules:")
+    block = (begins + rest).strip("\n").partition("\n\n")[0]
+    found: list[dict[str, Any]] = yaml.safe_load(textwrap.dedent(block))["rules"]["external"]
+    return found
+
+
 def _active(raw: dict[str, Any]) -> bool:
     """Say whether the autoscaler has read the metric."""
     return any(condition(one, "ScalingActive").get("status") == "True" for one in raw["items"])
@@ -136,6 +188,21 @@ def _active(raw: dict[str, Any]) -> bool:
 
 def _held(raw: dict[str, Any]) -> bool:
     return any(condition(one, "AbleToScale").get("reason") == "ScaleDownStabilized" for one in raw["items"])
+
+
+def _content(raw: dict[str, Any], *, count: int) -> bool:
+    """Say whether the autoscaler has so many gateways and wants no others, also when it looks again."""
+    (one,) = raw["items"]
+    wants = condition(one, "AbleToScale").get("reason") == "ReadyForNewScale"
+    return wants and one["status"]["currentReplicas"] == one["status"]["desiredReplicas"] == count
+
+
+def _count(number: int) -> Any:
+    return lambda raw: len(raw["items"]) == number
+
+
+def _follows(status: str) -> Any:
+    return lambda raw: condition(raw, "AutoscalingActive").get("status") == status
 
 
 async def _deployment(plane: Plane, revision: str) -> dict[str, Any]:

@@ -116,6 +116,11 @@ RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
                 "!(has(self.enabled) && self.enabled && self.?engine.orValue('') == 'keda') || has(self.prometheus)",
                 "engine keda needs prometheus: the address that KEDA asks",
             ),
+            Rule(
+                "!has(self.scaleDownAfter) || (duration(self.scaleDownAfter) >= duration('2s')"
+                " && duration(self.scaleDownAfter) <= duration('1h'))",
+                "scaleDownAfter is from 2s to 1h",
+            ),
         ),
         "spec.network.exposure": (_fixed("network.exposure"),),
         "spec.models": (

@@ -140,7 +140,7 @@ def _horizontal(target: Target) -> Object:
     metric = {"type": "External", "external": {"metric": {"name": METRIC, "selector": selector}, "target": wanted}}
     least, most = _bounds(target)
     counts = {"minReplicas": least, "maxReplicas": most}
-    spec = {**counts, "metrics": [metric], "behavior": _BEHAVIOR}
+    spec = {**counts, "metrics": [metric], "behavior": _behavior(target)}
     return _scaler(target, "autoscaling/v2", "HorizontalPodAutoscaler", spec)
 
 
@@ -154,9 +154,16 @@ def _keda(target: Target) -> Object:
         "minReplicaCount": least,
         "maxReplicaCount": most,
         "triggers": [{"type": "prometheus", "metricType": "AverageValue", "metadata": asks}],
-        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _BEHAVIOR}},
+        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _behavior(target)}},
     }
     return _scaler(target, "keda.sh/v1alpha1", "ScaledObject", spec)
+
+
+def _behavior(target: Target) -> Object:
+    """Return how gateways go: one at a time is enough, since each finishes its calls first."""
+    after_s = int(target.spec.autoscaling.scale_down_after)
+    one = {"type": "Pods", "value": 1, "periodSeconds": after_s // 2}
+    return {"scaleDown": {"stabilizationWindowSeconds": after_s, "policies": [one]}}
 
 
 def _scaler(target: Target, api_version: str, kind: str, spec: Object) -> Object:
@@ -173,10 +180,4 @@ def _scaler(target: Target, api_version: str, kind: str, spec: Object) -> Object
 
 _PLANNERS = {"kuberay": rayservice.PART, "ray": raynodes.ADDRESS}
 METRIC = "voiceplane_calls_active"
-_BEHAVIOR = {  # a gateway that goes finishes its calls first, so one at a time is enough
-    "scaleDown": {
-        "stabilizationWindowSeconds": 600,
-        "policies": [{"type": "Pods", "value": 1, "periodSeconds": 300}],
-    }
-}
 _SCALERS = {"hpa": _horizontal, "keda": _keda}

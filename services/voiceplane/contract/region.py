@@ -120,6 +120,13 @@ class Autoscaling(ContractModel):
     engine: Literal["hpa", "keda"] = "hpa"
     prometheus: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=512)] | None = None
     max_replicas: Annotated[int, Field(ge=1, le=1000)] = 10
+    scale_down_after: Duration = 600.0  # of fewer calls; the next gateway goes half as long after that
+
+    @model_validator(mode="after")
+    def _can_wait_so_long(self) -> Self:
+        if not 2.0 <= self.scale_down_after <= 3600.0:
+            raise ValueError("scaleDownAfter is from 2s to 1h: longer is not remembered by Kubernetes' autoscaler")
+        return self
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:
