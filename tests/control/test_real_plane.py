@@ -58,10 +58,17 @@ async def test_the_api_server_refuses_what_cannot_run_and_says_why(hub: Plane, n
         await apply(hub, AGENT.replace(old, new).replace("name: parcel-desk", "name: bad"))
 
 
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("inCluster: {}, kubeConfig: {name: x}", "exactly one access"),
+        ("inCluster: {}, autoscaling: {enabled: true, scaleDownAfter: 2h}", "from 2s to 1h"),
+    ],
+)
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_region_with_two_ways_in_is_refused(hub: Plane) -> None:
-    with pytest.raises(AssertionError, match="exactly one access"):
-        await apply(hub, REGION % ("two", "inCluster: {}, kubeConfig: {name: x}"))
+async def test_a_region_that_cannot_be_is_refused(hub: Plane, spec: str, said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        await apply(hub, REGION % ("two", spec))
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,19 @@ def test_keda_asks_prometheus_for_the_calls_of_one_revision() -> None:
         region("cloud", autoscaling={"enabled": True, "engine": "keda"})
 
 
+@pytest.mark.parametrize(("after", "window_s", "period_s"), [("10m", 600, 300), ("1h", 3600, 1800), ("2s", 2, 1)])
+def test_gateways_go_one_by_one_after_a_lull_that_the_region_names(after: str, window_s: int, period_s: int) -> None:
+    engines: dict[str, dict[str, Any]] = {"HorizontalPodAutoscaler": {"enabled": True}, "ScaledObject": KEDA}
+    for kind, more in engines.items():
+        wanted = target_of(AGENT, region("cloud", autoscaling=more | {"scaleDownAfter": after}))
+        spec = only(wanted, kind)["spec"]
+        spec = spec if kind != "ScaledObject" else spec["advanced"]["horizontalPodAutoscalerConfig"]
+        one = {"type": "Pods", "value": 1, "periodSeconds": period_s}
+        assert spec["behavior"]["scaleDown"] == {"stabilizationWindowSeconds": window_s, "policies": [one]}
+    with pytest.raises(ValueError, match="from 2s to 1h"):
+        region("cloud", autoscaling={"enabled": True, "scaleDownAfter": "61m"})
+
+
 @pytest.mark.parametrize(("mode", "closed"), [("cloud", False), ("region-local", True)])
 def test_gateways_follow_the_trunks_and_keep_others_out_where_no_policy_holds(mode: str, closed: bool) -> None:
     wanted = replace(target(mode), trunks=(CARRIER,))

@@ -51,6 +51,15 @@ async def test_events_tell_of_transitions_and_of_nothing_else(plane: Plane, tmp_
         assert await events(plane) == [*begun, ("Warning", "Invalid"), ("Normal", "Progressing")], "nor by a restart"
 
 
+async def test_the_digest_of_a_policy_is_short_for_people_and_whole_in_its_status(plane: Plane, tmp_path: Path) -> None:
+    async with operating.operating(plane, tmp_path, "--no-lease"):
+        await apply(plane, AGENT)
+        raw = await until(plane, ("vp", "-n", "support", "retail"), lambda raw: "digest" in raw.get("status", {}))
+        whole = raw["status"]["digest"]
+        head, row = (await plane.kubectl("get", "vp", "-n", "support")).splitlines()
+        assert (len(whole), row[head.index("DIGEST") :].split()[0]) == (64, whole[:12])
+
+
 async def test_the_calls_of_an_agent_are_what_its_gateways_count(plane: Plane, tmp_path: Path) -> None:
     live = 3
     asked: list[str] = []
