@@ -15,7 +15,7 @@ STORY = "We sell boxes. They cost $12.50 each, e.g. the brown one. Mr. Smith pac
 
 @given(st.lists(st.integers(0, len(STORY)), max_size=20))
 def test_phrases_are_the_same_however_the_stream_is_cut(places: list[int]) -> None:
-    cutter, found = Cutter(), []
+    cutter, found = Cutter(), list[str]()
     edges = [0, *sorted(places), len(STORY)]
     for start, end in zip(edges, edges[1:], strict=False):
         found += cutter.feed(STORY[start:end])
@@ -39,7 +39,7 @@ def test_any_line_is_a_piece_or_nonsense(line: str) -> None:
         return
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["choices", "delta", "tool_calls", "index", "function", "name", "arguments", "usage", "content", "finish_reason", "prompt_tokens"]), inner, max_size=4)))  # fmt: skip  # noqa: E501
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["choices", "delta", "tool_calls", "index", "function", "name", "arguments", "usage", "content", "finish_reason", "prompt_tokens"]), inner, max_size=4)))  # fmt: skip  # noqa: E501
 def test_any_event_is_a_piece_or_nonsense(event: object) -> None:
     try:
         ChatStream().feed(f"data: {json.dumps(event)}")

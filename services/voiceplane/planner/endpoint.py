@@ -87,7 +87,11 @@ class Endpoint:
         self.host, self.port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         self._url = settings.endpoint.rstrip("/") + "/chat/completions"
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=8)
-        self._client = httpx.AsyncClient(timeout=None, limits=limits, trust_env=False, follow_redirects=False)
+        # As it is on the wire: what a few compressed bytes become has no bound.
+        plain = {"Accept-Encoding": "identity"}
+        self._client = httpx.AsyncClient(
+            headers=plain, timeout=None, limits=limits, trust_env=False, follow_redirects=False
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -101,14 +105,11 @@ class Endpoint:
         try:
             if response.status_code != 200:
                 raise EndpointRefusedError(response.status_code)
-            stream = ChatStream()
-            lines = response.aiter_lines()
+            stream, chunks = ChatStream(), response.aiter_raw()
             until, loop = deadlines.first, asyncio.get_running_loop()
             while not stream.done:
-                line = await _next(lines, until)
                 before = stream.pieces
-                piece = stream.close() if line is None else stream.feed(line)
-                if piece is not None:
+                for piece in stream.read(await _next(chunks, until)):
                     yield piece
                 if stream.pieces > before:
                     until = deadlines.following(loop.time())
@@ -150,11 +151,11 @@ class Endpoint:
             raise EndpointAwayError(f"the credential {reference.name} is not mounted at {path}") from error
 
 
-async def _next(lines: AsyncIterator[str], until: float) -> str | None:
-    """Return the next line, None at the end."""
+async def _next(chunks: AsyncIterator[bytes], until: float) -> bytes | None:
+    """Return the next bytes, None at the end."""
     try:
         async with asyncio.timeout_at(until):
-            return await anext(lines, None)
+            return await anext(chunks, None)
     except TimeoutError as error:
         raise EndpointSlowError("the next word did not come in time") from error
     except (httpx.HTTPError, OSError) as error:
