@@ -4,7 +4,7 @@ export PATH
 
 ON_KUBERNETES := tests/charts tests/control tests/cluster
 # Real calls that take their time: whole conversations, other profiles and planners, SIPp's scenarios, transfers and holds, parts killed in a call.
-LONG_CALLS := tests/scenarios/test_conversation.py $(addprefix tests/e2e/test_,profiles.py model_planner.py sipp.py transfers.py killed_parts.py trusted_trunk.py)
+LONG_CALLS := tests/scenarios/test_conversation.py $(addprefix tests/e2e/test_,profiles.py model_planner.py real_model.py sipp.py transfers.py killed_parts.py trusted_trunk.py)
 
 .PHONY: help setup demo test check protos
 help:

@@ -1,5 +1,6 @@
 """What a caller proves himself with reaches its tool and nothing else: no record, no summary, no key to be guessed."""
 
+import asyncio
 import json
 import uuid
 
@@ -7,14 +8,15 @@ from tests.call.talking import Tools, talking
 from tests.call.test_authentication import AGENT
 from tests.call.virtual import virtually
 
-from voiceplane.call.recorder import Turn
-from voiceplane.call.summary import HIDDEN, transcript
-from voiceplane.contract.dialogue import DialogueState, HeardTurn
+from voiceplane.call.recorder import CallFacts, Recorder
+from voiceplane.call.turns import HIDDEN, Turn
+from voiceplane.contract.dialogue import CallerSaid, DialogueState, HeardTurn, ReplyRequest
+from voiceplane.contract.ids import CallId
 from voiceplane.contract.load import Bundle, load_bundle
 from voiceplane.planner.embed import Embedder
 from voiceplane.planner.flow import FlowPlanner
 from voiceplane.planner.intents import Understanding
-from voiceplane.planner.render import paragraph
+from voiceplane.planner.render import paragraph, summary
 
 BUNDLE = load_bundle(AGENT)
 SHOWN = load_bundle(
@@ -32,9 +34,15 @@ TALK = (
 )
 
 
+NAMED = load_bundle(AGENT.replace("{name: pin, type: digits, length: 4", "{name: pin, type: name"))
+SPOKEN = ("1 2 3 4", "1234", "one two three four")
+
+
 def kept(bundle: Bundle) -> list[str]:
-    turns = [Turn((n + 1) // 2, who, text, n, n, intent) for n, (who, text, intent) in enumerate(TALK)]
-    return list(transcript(bundle, turns))
+    recorder = Recorder(CallFacts(CallId("0" * 32), "sip", "", "", 0), bundle)
+    for n, (who, text, intent) in enumerate(TALK):
+        recorder.add(Turn(n // 2, who, text, n, n, intent))
+    return list(recorder.transcript())
 
 
 def test_the_transcript_hides_a_proof_and_keeps_the_rest() -> None:
@@ -93,3 +101,61 @@ def test_failed_proofs_are_counted_by_the_call_too() -> None:
         assert [asked.failed_proofs for asked in tools.asked] == [0, 1, 2]
 
     virtually(conversation())
+
+
+def test_the_planner_is_told_a_proof_once_and_never_again() -> None:
+    """The words in which it is given must be read; no later request has them, nor what was read."""
+
+    async def conversation() -> None:
+        planner = FlowPlanner(BUNDLE.agent.spec, Understanding(BUNDLE.agent.spec, Embedder()))
+        async with talking(BUNDLE, planner, Tools()) as call:
+            for words in (
+                "I want to identify myself",
+                "one two three four",
+                "never mind",
+                "what is it with the weather",
+            ):
+                await call.says(words)
+                await call.waits(10.0)
+            said = [asked for asked in call.planner.asked if isinstance(asked.input, CallerSaid)]
+            given = [n for n, asked in enumerate(said) if "three" in str(asked.input)]
+            assert given and len(said) >= given[-1] + 3
+            for asked in said[given[-1] + 1 :]:
+                told = " ".join(turn.text for turn in asked.history)
+                assert HIDDEN in told and not any(pin in told for pin in SPOKEN)
+                assert "pin" not in dict(asked.state.slots)
+
+    virtually(conversation())
+
+
+def test_an_answer_that_is_not_understood_is_a_proof_too() -> None:
+    """A word for a PIN has no digits to be known by: that it was asked for hides it."""
+
+    async def conversation() -> None:
+        planner = FlowPlanner(NAMED.agent.spec, Understanding(NAMED.agent.spec, Embedder()))
+        async with talking(NAMED, planner, Tools()) as call:
+            watched: list[str] = []
+
+            async def watch() -> None:
+                async for event in call.hub.watch(""):
+                    watched.extend(value for key, value in event.facts if key == "pii.text")
+
+            watching = asyncio.create_task(watch())
+            for words in ("I want to identify myself", "why would you want to know about my swordfish", "swordfish"):
+                await call.says(words)
+                await call.waits(10.0)
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            asked = call.tools.asked
+            assert [json.loads(each.arguments_json) for each in asked] == [{"pin": "Swordfish"}]
+            kept = call.recorder.transcript()
+            assert not any("swordfish" in text.lower() for text in (*kept, *watched)), (kept, watched)
+            assert kept.count(HIDDEN) >= 2 and "What is your PIN?" in " ".join(kept)
+
+    virtually(conversation())
+
+
+def test_who_takes_a_call_in_the_middle_of_a_proof_is_not_told_what_was_said() -> None:
+    state = DialogueState(intent="prove-who-you-are", asking="pin")
+    request = ReplyRequest(CallId("0" * 32), "a/b", "r", 1, "q", state, CallerSaid("it is swordfish"), "2026-11-23")
+    assert "swordfish" not in summary(NAMED.agent.spec, request, "unsure")

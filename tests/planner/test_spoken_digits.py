@@ -3,7 +3,7 @@
 import pytest
 
 from voiceplane.planner.corrections import corrected, said_digits
-from voiceplane.planner.digits import runs
+from voiceplane.planner.digits import hidden, runs
 
 SIX = [
     "four five two two one zero", "four five two two one oh", "four five double two one zero", "4 5 2 2 1 0", "452210",
@@ -164,3 +164,29 @@ def test_a_hostile_text_is_read_in_bounded_time_and_size() -> None:
         "9" * 100_000,
     ):
         said_digits(text[:600], 6)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("my PIN is 1 2 3 4 by the way", "my PIN is [digits] by the way"),
+        ("it's 1234", "it's [digits]"),
+        ("PIN1234", "PIN [digits]"),
+        ("1-2-3-4 or 12:34", "[digits] or [digits]"),
+        ("twelve thirty", "[digits]"),
+        ("double five double six", "[digits]"),
+        ("one, uh, two and then three four", "[digits]"),
+        ("one two for five", "[digits]"),
+        ("three sevens", "[digits]"),
+        ("two parcels and one letter", "two parcels and one letter"),
+        ("the other one", "the other one"),
+        ("in a moment, at 12", "in a moment, at 12"),
+    ],
+)
+def test_a_text_is_told_on_without_its_numbers(said: str, shown: str) -> None:
+    assert hidden(said) == shown
+
+
+@pytest.mark.parametrize("said", SIX)
+def test_digits_are_hidden_however_they_are_said(said: str) -> None:
+    assert all(len(run) < 3 for run in runs(hidden(said)))

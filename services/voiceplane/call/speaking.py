@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 from voiceplane.call.listening import Listening
 from voiceplane.call.mouth import Chunk, Mouth, Spoken
 from voiceplane.call.patience import bridged
-from voiceplane.call.recorder import Recorder, Turn
+from voiceplane.call.recorder import Recorder
 from voiceplane.call.shields import PhraseShields
 from voiceplane.call.site import Site
 from voiceplane.call.timings import TurnTimings
+from voiceplane.call.turns import Turn
 from voiceplane.contract.dialogue import HeardTurn, Say
 from voiceplane.contract.ids import CallId
 from voiceplane.planner.aloud import for_the_ear
@@ -129,9 +130,10 @@ class Speaking:
             self._waited(max(0.0, self._listening.started_at - timings.spoken_until))
         ended_ns = self._site.clock.wall_ns()
         started_ns = self._listening.clock.wall_ns_at(self._listening.started_at) if heard else ended_ns
-        self.keep(Turn(self.index, "agent", spoken.text, started_ns, ended_ns, timings_ms=latency))
-        facts = {"pii.text": spoken.text, "interrupted": str(spoken.interrupted).lower()}
+        turn = Turn(self.index, "agent", spoken.text, started_ns, ended_ns, timings_ms=latency)
+        facts = {"pii.text": self.shown(turn), "interrupted": str(spoken.interrupted).lower()}
         facts |= {f"ms.{name}": str(value) for name, value in latency}
+        self.keep(turn)
         self._site.hub.tell(self._recorder.facts.call_id, "said", facts)
         if not spoken.interrupted:
             self._listening.floor.feed(AgentFinished(now))
@@ -143,6 +145,10 @@ class Speaking:
         for name, longest_s in (("p50", objectives.turn_p50), ("p95", objectives.turn_p95)):
             if wait_s > longest_s:
                 TURNS_LATE.labels(name).inc()
+
+    def shown(self, turn: Turn) -> str:
+        """Return the text of a turn that is not kept yet as it may be watched."""
+        return self._recorder.shown(turn)
 
     def keep(self, turn: Turn) -> None:
         """Put a turn into the record."""

@@ -1,17 +1,9 @@
 """The call record at the end of a call: what was heard, how it ended, how the line was. Pure."""
 
-from collections.abc import Iterator, Sequence
-
 from voiceplane.call.ending import End, Outcome
-from voiceplane.call.recorder import Recorder, Turn
-from voiceplane.contract.load import Bundle
-from voiceplane.contract.proofs import proofs
-from voiceplane.contract.sentences import phrases
+from voiceplane.call.recorder import Recorder
 from voiceplane.media.session import MediaStatistics
-from voiceplane.planner import digits
 from voiceplane.records.rows import CallRow, QualityRow, TurnRow
-
-HIDDEN = "[a proof of who calls]"
 
 
 def call_row(
@@ -30,7 +22,7 @@ def call_row(
             turn.intent,
             dict(turn.timings_ms),
         )
-        for turn, text in zip(recorder.turns, transcript(recorder.bundle, recorder.turns), strict=True)
+        for turn, text in zip(recorder.turns, recorder.transcript(), strict=True)
     )
     quality = QualityRow()
     if line is not None:
@@ -57,22 +49,3 @@ def call_row(
         caller_trust=recorder.caller.trust.value,
         caller_authentication=recorder.caller.level.value,
     )
-
-
-def transcript(bundle: Bundle, turns: Sequence[Turn]) -> Iterator[str]:
-    """Return the turns' texts as the record may hold them: what proves who calls is not in them.
-
-    A turn about a proof is hidden, but for the agent's constant sentences; elsewhere digits are, as a caller may give a
-    PIN when nobody asks. `redaction.showArguments` of the policy shows what it names.
-    """
-    spec, seen = bundle.agent.spec, set(bundle.policy.redaction.show_arguments)
-    hiding = {intent.name for intent in proofs(spec) if not {slot.name for slot in intent.slots} <= seen}
-    about = {turn.index for turn in turns if turn.speaker == "caller" and turn.intent in hiding}
-    constant = {phrase for text in spec.texts() if "{" not in text for phrase in phrases(text)}
-    for turn in turns:
-        if not hiding:
-            yield turn.text
-        elif turn.index in about and (turn.speaker == "caller" or not set(phrases(turn.text)) <= constant):
-            yield HIDDEN
-        else:
-            yield digits.hidden(turn.text)

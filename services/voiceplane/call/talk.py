@@ -16,7 +16,6 @@ from voiceplane.call.late import PAUSE_S, Late, tell
 from voiceplane.call.listening import KeysPressed, Listening, said
 from voiceplane.call.mouth import Spoken
 from voiceplane.call.patience import OutOfPatienceError
-from voiceplane.call.recorder import Turn
 from voiceplane.call.replies import Replies
 from voiceplane.call.retractable import Retractable
 from voiceplane.call.site import Site
@@ -24,6 +23,7 @@ from voiceplane.call.speaking import Speaking
 from voiceplane.call.steps import Steps, digits_asked
 from voiceplane.call.timings import TurnTimings, turn_attributes, why_ended
 from voiceplane.call.transfers import Order, Transfers
+from voiceplane.call.turns import Turn
 from voiceplane.call.waiting import Waiting
 from voiceplane.contract.dialogue import (
     CallerSaid,
@@ -168,10 +168,10 @@ class Talk:
 
     async def _answer(self, given: CallerSaid, timings: TurnTimings, span: Span | None = None) -> None:
         self._site.hub.state(self._call_id, "thinking")
-        self._site.hub.tell(self._call_id, "heard", {"pii.text": given.text})
         attempt = self._replies.take(given, self._heard_state, self._speaking.index + 1)
         self._attempt = attempt
-        caller_turn = self._caller_turn(given, timings)
+        caller_turn = self._caller_turn(given, timings, attempt.state.intent)
+        self._site.hub.tell(self._call_id, "heard", {"pii.text": self._speaking.shown(caller_turn)})
         steps, answered = Steps(), False
         try:
             await self._speak_reply(attempt, steps, timings)
@@ -282,10 +282,11 @@ class Talk:
         self._replies.cancel()
         self._late.close()
 
-    def _caller_turn(self, given: CallerSaid, timings: TurnTimings) -> Turn:
+    def _caller_turn(self, given: CallerSaid, timings: TurnTimings, at_hand: str) -> Turn:
         clock = self._listening.clock
         began, ended = clock.wall_ns_at(timings.spoken_since), clock.wall_ns_at(timings.spoken_until)
-        return Turn(self._speaking.index, "caller", given.text, began, ended)
+        proof = at_hand if at_hand in self._proofs else ""
+        return Turn(self._speaking.index, "caller", given.text, began, ended, proof=proof)
 
     def _now(self) -> float:
         return self._site.clock.monotonic()

@@ -50,6 +50,15 @@ _POINTING = frozenset(
 _TOKEN = re.compile(r"[a-z]+|[0-9]+")
 _SPOKEN = "|".join([*UNITS, *TEENS, *TENS, *REPEATS, *_SCALES, *sorted(OHS)])
 _REFERENCE = re.compile(rf"\b(?:\d{{3,}}|(?:(?:\d+|{_SPOKEN})\b[\s,.-]*){{3,}})(?!\w)", re.I)
+_WORDS = "|".join([*UNITS, *TEENS, *TENS, *REPEATS, *_SCALES, *_PLURALS, *sorted(OHS)])
+_BETWEEN = "|".join([*HOMOPHONES, *sorted(JOINERS)])
+_GAP = r"[\s,.:;/-]+"
+# A stretch of digits however it is said: "twelve thirty", "one two for five", "1-2-3-4". Begins and ends with a number.
+_STRETCH = re.compile(
+    rf"(?<!\w)(?:\d+|{_WORDS})(?!\w)(?:{_GAP}(?:(?:{_BETWEEN}){_GAP})*(?:\d+|{_WORDS})(?!\w))*|\d{{3,}}",
+    re.I,
+)
+_TELLING = 3  # digits; fewer say nothing about a PIN
 _READINGS = 256  # combinations that are looked at; a hostile text has many
 
 
@@ -60,7 +69,12 @@ def without_numbers(text: str) -> str:
 
 def hidden(text: str) -> str:
     """Return a text with a mark in the place of each stretch of three or more digits, spoken or written."""
-    return " ".join(_REFERENCE.sub(" [digits] ", text).split())
+
+    def mark(found: re.Match[str]) -> str:
+        longest = max(sum(map(len, runs(found[0]))), sum(map(str.isdecimal, found[0])))
+        return " [digits] " if longest >= _TELLING else found[0]
+
+    return " ".join(_STRETCH.sub(mark, text).split())
 
 
 def spoken_as_digits(text: str) -> str:

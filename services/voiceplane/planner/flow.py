@@ -13,8 +13,8 @@ from dataclasses import replace
 from opentelemetry.trace import Span
 
 from voiceplane.contract.agent import Intent, SlotType, VoiceAgentSpec
-from voiceplane.contract.dialogue import CallerSaid, ReplyEvent, ReplyRequest, ToolResult
-from voiceplane.planner import dates, digits, filling, slots
+from voiceplane.contract.dialogue import CallerSaid, Done, ReplyEvent, ReplyRequest, ToolResult
+from voiceplane.planner import dates, digits, filling, proving, slots
 from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.filling import CONFIRMED, Reading
 from voiceplane.planner.intents import (
@@ -33,19 +33,11 @@ from voiceplane.planner.intents import (
 from voiceplane.planner.pending import Pending
 from voiceplane.planner.phrases import ALL_RIGHT, GO_AHEAD, HELLO, NO_HURRY, NO_PERSON, NOT_DONE, WELCOME, WHICH
 from voiceplane.planner.steps import Steps, Turn, pairs
+from voiceplane.planner.words import heard_words
 
 SWITCH_SCORE = 0.55  # while a slot is asked, only a clear other wish counts as one
 CERTAIN = 0.8  # an intent of the agent this near goes before what every agent understands
-MIN_CONFIDENCE = 0.2  # mean word probability below which the words are a guess
-MAX_WORDS = 600  # characters of a turn that are read: about a minute of speech
-_NOISE = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|♪[^♪]*♪?")  # a recognizer's notes: [BLANK_AUDIO], (music)
 _ANOTHER = re.compile(r"\b(?:another|different|other|new) (?P<what>\w+)", re.I)
-
-
-def heard_words(said: CallerSaid) -> str:
-    """Return the caller's words without a recognizer's notes; "" where there are none, or they are a guess."""
-    text = " ".join(_NOISE.sub(" ", said.text[:MAX_WORDS]).split())
-    return text if re.search(r"\w", text) and said.confidence >= MIN_CONFIDENCE else ""
 
 
 class FlowPlanner:
@@ -63,6 +55,12 @@ class FlowPlanner:
 
     def reply(self, request: ReplyRequest) -> Iterator[ReplyEvent]:
         """Yield the reply; Done is always last. ValueError when `today` is no date."""
+        for event in self._reply(request):
+            if isinstance(event, Done):
+                event = replace(event, state=proving.forgotten(self._spec, event.state))
+            yield event
+
+    def _reply(self, request: ReplyRequest) -> Iterator[ReplyEvent]:
         turn = self.turn(request)
         if isinstance(request.input, ToolResult):
             yield from self._steps.after_tool(turn, request.input)
@@ -74,7 +72,8 @@ class FlowPlanner:
     def turn(self, request: ReplyRequest) -> Turn:
         """Return what a reply works on: a sound state, and the caller's date. ValueError when `today` is no date."""
         locale = slots.Locale(datetime.date.fromisoformat(request.today), self._spec.language == "en-GB")
-        return Turn(replace(request, state=filling.sound(self._spec, request.state)), locale)
+        state = proving.forgotten(self._spec, filling.sound(self._spec, request.state))  # a late answer may leave one
+        return Turn(replace(request, state=state), locale)
 
     async def stream(self, request: ReplyRequest, span: Span) -> AsyncGenerator[ReplyEvent, None]:
         """Yield the reply from a thread: a model of a few milliseconds must not stop the event loop."""

@@ -4,7 +4,8 @@ What was asked for by the agent (digits, a yes) is read by the flow planner firs
 a wish in the words of an example: it is done in 20 ms, and with any model. All else goes to the model, which talks or
 wishes for an intent; a wish is checked (wishes.py) and carried out by steps.py as if the flow planner had understood
 it. So questions, confirmations, tools and what is said of their results are the designer's, and no word of a caller or
-a model can change them. An endpoint that is away, slow or talks nonsense costs the caller nothing but its deadline: the
+a model can change them. While the caller proves who he is the model is not asked at all, and no request to it holds
+the proof (prompt.py). An endpoint that is away, slow or talks nonsense costs the caller nothing but its deadline: the
 flow planner answers.
 """
 
@@ -19,14 +20,16 @@ from opentelemetry.trace import Span
 
 from voiceplane.contract.agent import ModelPlanner, VoiceAgentSpec
 from voiceplane.contract.dialogue import TALK, CallerSaid, Done, ReplyEvent, ReplyRequest, Say
+from voiceplane.contract.proofs import proofs
 from voiceplane.planner import ear, filling, prompt, speech, wishes
 from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.chat import End, FunctionCall, Text
 from voiceplane.planner.endpoint import Deadlines, Endpoint, EndpointError, EndpointNonsenseError
-from voiceplane.planner.flow import CERTAIN, MAX_WORDS, FlowPlanner, heard_words
+from voiceplane.planner.flow import CERTAIN, FlowPlanner
 from voiceplane.planner.intents import PERSON, built_in
 from voiceplane.planner.spans import Spent, chat_span
 from voiceplane.planner.steps import Steps, Turn, pairs, question
+from voiceplane.planner.words import MAX_WORDS, heard_words
 
 log = logging.getLogger(__name__)
 ROUNDS = 2  # a wish that is refused is told to the model once
@@ -62,6 +65,7 @@ class ModelBrain:
         self._spoken = for_the_ear(spec)
         self._steps = Steps(self._spoken)
         self._intents = frozenset(intent.name for intent in spec.intents)
+        self._proofs = frozenset(intent.name for intent in proofs(spec))
         self._functions = prompt.functions(spec)
         self._endpoint: Endpoint | None = None
         self._failures, self._rests_until = 0, 0.0
@@ -97,7 +101,7 @@ class ModelBrain:
         said = request.input
         if not isinstance(said, CallerSaid) or said.keys or not heard_words(said):
             return False
-        if built_in(said.text) == PERSON:
+        if built_in(said.text) == PERSON or request.state.intent in self._proofs:
             return False
         state, done = request.state, events[-1]
         asked = bool(state.asking or state.confirming or state.confirming_slot)
@@ -159,6 +163,7 @@ class ModelBrain:
             try:
                 async with aclosing(self._endpoint.chat(reply.messages, self._functions, reply.deadlines)) as pieces:
                     async for piece in pieces:
+                        found: Iterable[str]
                         if isinstance(piece, Text):
                             facts.token(loop.time())
                             found = cutter.feed(piece.text)
@@ -197,7 +202,8 @@ class ModelBrain:
             return self._steps.transfer(turn, replace(turn.state, unsure=0), "requested")
         if wish.intent is None:
             return self._steps.goodbye(turn.state)
-        state = replace(turn.state, intent=wish.intent.name, slots=pairs(dict(wish.known)), unsure=0, asking="")
+        known = pairs(dict(wish.known))
+        state = replace(turn.state, intent=wish.intent.name, slots=known, unsure=0, asking="", wanted="")
         return self._steps.advance(turn, wish.intent, state)
 
     def _talked(self, reply: _Reply) -> Iterable[ReplyEvent]:

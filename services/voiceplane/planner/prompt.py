@@ -1,7 +1,8 @@
 """What the model is told: instructions, what was heard so far, the caller's words, and the intents as functions. Pure.
 
 A function is a wish, not a deed: what the model asks for is checked in wishes.py and done by the same steps as in the
-flow planner. Words of the caller stand only in messages of role user, never in the instructions.
+flow planner. Words of the caller stand only in messages of role user, never in the instructions. The endpoint is
+somebody else's: where an agent has proofs of who calls, it is told neither their slots nor any digits.
 """
 
 import json
@@ -9,6 +10,8 @@ from typing import Any
 
 from voiceplane.contract.agent import Intent, ModelPlanner, Slot, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import ReplyRequest
+from voiceplane.contract.proofs import proof_slots
+from voiceplane.planner import digits
 
 PERSON, GOODBYE = "transfer_to_a_person", "end_the_call"
 MAX_TURN = 600  # characters of one heard turn
@@ -23,9 +26,11 @@ number, a price or a date, unless it stands in this conversation.
 
 def messages(spec: VoiceAgentSpec, settings: ModelPlanner, request: ReplyRequest, text: str) -> list[dict[str, Any]]:
     """Write the conversation: only what was heard, then the caller's words."""
-    written: list[dict[str, Any]] = [{"role": "system", "content": _system(spec, settings, request)}]
+    secret = proof_slots(spec)
+    text = digits.hidden(text) if secret else text
+    written: list[dict[str, Any]] = [{"role": "system", "content": _system(spec, settings, request, secret)}]
     for turn in request.history:
-        said = " ".join(turn.text.split())[:MAX_TURN]
+        said = " ".join((digits.hidden(turn.text) if secret else turn.text).split())[:MAX_TURN]
         if said:
             written.append({"role": "assistant" if turn.speaker == "agent" else "user", "content": said})
     if written[-1] != {"role": "user", "content": text}:
@@ -33,29 +38,35 @@ def messages(spec: VoiceAgentSpec, settings: ModelPlanner, request: ReplyRequest
     return written
 
 
-def _system(spec: VoiceAgentSpec, settings: ModelPlanner, request: ReplyRequest) -> str:
+def _system(spec: VoiceAgentSpec, settings: ModelPlanner, request: ReplyRequest, secret: frozenset[str]) -> str:
     parts = [_RULES, f"Today is {request.today}. You greeted the caller with: {spec.opening}"]
     facts = [
         f"- {intent.examples[0]}: {intent.reply}" for intent in spec.intents if not intent.tool and not intent.slots
     ]
     if facts:
         parts.append("What you know:\n" + "\n".join(facts))
-    known = {name: value for name, value in request.state.slots if "." not in name}
+    known = _told(request.state.slots, secret)
     if known:
         parts.append(f"The caller has said: {json.dumps(known)}")
     if request.state.asking:
         parts.append(f"You just asked for: {request.state.asking}. After an aside, ask for it again.")
     if request.state.running:
-        waited = ", ".join(f"{tool.intent} {json.dumps(dict(tool.slots))}" for tool in request.state.running)
+        waited = ", ".join(f"{tool.intent} {json.dumps(_told(tool.slots, secret))}" for tool in request.state.running)
         parts.append(f"Still being looked up, the answer will be told when it comes: {waited}.")
     if settings.instructions:
         parts.append(settings.instructions)
     return "\n\n".join(parts)
 
 
+def _told(slots: tuple[tuple[str, str], ...], secret: frozenset[str]) -> dict[str, str]:
+    """Return the slots that the model may know."""
+    return {name: value for name, value in slots if "." not in name and name not in secret}
+
+
 def functions(spec: VoiceAgentSpec) -> list[dict[str, Any]]:
     """Write the agent's intents as functions, and what every agent can do."""
-    written = [_function(intent.name, _about(intent), _schema(intent)) for intent in spec.intents]
+    secret = proof_slots(spec)
+    written = [_function(intent.name, _about(intent), _schema(intent, secret)) for intent in spec.intents]
     if spec.escalation is not None and spec.escalation.on_request:
         written.append(_function(PERSON, "The caller asks for a person, or is upset.", _EMPTY))
     return [*written, _function(GOODBYE, "The caller says goodbye or needs nothing more.", _EMPTY)]
@@ -72,8 +83,8 @@ def _about(intent: Intent) -> str:
     return "The caller says something like: " + "; ".join(f"“{example}”" for example in intent.examples[:6])
 
 
-def _schema(intent: Intent) -> dict[str, Any]:
-    return _EMPTY | {"properties": {slot.name: _property(slot) for slot in intent.slots}}
+def _schema(intent: Intent, secret: frozenset[str]) -> dict[str, Any]:
+    return _EMPTY | {"properties": {slot.name: _property(slot) for slot in intent.slots if slot.name not in secret}}
 
 
 def _property(slot: Slot) -> dict[str, Any]:

@@ -47,6 +47,20 @@ def proved(state: DialogueState, proof: Intent, wanted: Intent) -> DialogueState
     return replace(state, intent=wanted.name, wanted="", unsure=0, done_intents=done)
 
 
+def forgotten(spec: VoiceAgentSpec, state: DialogueState) -> DialogueState:
+    """Drop what proved who calls once its tool has judged it, but for what other intents ask for as well."""
+    proving = tuple(proofs(spec))
+    kept = {
+        slot.name
+        for intent in spec.intents
+        if intent not in proving or intent.name in (state.intent, state.wanted)
+        for slot in intent.slots
+    }
+    lost = [slot for proof in proving for slot in proof.slots if slot.name not in kept]
+    known = filling.without(dict(state.slots), *lost) if lost else dict(state.slots)
+    return replace(state, slots=tuple(sorted(known.items())))
+
+
 def _proof(spec: VoiceAgentSpec, intent: Intent) -> Intent | None:
     """Return the first intent that anybody may try and whose success is enough for this one's tool."""
     needed = spec.tool(intent.tool).requires if intent.tool else Authentication.NONE

@@ -11,7 +11,7 @@ from typing import Any
 
 from voiceplane.contract.agent import Intent, VoiceAgentSpec, placeholders
 from voiceplane.contract.dialogue import CallerSaid, DialogueState, HeardTurn, ReplyRequest
-from voiceplane.contract.proofs import proof_slots
+from voiceplane.contract.proofs import proof_slots, proofs
 from voiceplane.planner import digits, ear, slots
 from voiceplane.planner.phrases import constant_phrases as constant_phrases
 
@@ -67,7 +67,8 @@ def _said(value: str | int | float, british: bool) -> str:
 def summary(spec: VoiceAgentSpec, request: ReplyRequest, reason: str) -> str:
     """Write one paragraph for the person who takes over after this request. Personal data."""
     said = request.input
-    now = (HeardTurn("caller", said.text),) if isinstance(said, CallerSaid) else ()
+    proving = request.state.intent in {intent.name for intent in proofs(spec)}
+    now = (HeardTurn("caller", said.text),) if isinstance(said, CallerSaid) and not proving else ()
     return paragraph(spec, request.state, (*request.history, *now), reason)
 
 

@@ -6,6 +6,7 @@ refused, and a slot takes only what the caller said.
 
 import datetime
 import json
+import re
 from dataclasses import dataclass
 
 from voiceplane.contract.agent import Intent, Slot, SlotType, VoiceAgentSpec
@@ -13,6 +14,8 @@ from voiceplane.planner import digits, slots
 from voiceplane.planner.chat import FunctionCall
 from voiceplane.planner.filling import Known, keep
 from voiceplane.planner.prompt import GOODBYE, PERSON
+
+_NO_NAME = re.compile(r"[^\w\s'’.-]|[\d_]")  # no name has these, whatever letters it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def _believed(slot: Slot, value: object, said: Said, locale: slots.Locale) -> st
             return text if any(text in "".join(digits.runs(each)) for each in words) else None
         case SlotType.NAME:
             heard = {word for each in words for word in _letters(each)}
-            return text if set(_letters(text)) <= heard else None
+            return text if set(_letters(text)) <= heard and not _NO_NAME.search(text) else None
         case SlotType.DATE:
             return text if datetime.date.fromisoformat(text) >= locale.today else None
         case _:
