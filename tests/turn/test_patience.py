@@ -24,7 +24,7 @@ def test_the_more_the_words_leave_open_the_longer_the_silence(sureness: Sureness
 
 @pytest.mark.parametrize("reading", Reading)
 def test_the_surer_the_sound_the_shorter_the_silence(reading: Reading) -> None:
-    silences = [P.patience[reading, sureness] for sureness in (Sureness.SURE, Sureness.DONE, Sureness.NOT_DONE)]
+    silences = [P.patience[reading, sureness] for sureness in Sureness]
     assert silences == sorted(silences)
 
 
@@ -37,7 +37,9 @@ def test_a_whole_answer_leaves_most_of_300_ms_to_the_reply() -> None:
     ("probability", "sureness"),
     [
         (None, Sureness.NOT_DONE),
-        (0.0, Sureness.NOT_DONE),
+        (0.0, Sureness.GOING_ON),
+        (0.099, Sureness.GOING_ON),
+        (0.1, Sureness.NOT_DONE),
         (0.499, Sureness.NOT_DONE),
         (0.5, Sureness.DONE),
         (0.849, Sureness.DONE),
@@ -47,6 +49,13 @@ def test_a_whole_answer_leaves_most_of_300_ms_to_the_reply() -> None:
 )
 def test_a_probability_is_named_by_its_threshold(probability: float | None, sureness: Sureness) -> None:
     assert P.sureness(probability) is sureness
+
+
+def test_a_wish_that_may_be_half_a_sentence_waits_for_the_rest_and_ends_before_one_that_is_unclear() -> None:
+    assert required_silence(Reading.COMPLETE, 0.02, P, digits=False) == pytest.approx(0.7)
+    for probability in (0.02, 0.3, 0.6, 0.99):
+        doubtful = required_silence(Reading.DOUBTFUL, probability, P, digits=False)
+        assert 0.6 <= doubtful < required_silence(Reading.UNCLEAR, probability, P, digits=False)
 
 
 def test_half_a_number_waits_longest_however_sure_the_sound_is() -> None:

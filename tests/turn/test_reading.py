@@ -65,6 +65,14 @@ def test_a_sentence_that_the_planner_understands_is_complete(text: str) -> None:
     assert reading(text, understood=True) is Reading.COMPLETE
 
 
+def test_a_sentence_whose_last_word_may_be_misheard_is_doubtful() -> None:
+    text = "my parcel was to come on Monday end"
+    assert read(text, understood=True, last_word=0.3) is Reading.DOUBTFUL
+    assert read(text, understood=True, last_word=0.8) is Reading.COMPLETE
+    assert read(text, understood=False, last_word=0.3) is Reading.UNCLEAR
+    assert read("yes", understood=True, last_word=0.3) is Reading.BRIEF
+
+
 def test_words_of_which_the_planner_makes_nothing_are_unclear_and_wait_longer() -> None:
     patience = TurnParameters().patience
     assert reading("the water euro", understood=False) is Reading.UNCLEAR

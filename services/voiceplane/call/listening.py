@@ -189,7 +189,8 @@ class Listening:
 
     def _read(self, words: Words) -> None:
         asked = self.dialogue.digits
-        reading = read(words.transcript.text, asked=asked, understood=self.dialogue.understood())
+        heard, understood = words.transcript, self.dialogue.understood()
+        reading = read(heard.text, asked=asked, understood=understood, last_word=heard.last_word)
         now = self._site.clock.monotonic()
         self.marks["read"] = now
         self.floor.feed(WordsRead(now, words.pause, reading))

@@ -40,6 +40,11 @@ class Transcript:
         """Return the mean word probability, 0 for no words."""
         return sum(word.probability for word in self.words) / len(self.words) if self.words else 0.0
 
+    @property
+    def last_word(self) -> float:
+        """Return the last word's probability, 1 for no words."""
+        return self.words[-1].probability if self.words else 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class TurnVerdict:

@@ -12,6 +12,7 @@ class Sureness(Enum):
     SURE = "sure"
     DONE = "done"
     NOT_DONE = "not-done"
+    GOING_ON = "going-on"  # nearly sure that more is to come
 
 
 Patience = dict[tuple[Reading, Sureness], float]
@@ -20,10 +21,15 @@ Patience = dict[tuple[Reading, Sureness], float]
 def _patience() -> Patience:
     """Return the silence that ends a turn, in seconds, by what the words and the sound say."""
     read, sure = Reading, Sureness
-    return {
+    table = {
         (read.COMPLETE, sure.SURE): 0.14,
         (read.COMPLETE, sure.DONE): 0.25,
         (read.COMPLETE, sure.NOT_DONE): 0.3,
+        # "Monday and", heard as "Monday end": the sound knows, or the recognizer is not sure of the last word.
+        (read.COMPLETE, sure.GOING_ON): 0.7,
+        (read.DOUBTFUL, sure.SURE): 0.6,
+        (read.DOUBTFUL, sure.DONE): 0.6,
+        (read.DOUBTFUL, sure.NOT_DONE): 0.7,
         (read.COUNTED, sure.SURE): 0.16,
         (read.COUNTED, sure.DONE): 0.16,
         (read.COUNTED, sure.NOT_DONE): 0.2,  # a dictating voice seldom falls at the end: the count says more
@@ -47,6 +53,7 @@ def _patience() -> Patience:
         (read.EMPTY, sure.DONE): 0.6,
         (read.EMPTY, sure.NOT_DONE): 1.2,
     }
+    return {(reading, sure.GOING_ON): table[reading, sure.NOT_DONE] for reading in read} | table
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class TurnParameters:
 
     done_probability: float = 0.5  # smart-turn's own threshold
     sure_probability: float = 0.85
+    going_on_probability: float = 0.1
     patience: Patience = field(default_factory=_patience)
     max_pause_s: float = 1.7  # a pause this long ends the turn whatever words and sound say
     digits_max_pause_s: float = 2.2  # half a number: the rest is being read from a paper
@@ -70,7 +78,8 @@ class TurnParameters:
     def sureness(self, probability: float | None) -> Sureness:
         """Name a probability; none is as good as not done."""
         if probability is None or probability < self.done_probability:
-            return Sureness.NOT_DONE
+            surely = probability is not None and probability < self.going_on_probability
+            return Sureness.GOING_ON if surely else Sureness.NOT_DONE
         return Sureness.SURE if probability >= self.sure_probability else Sureness.DONE
 
     def longest_s(self, *, digits: bool) -> float:
@@ -84,7 +93,7 @@ def required_silence(
     """Return how long the caller must have been silent for the turn to be over, in seconds."""
     sureness = parameters.sureness(probability)
     if reading is None:
-        return parameters.unread_s if sureness is not Sureness.NOT_DONE else parameters.max_pause_s
+        return parameters.unread_s if sureness in (Sureness.SURE, Sureness.DONE) else parameters.max_pause_s
     if reading is Reading.OPEN and digits:
         return parameters.digits_max_pause_s
     return min(parameters.patience[reading, sureness], parameters.longest_s(digits=digits))

@@ -49,6 +49,7 @@ class PauseFacts:
     understood: bool | None  # by the planner
     read_after_s: float
     text: str
+    last_word: float = 1.0  # its probability
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ async def gather(made: list[Recording], models: Models, kept: Path, tell: Callab
 def _key(made: list[Recording], models: Models) -> str:
     """Name recordings, ears and agent: other ones have other facts."""
     digest = hashlib.sha256(
-        f"{models.revision} {DIGITS} {GateParameters()} {len(ASSUMED_SILENCE)} ahead sounds".encode()
+        f"{models.revision} {DIGITS} {GateParameters()} {len(ASSUMED_SILENCE)} ahead sounds last-word".encode()
     )
     for recording in made:
         digest.update(recording.sound.tobytes())
@@ -200,7 +201,16 @@ async def _ask(
     understands = await _understood(transcript.text, recording, models)
     after_s = clock.monotonic() - began - judged_s
     judged_after_s, read_after_s = max(0.0, judged_s - before_s), max(0.0, max(read_s, after_s) - before_s)
-    return PauseFacts(now, edge.since, verdict.probability, judged_after_s, understands, read_after_s, transcript.text)
+    return PauseFacts(
+        now,
+        edge.since,
+        verdict.probability,
+        judged_after_s,
+        understands,
+        read_after_s,
+        transcript.text,
+        transcript.last_word,
+    )
 
 
 async def _timed(work: Awaitable[T], clock: Clock) -> tuple[T, float]:
@@ -250,4 +260,4 @@ async def _understood(text: str, recording: Recording, models: Models) -> bool |
 
 def reading_of(pause: PauseFacts, facts: Facts) -> Reading:
     """Return the words' sign."""
-    return read(pause.text, asked=AskedDigits(facts.digits), understood=pause.understood)
+    return read(pause.text, asked=AskedDigits(facts.digits), understood=pause.understood, last_word=pause.last_word)
