@@ -1,8 +1,8 @@
-"""The demo passes only when the true status was heard."""
+"""What was heard against what was to be heard: the true status, and words by which an agent did not understand."""
 
 import pytest
 
-from voiceplane.cli.demo import says
+from voiceplane.cli.likeness import begins, says
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,18 @@ from voiceplane.cli.demo import says
 )
 def test_the_words_of_the_truth_must_be_heard_in_order(heard: str, truth: str, verdict: bool) -> None:
     assert says(heard, truth) is verdict
+
+
+@pytest.mark.parametrize(
+    ("heard", "verdict"),
+    [
+        ("Sorry, I did not understand that. Could you say it another way?", True),
+        ("Sorry I didn't understand that, could you say it another way?", True),
+        ("Sorry, I cannot look that up right now.", False),
+        ("What is the six digit parcel number?", False),
+        ("", False),
+    ],
+)
+def test_an_agent_that_did_not_understand_is_known_by_its_first_words(heard: str, verdict: bool) -> None:
+    assert begins(heard, "Sorry, I did not understand that. Could you say it another way?") is verdict
+    assert not begins(heard, "")

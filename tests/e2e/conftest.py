@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from voiceplane.cli.conversation import CallResult, Line, Script, hold
+from voiceplane.cli.conversation import CallResult, Line, Script, agent_speech, hold, unclear
+from voiceplane.cli.likeness import begins
 from voiceplane.cli.parts import StackOptions, plan
 from voiceplane.cli.stack import Stack
 from voiceplane.cli.state import Endpoints
@@ -25,16 +26,24 @@ from voiceplane.records.rows import AuditRow, CallRow
 from voiceplane.runtime import grpc_server
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.speech.health import Wanted
-from voiceplane.testing.phone import PhoneSettings
+from voiceplane.testing.phone import PhoneCall, PhoneSettings
 
 AGENT = Path(__file__).parents[2] / "docs/examples/parcel-desk.yaml"
 SLOW_PARCEL = "900127"  # takes a part of its tool's deadline of 2 s
 IMPATIENT = "  silence: {askAfter: 10s, asks: 1}\n  escalation:"
 
 
+UNCLEAR = unclear(load_bundle(AGENT.read_text()).agent.spec)
+TRIES = 3
+
+
 @dataclass(slots=True)
 class Running:
-    """A running stack and what tests do with it."""
+    """A running stack and what tests do with it.
+
+    A small recognizer mishears one sentence in some dozens. The caller then says it again when asked to, as people do:
+    these tests are of what follows a sentence, not of the recognizer.
+    """
 
     stack: Stack
     endpoints: Endpoints
@@ -44,19 +53,34 @@ class Running:
         """Place a call with these lines and return what was heard; the record is read when the call is over."""
         heard: list[str] = []
 
-        async def listen(who: str, what: str | Pcm) -> None:
-            if isinstance(what, Pcm):
-                heard.append(await transcribe(self.speech, what))
+        async def listen(who: str, what: str | Pcm) -> str:
+            if isinstance(what, str):
+                return what
+            heard.append(await transcribe(self.speech, what))
+            return heard[-1]
 
         script = Script(
             self.endpoints.sip,
             tuple(Line(say=line) if isinstance(line, str) else line for line in lines),
             settings or PhoneSettings(),
             agent_timeout_s=45.0,
+            unclear=UNCLEAR,
         )
         result = await hold(script, FliteVoice(), listen)
         record, audits = await self.record(result.call_id)
         return Outcome(result, heard, record, audits)
+
+    async def ask(self, call: PhoneCall, words: str) -> None:
+        """Say something in a call and hear the answer out."""
+        sound = await FliteVoice().speak(words)
+        for _ in range(TRIES):
+            taken = len(call.recording.agent.samples())
+            await call.say(sound)
+            await call.wait_for_agent_silence(timeout_s=20)
+            answer, _ = agent_speech(call, taken)
+            heard = await transcribe(self.speech, answer) if answer is not None else ""
+            if not any(begins(heard, sentence) for sentence in UNCLEAR):
+                break
 
     async def record(self, call_id: str) -> tuple[CallRow, tuple[AuditRow, ...]]:
         """Read a call's record; it is written just after the call has ended."""
@@ -91,6 +115,11 @@ class Outcome:
     heard: list[str]
     record: CallRow
     audits: tuple[AuditRow, ...]
+
+    @property
+    def intents(self) -> list[str]:
+        """The intents of what the caller was understood to say."""
+        return [turn.intent for turn in self.record.turns if turn.speaker == "caller" and turn.intent]
 
     @property
     def words(self) -> str:

@@ -21,8 +21,7 @@ BRIDGE = "One moment, please."
 async def test_a_tool_gateway_that_dies_while_it_asks_is_bridged_and_the_true_status_told(running: Any) -> None:
     async with Phone(running.endpoints.sip) as call:
         await call.wait_for_agent_silence(timeout_s=20)
-        await call.say(await FliteVoice().speak(ASKS))
-        await call.wait_for_agent_silence(timeout_s=20)
+        await running.ask(call, ASKS)
         before = await _parcel_requests(running)
         await call.dtmf(f"{SLOW_PARCEL}#")
         for _ in range(500):

@@ -18,7 +18,7 @@ async def track(running: Running) -> list[str]:
     assert "out for delivery" in outcome.words
     assert outcome.result.faults == ()
     assert [audit.outcome for audit in outcome.audits] == ["ok"]
-    return [turn.intent for turn in outcome.record.turns if turn.speaker == "caller"]
+    return outcome.intents
 
 
 async def test_the_same_agent_answers_on_both_profiles(running: Any, tmp_path: Path) -> None:

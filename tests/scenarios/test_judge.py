@@ -167,6 +167,11 @@ SAME = [
     ("at 25 past", "at twenty-five past"),
     ("It's 8 o'clock", "its eight oclock"),
     ("20 people", "twenty people"),
+    ("$500, which", "five hundred which"),
+    ("520 grams", "five hundred and twenty grams"),
+    ("745", "seven hundred forty-five"),
+    ("1 or a hundred", "one or a hundred"),
+    ("500 and", "five hundred and"),
     ("I'm", "im"),
 ]
 

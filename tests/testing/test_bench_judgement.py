@@ -80,9 +80,18 @@ def test_an_interruption_of_a_silent_agent_is_none() -> None:
 def test_a_backchannel_ends_the_turn_when_the_record_has_it_and_those_after_it_do_not_count() -> None:
     murmurs = [deed("murmur", at, at + 400) for at in (2000, 5000, 8000)]
     speaking = tuple(Sound(at, at + 90) for at in range(0, 12_000, 150))
-    call = Held(deeds=[deed("request", 0, 500), *murmurs], agent_sounds=speaking, record=record(("caller", "x", 5400)))
+    reply = TurnRow(0, "agent", "every parcel", int(600 * 1e6), int(5500 * 1e6), timings_ms={"interrupted": 5300.0})
+    told = replace(record(), turns=(reply, TurnRow(1, "caller", "x", int(5000 * 1e6), int(5400 * 1e6))))
+    call = Held(deeds=[deed("request", 0, 500), *murmurs], agent_sounds=speaking, record=told)
     assert backchannels.murmurs(call) == murmurs[:2]
     assert [backchannels.ends_the_turn(call, each) for each in murmurs] == [False, True, False]
+
+
+def test_a_backchannel_that_begins_beside_a_reply_or_outlasts_it_is_not_over_it() -> None:
+    reply = TurnRow(0, "agent", "every parcel", int(1000 * 1e6), int(5000 * 1e6))
+    call = Held(record=replace(record(), turns=(reply,)))
+    murmurs = [deed("murmur", at, at + 400) for at in (700, 1000, 4600, 4700, 5100)]
+    assert [backchannels.over_a_reply(call, each) for each in murmurs] == [False, True, True, False, False]
 
 
 def test_an_agent_that_falls_silent_at_a_backchannel_has_ended_its_turn() -> None:
@@ -123,3 +132,18 @@ def test_the_ledger_is_compared_with_the_sound_of_the_reply_that_was_interrupted
     assert found.ledger == "every parcel is"
     seconds = len(found.sound) / RATE
     assert abs(seconds - (5130 - 2300 + ledger.BEFORE_MS + ledger.BEHIND_MS) / 1000) < 0.01
+
+
+def test_the_ledger_compares_no_turn_that_began_after_the_interruption() -> None:
+    over = deed("request", 5000, 6500, after=After.AGENT_START)
+    rows = (
+        TurnRow(0, "agent", "every parcel is", int(2300 * 1e6), int(5600 * 1e6)),
+        TurnRow(1, "agent", "", int(5100 * 1e6), int(5200 * 1e6)),
+    )
+    call = Held(
+        agent=np.zeros(10 * RATE, dtype=np.int16),
+        deeds=[deed("request", 1000, 2000), over],
+        agent_sounds=(Sound(2300, 5130),),
+        record=replace(record(), turns=rows),
+    )
+    assert [found.ledger for found in ledger.interrupted(call)] == ["every parcel is"]

@@ -18,6 +18,8 @@ from voiceplane.testing.bench.cutoffs import dictated
         ("every parcel is insured", "every partial is insured", 0),  # the recognizer's error inside does not count
         ("every parcel is insured", "every parcel is insur", 0),  # a word of which the beginning was heard
         ("every parcel is insured", "", 4),
+        ("every parcel is insured", "every parcel is ensured against", 1),  # one letter of a long word
+        ("it is there", "it is where", 1),
         ("", "", 0),
         ("costs sixteen dollars delivery", "costs sixteen delivery before", 1),  # two alignments are as good
         ("the price depends on weight", "the the price depends on weight", 0),
@@ -70,3 +72,16 @@ def test_a_dictated_number_has_its_digits_in_groups_and_pauses_within_bounds() -
     assert pieces.words == ("four", "five six", "seven two one")
     assert len(pieces.pauses) == 2 and all(0.3 <= seconds <= 1.2 for seconds in pieces.pauses)
     assert pieces.text.startswith("four (")
+
+
+@pytest.mark.parametrize(
+    ("ledger_has", "wire_has", "off"),
+    [
+        ("a value of five hundred", "a value of $500", 0),
+        ("a value of five hundred", "a value of 5", 1),
+        ("a value of five hundred dollars", "a value of five", 1),
+        ("parcel 1 0 0 2", "parcel 1002", 0),
+    ],
+)
+def test_a_hundred_is_one_word_however_it_is_written(ledger_has: str, wire_has: str, off: int) -> None:
+    assert words_off(ledger.compared_words(ledger_has), ledger.compared_words(wire_has)) == off

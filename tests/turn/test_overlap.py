@@ -2,17 +2,47 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceplane.turn.overlap import SIDE_TALK_DB, SURE_S, Overlap, OverlapFacts, judge
+from voiceplane.turn.overlap import SIDE_TALK_DB, SURE_S, Overlap, OverlapFacts, is_sure, judge
 
 TEXTS = st.none() | st.text(max_size=30) | st.sampled_from(["yes", "mm-hm", "no", "wait", "right okay", "my parcel"])
 ENDED, LASTING = True, False
 
 
 def named(
-    text: str | None, ended: bool, *, since_s: float = 0.4, level_db: float | None = 0.0, answers: bool = False
+    text: str | None,
+    ended: bool,
+    *,
+    since_s: float = 0.4,
+    level_db: float | None = 0.0,
+    answers: bool = False,
+    sure: bool = True,
 ) -> Overlap | None:
     voiced_s = min(since_s, 0.3) if ended else since_s
-    return judge(OverlapFacts(since_s, voiced_s, ended, text, level_db, answers))
+    return judge(OverlapFacts(since_s, voiced_s, ended, text, level_db, answers, sure))
+
+
+@pytest.mark.parametrize("text", ["You had.", "What's that?", "Go king.", "earth"])
+def test_unlikely_words_of_a_short_sound_are_a_hum(text: str) -> None:
+    assert named(text, ENDED, sure=False) is Overlap.NOISE
+    assert named(text, LASTING, sure=False) is None
+    assert named(text, ENDED, sure=True) is Overlap.INTERRUPT
+
+
+@pytest.mark.parametrize("text", ["stop", "wait", "No.", "Help.", "pardon"])
+@pytest.mark.parametrize("ended", [ENDED, LASTING])
+def test_a_word_that_wants_the_floor_need_not_be_likely(text: str, ended: bool) -> None:
+    assert named(text, ended, sure=False) is Overlap.INTERRUPT
+
+
+def test_a_sound_that_lasts_takes_the_floor_though_its_words_are_unlikely() -> None:
+    assert named("you had", LASTING, since_s=0.6, sure=False) is Overlap.INTERRUPT
+
+
+@pytest.mark.parametrize(
+    ("confidence", "logprob", "sure"), [(0.52, -1.07, False), (0.3, -0.8, False), (0.48, -0.9, True), (1.0, 0.0, True)]
+)
+def test_words_are_likely_by_themselves_and_together(confidence: float, logprob: float, sure: bool) -> None:
+    assert is_sure(confidence, logprob) is sure
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ class Listening:
         """Tell the planner of words that may be final, and the machine what they say."""
         text = words.transcript.text
         floor = self.floor.state.floor
-        self._overlaps.words(text)
+        self._overlaps.words(words.transcript)
         if not words.pause:
             if words.whole and floor is Floor.CALLER:
                 self.dialogue.maybe(words.transcript, lambda: None)

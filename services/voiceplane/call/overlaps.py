@@ -8,9 +8,10 @@ from voiceplane.call.ears import Ears
 from voiceplane.contract.audio import BYTES_PER_SAMPLE, SPEECH_BYTES_PER_S, SPEECH_RATE
 from voiceplane.media.session import MediaSession
 from voiceplane.runtime.metrics import BARGE_INS
+from voiceplane.speech.ports import Transcript
 from voiceplane.turn.echo import LONGEST_DELAY_S, EchoPath, is_echo, learn, match
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
-from voiceplane.turn.overlap import Overlap, OverlapFacts, judge
+from voiceplane.turn.overlap import Overlap, OverlapFacts, is_sure, judge
 
 ECHO_WINDOW_S = 0.16
 ECHO_WINDOWS_S = (ECHO_WINDOW_S, 0.32)  # a short one is told early, a longer one more surely
@@ -32,7 +33,7 @@ class Overlaps:
         self._check_at = 0.0
         self._since = 0.0
         self._voiced_s = 0.0
-        self._text: str | None = None
+        self._words: Transcript | None = None
         self._power: list[float] = []  # of voiced frames of the running sound; ends with it
         self._usual: float | None = None  # mean power of the caller's own turns
         self.running = False
@@ -90,13 +91,13 @@ class Overlaps:
     def begin(self, since: float) -> None:
         """Start to measure a sound."""
         self.running, self._since = True, since
-        self._voiced_s, self._text = 0.0, None
+        self._voiced_s, self._words = 0.0, None
         self._power.clear()
 
-    def words(self, text: str) -> None:
+    def words(self, transcript: Transcript) -> None:
         """Keep what the recognizer makes of the running sound."""
         if self.running:
-            self._text = text
+            self._words = transcript
 
     def judge(self, now: float, *, ended: bool, answers: bool) -> Overlap | None:
         """Name the sound with what is known now."""
@@ -106,7 +107,10 @@ class Overlaps:
         level = None
         if self._usual and self._power:
             level = 10 * math.log10(max(1.0, float(np.mean(self._power))) / max(1.0, self._usual))
-        facts = OverlapFacts(now - self._since, self._voiced_s, ended, self._text, level, answers)
+        text, sure = None, True
+        if self._words is not None:
+            text, sure = self._words.text, is_sure(self._words.confidence, self._words.logprob)
+        facts = OverlapFacts(now - self._since, self._voiced_s, ended, text, level, answers, sure)
         kind = judge(facts)
         if kind is not None:
             BARGE_INS.labels(kind.value).inc()

@@ -179,7 +179,7 @@ async def _call(script: Script, options: argparse.Namespace, endpoint: str | Non
         quiet = options.json
         transcript: list[dict[str, str]] = []
 
-        async def heard(who: str, what: str | Pcm) -> None:
+        async def heard(who: str, what: str | Pcm) -> str:
             if isinstance(what, Pcm):
                 words = f"({what.duration_ms / 1000:.1f} s of speech)"
                 if options.transcript and speech is not None:
@@ -191,6 +191,7 @@ async def _call(script: Script, options: argparse.Namespace, endpoint: str | Non
             transcript.append({"who": who, "words": what})
             if not quiet:
                 print(f"{who:>7}  {what}", flush=True)
+            return what
 
         if not quiet:
             print(f"calling {script.target}{f' with the voice {voice.about}' if speaks else ''}", flush=True)

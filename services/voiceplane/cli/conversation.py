@@ -4,13 +4,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from voiceplane.cli.likeness import begins
 from voiceplane.cli.voices import CallerVoice
+from voiceplane.contract.agent import VoiceAgentSpec
 from voiceplane.contract.audio import SPEECH_RATE, Pcm
+from voiceplane.planner.phrases import NOT_HEARD
 from voiceplane.testing.phone import CallEnded, NoAgentAudio, Phone, PhoneCall, PhoneSettings, TurnTiming
 from voiceplane.testing.phone.audio import read_wav, resample
 from voiceplane.testing.phone.timings import stretches
 
 MARGIN_MS = 150  # kept around a stretch of speech, so that no first or last sound is cut
+REPEATS = 2  # a person says a sentence again when asked to, but not for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Script:
     settings: PhoneSettings = PhoneSettings()
     agent_timeout_s: float = 20.0  # longest wait for the agent's first sound
     final_word: bool = True  # let the agent finish after the last line
+    unclear: tuple[str, ...] = ()  # the agent's words after which the caller says a line again, as people do
 
 
 @dataclass(slots=True)
@@ -50,7 +55,12 @@ class CallResult:
     seconds: float = 0.0
 
 
-Heard = Callable[[str, str | Pcm], Awaitable[None]]  # who spoke, and the words or the audio of the agent
+Heard = Callable[[str, str | Pcm], Awaitable[str]]  # who spoke, and the words or the audio of the agent; the words
+
+
+def unclear(spec: VoiceAgentSpec) -> tuple[str, ...]:
+    """Return what an agent says when it did not understand its caller."""
+    return (spec.phrases.unsure, NOT_HEARD)
 
 
 async def hold(script: Script, voice: CallerVoice, heard: Heard, *, record: Path | None = None) -> CallResult:
@@ -82,35 +92,44 @@ async def _follow(
 ) -> None:
     taken = 0
     await call.wait_for_agent_silence(timeout_s=script.agent_timeout_s)
-    taken = await _hear(call, heard, taken, result=result)
+    taken, _ = await _hear(call, heard, taken, result=result)
     for number, (line, sound) in enumerate(zip(script.lines, sounds, strict=True)):
-        await heard("caller", line.say or (f"(plays {line.play})" if line.play else f"(presses {line.keys})"))
-        if sound is not None:
-            await call.say(sound)
-        else:
-            await call.dtmf(line.keys or "")
         last = number == len(script.lines) - 1
-        if last and not script.final_word:
-            return
-        try:
-            await call.wait_for_agent_silence(timeout_s=script.agent_timeout_s)
-        finally:  # also what the agent said before it hung up or transferred the call
-            taken = await _hear(call, heard, taken, result=result)
+        for _ in range(1 + REPEATS):
+            await heard("caller", line.say or (f"(plays {line.play})" if line.play else f"(presses {line.keys})"))
+            if sound is not None:
+                await call.say(sound)
+            else:
+                await call.dtmf(line.keys or "")
+            if last and not script.final_word:
+                return
+            try:
+                await call.wait_for_agent_silence(timeout_s=script.agent_timeout_s)
+            finally:  # also what the agent said before it hung up or transferred the call
+                taken, words = await _hear(call, heard, taken, result=result)
+            if not any(begins(words, sentence) for sentence in script.unclear):
+                break
 
 
-async def _hear(call: PhoneCall, heard: Heard, taken: int, *, result: CallResult) -> int:
-    """Hand over what the agent has said since sample `taken`; return how far the track has been read."""
+async def _hear(call: PhoneCall, heard: Heard, taken: int, *, result: CallResult) -> tuple[int, str]:
+    """Hand over what the agent has said since sample `taken`; return how far the track has been read, and words."""
+    audio, end = agent_speech(call, taken)
+    if audio is None:
+        return end, ""
+    result.agent_audio.append(audio)
+    return end, await heard("agent", audio)
+
+
+def agent_speech(call: PhoneCall, taken: int) -> tuple[Pcm | None, int]:
+    """Cut what the agent has said since sample `taken` out of the recording; return also how far that goes."""
     samples, rate = call.recording.agent.samples(), call.recording.sample_rate
     found = stretches(samples[taken:], rate)
     if not found:
-        return taken
+        return None, taken
     margin = rate * MARGIN_MS // 1000
     start = max(taken + found[0].start - margin, 0)
     end = min(taken + found[-1].end + margin, len(samples))
-    audio = resample(Pcm(samples[start:end].astype("<i2").tobytes(), rate), SPEECH_RATE)
-    result.agent_audio.append(audio)
-    await heard("agent", audio)
-    return end
+    return resample(Pcm(samples[start:end].astype("<i2").tobytes(), rate), SPEECH_RATE), end
 
 
 async def _sound(line: Line, voice: CallerVoice) -> Pcm | None:

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import re
 import sys
 import urllib.request
 from collections.abc import Callable
@@ -15,9 +14,10 @@ from rich.console import Console
 
 from voiceplane.cli.arguments import unreadable
 from voiceplane.cli.call_command import timing_lines
-from voiceplane.cli.conversation import CallResult, Line, Script, hold
+from voiceplane.cli.conversation import CallResult, Line, Script, hold, unclear
 from voiceplane.cli.dev import INTERRUPTED, reporter, running_stack
 from voiceplane.cli.install import install
+from voiceplane.cli.likeness import says
 from voiceplane.cli.parts import StackOptions
 from voiceplane.cli.ports import NoFreePortError
 from voiceplane.cli.records_commands import audit_line, print_record
@@ -105,15 +105,17 @@ async def _show(bundle: Bundle, options: argparse.Namespace) -> int:
         report(f"calling {endpoints.sip} with the voice {voice.about}")
         heard_by_caller: list[str] = []
 
-        async def heard(who: str, what: str | Pcm) -> None:
+        async def heard(who: str, what: str | Pcm) -> str:
             words = await transcribe(speech, what) if isinstance(what, Pcm) else what
             if isinstance(what, Pcm):
                 heard_by_caller.append(words)
             report(f"{who:>7}: {words}")
+            return words
 
         watching = asyncio.create_task(_watch(endpoints.gateway, report), name="watch")
         try:  # no task group: an error of the call is to leave as itself
-            result = await hold(Script(endpoints.sip, lines), voice, heard, record=recording)
+            script = Script(endpoints.sip, lines, unclear=unclear(bundle.agent.spec))
+            result = await hold(script, voice, heard, record=recording)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -190,14 +192,3 @@ def _judge(truth: str, heard: str) -> int:
         return 0
     print(f"FAILED: the parcel is {truth!r}, but the caller heard: {heard!r}", file=sys.stderr)
     return 1
-
-
-def words_of(text: str) -> list[str]:
-    """Normalise words for comparison: lower case letters and digits only."""
-    return re.findall(r"[a-z0-9]+", text.lower().replace("'", ""))
-
-
-def says(heard: str, truth: str) -> bool:
-    """Say whether the words of `truth` stand in `heard`, next to each other and in order; no words say nothing."""
-    wanted, found = words_of(truth), words_of(heard)
-    return bool(wanted) and any(found[i : i + len(wanted)] == wanted for i in range(len(found) - len(wanted) + 1))

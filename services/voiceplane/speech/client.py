@@ -105,7 +105,7 @@ class TritonSpeech:
             answer = json.loads(result.as_numpy("RESULT").reshape(-1)[0])
             words = tuple(RecognizedWord(*word) for word in answer["words"])
             span.set_attribute("pii.transcript", answer["text"])
-            return Transcript(answer["text"], words, answer["no_speech"], timing)
+            return Transcript(answer["text"], words, answer["no_speech"], timing, answer["logprob"])
 
     async def end_probability(self, audio: bytes) -> TurnVerdict:
         """Judge a pause."""

@@ -34,6 +34,7 @@ class Transcript:
     words: tuple[RecognizedWord, ...]
     no_speech_probability: float
     timing: InferenceTiming
+    logprob: float = 0.0  # mean over its tokens, natural logarithm; 0 is certain
 
     @property
     def confidence(self) -> float:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+LONG = 6  # letters: shorter words that differ by one are other words
+
 
 def words_off(ledger: Sequence[str], wire: Sequence[str]) -> int:
     """Return by how many words two texts end at different places: the longer tail after the last words that agree.
@@ -61,7 +63,10 @@ def begun(wanted: Sequence[str], heard: Sequence[str]) -> list[str]:
 
 
 def _alike(one: str, other: str) -> bool:
-    return one == other or (min(len(one), len(other)) >= 3 and (one.startswith(other) or other.startswith(one)))
+    """Say whether it is one word: heard in part ("insur"), or written with another letter ("ensured")."""
+    if one == other or (min(len(one), len(other)) >= 3 and (one.startswith(other) or other.startswith(one))):
+        return True
+    return len(one) == len(other) >= LONG and sum(a != b for a, b in zip(one, other, strict=True)) == 1
 
 
 def _distances(wanted: Sequence[str], heard: Sequence[str]) -> list[list[int]]:

@@ -37,6 +37,7 @@ async def run(place: Place, effort: Effort) -> list[Line]:
 def lines(calls: list[Held]) -> list[Line]:
     """Return the table's lines."""
     found = [(call, deed) for call in calls if call.record for deed in murmurs(call)]
+    beside = sum(deed.act.kind == "murmur" and not over_a_reply(call, deed) for call in calls for deed in call.deeds)
     ended = [ends_the_turn(call, deed) for call, deed in found]
     pauses = [pause_ms(call, deed) for call, deed in found]
     control = [pause_ms(call, deed, shift_ms=CONTROL_MS) >= DUCKED_MS for call, deed in found]
@@ -47,7 +48,12 @@ def lines(calls: list[Held]) -> list[Line]:
         for word in words
     ]
     return [
-        of_cases("backchannels that ended the agent's turn", ended, Goal(share=5)),
+        of_cases(
+            "backchannels that ended the agent's turn",
+            ended,
+            Goal(share=5),
+            note=f"{beside} said beside a reply, or at its very end, are left out",
+        ),
         *each,
         of_cases("backchannels at which the agent paused", [pause >= DUCKED_MS for pause in pauses]),
         of_cases("the same 1.6 s before, where nobody spoke", control),
@@ -62,10 +68,19 @@ def murmurs(call: Held) -> list[Deed]:
     for deed in call.deeds:
         if deed.act.kind == "request":
             over = False
-        elif not over:
+        elif not over and over_a_reply(call, deed):
             found.append(deed)
             over = ends_the_turn(call, deed)
     return found
+
+
+def over_a_reply(call: Held, deed: Deed) -> bool:
+    """Say whether the agent spoke when the murmur began, and its reply did not come to its own end meanwhile."""
+    for turn in call.record.turns if call.record else ():
+        begun, ended = call.ms(turn.started_unix_ns), call.ms(turn.ended_unix_ns)
+        if turn.speaker == "agent" and begun <= deed.start_ms <= ended:
+            return "interrupted" in turn.timings_ms or ended >= deed.end_ms
+    return False
 
 
 def ends_the_turn(call: Held, deed: Deed) -> bool:

@@ -93,8 +93,13 @@ async def _interrupt(place: Place, effort: Effort, wanted: int) -> tuple[list[He
 
 
 def compared_words(text: str) -> list[str]:
-    """Return the words of a text but for "dollars", which a recognizer writes as a sign."""
-    return [word for word in plain(text) if word != "dollars"]
+    """Return the words of a text but for "dollars", which a recognizer writes as a sign; "hundred" is one word."""
+    words = plain(text)
+    hundred = [
+        at for at in range(1, len(words) - 1) if words[at : at + 2] == ["0", "0"] and words[at - 1] in "123456789"
+    ]
+    told = ["hundred" if at in hundred else word for at, word in enumerate(words) if at - 1 not in hundred]
+    return [word for word in told if word != "dollars"]
 
 
 async def _compared(place: Place, found: list[Heard]) -> list[Compared]:
@@ -162,7 +167,8 @@ def interrupted(call: Held) -> list[Heard]:
     found = []
     for deed in interruptions(call):
         stop = silenced_ms(call, deed)
-        near = min(turns, key=lambda turn: abs(call.ms(turn.ended_unix_ns) - stop), default=None)
+        begun_before = (turn for turn in turns if call.ms(turn.started_unix_ns) <= deed.start_ms)
+        near = min(begun_before, key=lambda turn: abs(call.ms(turn.ended_unix_ns) - stop), default=None)
         start = _reply_start(call, deed)
         if near is None or start is None or abs(call.ms(near.ended_unix_ns) - stop) > NEAR_MS:
             continue

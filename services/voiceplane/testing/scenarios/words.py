@@ -22,12 +22,25 @@ def plain(text: str) -> list[str]:
         if value is None:
             words += list(tokens[at]) if tokens[at].isdecimal() else [tokens[at]]
         else:
-            following = _NUMBERS.get(tokens[at + 1], 0) if at + 1 < len(tokens) and tokens[at] in _TENS else 0
-            joined = 1 <= following <= 9
-            words += list(str(value + following if joined else value))
-            at += joined
+            value, at = _below_hundred(tokens, at)
+            if tokens[at + 1 : at + 2] == ["hundred"] and 1 <= value <= 9:
+                at += 1
+                rest = at + (2 if tokens[at + 1 : at + 2] == ["and"] else 1)
+                more = tokens[rest : rest + 1]
+                value *= 100
+                if more and _NUMBERS.get(more[0]):
+                    below, at = _below_hundred(tokens, rest)
+                    value += below
+            words += list(str(value))
         at += 1
     return words
+
+
+def _below_hundred(tokens: list[str], at: int) -> tuple[int, int]:
+    """Return the number whose first word stands here, and where its last word stands: "forty", "five"."""
+    value = _NUMBERS[tokens[at]]
+    following = _NUMBERS.get(tokens[at + 1], 0) if at + 1 < len(tokens) and tokens[at] in _TENS else 0
+    return (value + following, at + 1) if 1 <= following <= 9 else (value, at)
 
 
 def find(wanted: str, heard: list[str]) -> int | None:
