@@ -63,7 +63,12 @@ def started_at(pattern: str, *, eager: bool) -> list[float]:
 def test_a_word_that_begins_without_a_voice_is_noticed_before_the_voice_when_it_is_urgent() -> None:
     word = "." * 20 + "s" * 10 + "#" * 10 + "." * 10
     (patient,), (eager,) = started_at(word, eager=False), started_at(word, eager=True)
-    assert patient > 0.6 and eager <= 0.54
+    assert patient > 0.6 and eager <= 0.46
+
+
+def test_a_click_begins_no_word_wherever_it_lies_in_a_window() -> None:
+    for before in range(8):
+        assert started_at("." * (20 + before) + "s" + "." * 10, eager=True) == []
 
 
 def test_a_noise_without_a_voice_is_over_when_it_lasts() -> None:

@@ -68,7 +68,21 @@ def test_a_stop_counts_to_the_last_sound_of_a_turn_that_ended_and_the_duck_from_
     over = deed("request", 2000, 3500, after=After.AGENT_START)
     sounds = (Sound(1300, 2140), Sound(2500, 2610), Sound(4000, 6000))
     call = Held(deeds=[over], agent_sounds=sounds, record=answered(ended_ms=2640, ducked=1110.0, interrupted=1600.0))
-    assert barge_in.cut_by(call, over) == barge_in.Cut(silent_ms=610, ducked_ms=110)
+    assert barge_in.cut_by(call, over) == barge_in.Cut(silent_ms=610, ducked_ms=110, moment_ms=2000)
+
+
+def test_a_case_says_where_the_caller_began_how_loud_and_when_the_gateway_noticed() -> None:
+    over = deed("request", 2000, 3500, after=After.AGENT_START)
+    sounds = (Sound(1300, 1900), Sound(2150, 2640), Sound(4000, 6000))
+    call_record = answered(ended_ms=2640, echoed=1080.0, ducked=1320.0, interrupted=1600.0)
+    caller = TurnRow(1, "caller", "prices", int(2240 * 1e6), int(3500 * 1e6))
+    call_record = replace(call_record, turns=(*call_record.turns, caller))
+    loud = np.full(4 * RATE, 1000, dtype=np.int16)
+    call = Held(caller=loud, deeds=[over], agent_sounds=sounds, record=call_record)
+    assert barge_in.cases(call) == [
+        "'request' begins with 60 dB, in the agent's own pause, 2.0 s into the turn, "
+        "begun 240, taken for an echo 80, ducked 320, silent 640 ms"
+    ]
 
 
 def test_an_interruption_of_a_silent_agent_is_none() -> None:

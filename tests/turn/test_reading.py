@@ -156,3 +156,18 @@ def test_digits_are_read_from_words_and_figures() -> None:
         "for my": "",
     }
     assert {text: said_digits(text) for text in found} == found
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("4 5 6 7 2 1", Reading.COUNTED),
+        ("nine zero zero one two seven", Reading.COUNTED),
+        ("nine zero zero", Reading.OPEN),
+        ("nine zero zero one two seven two", Reading.OPEN),
+        ("nine zero zero one two seven,", Reading.OPEN),
+    ],
+)
+def test_a_number_that_nobody_asked_for_is_whole_when_it_is_as_long_as_one_can_be(text: str, sign: Reading) -> None:
+    assert read(text, understood=False, number=6) is sign
+    assert read(text, understood=False) is Reading.OPEN  # an agent that asks for none

@@ -6,11 +6,21 @@ from typing import Protocol
 import numpy as np
 
 from voiceplane.contract.audio import BYTES_PER_SAMPLE, SPEECH_BYTES_PER_S, SPEECH_RATE
-from voiceplane.turn.gate import GateParameters, GateState, Loudness, Onset, SpeechPaused, SpeechStarted, hear
+from voiceplane.turn.gate import (
+    ONSET_STEP_S,
+    GateParameters,
+    GateState,
+    Loudness,
+    Onset,
+    SpeechPaused,
+    SpeechStarted,
+    hear,
+)
 
 WINDOW_SAMPLES = 512  # silero's window at 16 kHz: 32 ms
 WINDOW_BYTES = WINDOW_SAMPLES * BYTES_PER_SAMPLE
 WINDOW_S = WINDOW_SAMPLES / SPEECH_RATE
+STEPS = round(WINDOW_S / ONSET_STEP_S)
 PREROLL_S = 0.3  # kept before the first voiced window: soft consonants begin before the VAD sees them
 MEMORY_S = 32.0  # longest utterance plus pre-roll; whisper hears 30 s
 
@@ -51,9 +61,16 @@ class Ears:
             window = bytes(self._pending[:WINDOW_BYTES])
             del self._pending[:WINDOW_BYTES]
             end = at - len(self._pending) / SPEECH_BYTES_PER_S
-            probability = self._voice_probability(window, eager=eager)
-            self.voiced = probability >= self._parameters.stop_probability
-            self._gate, edge = hear(self._gate, probability, start=end - WINDOW_S, end=end, parameters=self._parameters)
+            probability, begun = self._look(window, end=end, eager=eager)
+            self.voiced = begun is not None or probability >= self._parameters.stop_probability
+            self._gate, edge = hear(
+                self._gate,
+                probability,
+                start=end - WINDOW_S,
+                end=end,
+                parameters=self._parameters,
+                begun=begun,
+            )
             if edge is not None:
                 edges.append(edge)
         return edges
@@ -68,14 +85,17 @@ class Ears:
         """Say whether a pause is no silence just now: what sounds may be the next word, whose edge comes later."""
         return not self._gate.speaking and (self._gate.voiced_since is not None or self._onset.sounds)
 
-    def _voice_probability(self, window: bytes, *, eager: bool) -> float:
-        """Return the detector's word, 0 for a window in which the voice has faded."""
-        probability, level_db = self._detector.probability(window), _level_db(window)
+    def _look(self, window: bytes, *, end: float, eager: bool) -> tuple[float, float | None]:
+        """Return the detector's word, 0 for a window in which the voice has faded; and since when a word may sound."""
+        probability, steps = self._detector.probability(window), _powers(window)
+        level_db = _db(sum(steps) / len(steps))
         self._loudness = self._loudness.follow(level_db, probability, self._parameters)
-        self._onset = self._onset.follow(level_db, probability, self._parameters)
+        for power in steps:
+            self._onset = self._onset.follow(_db(power), probability, self._parameters)
         if self._loudness.is_quiet(level_db):
-            return 0.0
-        return max(probability, self._parameters.start_probability) if eager and self._onset.begins else probability
+            return 0.0, None
+        loud_s = self._onset.loud_s if eager else None
+        return probability, None if loud_s is None else end - loud_s
 
     def begin_utterance(self, since: float) -> None:
         """Keep what was said from `since` on, with a little before it."""
@@ -99,6 +119,11 @@ class Ears:
             del self._audio[:surplus]
 
 
-def _level_db(window: bytes) -> float:
-    samples = np.frombuffer(window, "<i2").astype(np.float64)
-    return 10 * math.log10(max(1.0, float(np.mean(np.square(samples)))))
+def _powers(window: bytes) -> list[float]:
+    """Return the mean power of each of a window's steps."""
+    steps = np.frombuffer(window, "<i2").astype(np.float64).reshape(STEPS, -1)
+    return [float(power) for power in np.mean(np.square(steps), axis=1)]
+
+
+def _db(power: float) -> float:
+    return 10 * math.log10(max(1.0, power))

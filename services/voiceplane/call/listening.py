@@ -108,7 +108,7 @@ class Listening:
         self.marks: dict[str, float] = {}  # when the facts about the last pause came, loop seconds
         self.first_packet: asyncio.Event = asyncio.Event()
         self.started_at = 0.0  # of the agent's turn: its first packet left
-        self._ducked_at = self._interrupted_at = 0.0
+        self._ducked_at = self._interrupted_at = self._echoed_at = 0.0
 
     async def run(self) -> None:
         """Follow the media until the call ends; what sounds while we are on hold is not for us."""
@@ -135,6 +135,7 @@ class Listening:
         shielded_s = self._session.shielded_s()
         self.floor.shield(at + shielded_s if shielded_s else 0.0)
         over_us = self.floor.state.floor in (Floor.AGENT, Floor.DUCKED)
+        self._overlaps.remember(pcm)
         # Where our voice comes back a consonant of ours, which matches nothing well, would silence us.
         for edge in self._ears.hear(pcm, at=at, eager=over_us and not self._overlaps.echoes):
             self._feed_edge(edge)
@@ -151,6 +152,8 @@ class Listening:
     def _feed_edge(self, edge: SpeechStarted | SpeechPaused) -> None:
         """Pass an edge on, unless it is our own voice coming back."""
         if self._overlaps.swallows(edge):
+            if isinstance(edge, SpeechStarted):
+                self._echoed_at = self._site.clock.monotonic()
             return
         if isinstance(edge, SpeechStarted) and self.floor.state.floor in (Floor.PAUSED, Floor.DUCKED):
             self._hearing.speech_goes_on()
@@ -188,9 +191,14 @@ class Listening:
         self._read(words)
 
     def _read(self, words: Words) -> None:
-        asked = self.dialogue.digits
-        heard, understood = words.transcript, self.dialogue.understood()
-        reading = read(heard.text, asked=asked, understood=understood, last_word=heard.last_word)
+        heard = words.transcript
+        reading = read(
+            heard.text,
+            asked=self.dialogue.digits,
+            understood=self.dialogue.understood(),
+            last_word=heard.last_word,
+            number=self._site.longest_number,
+        )
         now = self._site.clock.monotonic()
         self.marks["read"] = now
         self.floor.feed(WordsRead(now, words.pause, reading))
@@ -256,8 +264,8 @@ class Listening:
                 self.keys.put_nowait(KeysPressed(keys, at, self._typed_since, self._typed_at))
 
     def cut_marks(self) -> dict[str, float]:
-        """Return when the agent's turn fell silent for a sound of the caller, and when that took the floor."""
-        marks = {"ducked": self._ducked_at, "interrupted": self._interrupted_at}
+        """Return when the agent's turn fell silent for a sound, when that took the floor, and when one was our echo."""
+        marks = {"ducked": self._ducked_at, "interrupted": self._interrupted_at, "echoed": self._echoed_at}
         return {name: at for name, at in marks.items() if at > self.started_at}
 
     def close(self) -> None:

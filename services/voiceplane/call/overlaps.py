@@ -13,8 +13,8 @@ from voiceplane.turn.echo import LONGEST_DELAY_S, EchoPath, is_echo, learn, matc
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
 from voiceplane.turn.overlap import Overlap, OverlapFacts, is_sure, judge
 
-ECHO_WINDOW_S = 0.16
-ECHO_WINDOWS_S = (ECHO_WINDOW_S, 0.32)  # a short one is told early, a longer one more surely
+ECHO_WINDOW_S = 0.32  # in a shorter stretch any two voices may be alike: the vowels of "excuse" and "insurance"
+SHORT_S = 0.16  # is enough where the way of the echo is known
 LONGEST_SOUND_S = 1.2  # of a sound over the agent is compared: it is named before
 RECHECK_S = 0.1
 USUAL = 0.05  # weight of a new frame in the caller's usual level
@@ -43,19 +43,22 @@ class Overlaps:
         """Say whether our own voice has come back on this line."""
         return self._path.seen > 0
 
-    def hear(self, frame: bytes, at: float, *, over_us: bool) -> SpeechStarted | None:
-        """Measure a frame; a sound that was taken for an echo and is more than that begins late."""
+    def remember(self, frame: bytes) -> None:
+        """Keep a frame to compare; before its edges come, whose sound is in it."""
         self._near += frame
         surplus = len(self._near) - int(LONGEST_SOUND_S * SPEECH_BYTES_PER_S)
         if surplus > 0:
             del self._near[:surplus]
+
+    def hear(self, frame: bytes, at: float, *, over_us: bool) -> SpeechStarted | None:
+        """Measure a frame; a sound that was taken for an echo and is more than that begins late."""
         if self._ears.voiced:
             self._measure(frame, over_us=over_us)
         if self._echoing and at >= self._check_at:
             self._check_at = at + RECHECK_S
             if not self._is_echo():
                 self._echoing = False
-                return SpeechStarted(at - ECHO_WINDOW_S)
+                return SpeechStarted(at - SHORT_S)
         return None
 
     def _measure(self, frame: bytes, *, over_us: bool) -> None:
@@ -78,15 +81,15 @@ class Overlaps:
             return True
         return False
 
-    def _is_echo(self, windows_s: tuple[float, ...] = ECHO_WINDOWS_S) -> bool:
-        for window_s in windows_s:
-            heard = bytes(self._near[-int(window_s * SPEECH_RATE) * BYTES_PER_SAMPLE :])
-            sent = self._session.sent(LONGEST_DELAY_S + window_s)
-            found = match(heard, sent)
-            self._path = learn(self._path, found)
-            if is_echo(self._path, found, heard, sent):
-                return True
-        return False
+    def _is_echo(self) -> bool:
+        return self._matches(ECHO_WINDOW_S) or (self.echoes and self._matches(SHORT_S))
+
+    def _matches(self, window_s: float) -> bool:
+        heard = bytes(self._near[-int(window_s * SPEECH_RATE) * BYTES_PER_SAMPLE :])
+        sent = self._session.sent(LONGEST_DELAY_S + window_s)
+        found = match(heard, sent)
+        self._path = learn(self._path, found)
+        return is_echo(self._path, found, heard, sent)
 
     def begin(self, since: float) -> None:
         """Start to measure a sound."""
@@ -101,7 +104,7 @@ class Overlaps:
 
     def judge(self, now: float, *, ended: bool, answers: bool) -> Overlap | None:
         """Name the sound with what is known now."""
-        if self._is_echo((min(LONGEST_SOUND_S, now - self._since + ECHO_WINDOW_S),)):
+        if self._matches(min(LONGEST_SOUND_S, now - self._since + SHORT_S)):
             BARGE_INS.labels(Overlap.ECHO.value).inc()
             return Overlap.ECHO
         level = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from voiceplane.call.hub import CallHub
 from voiceplane.call.patience import Patience
 from voiceplane.call.ports import PlannerPort, ToolsPort
+from voiceplane.contract.agent import SlotType
 from voiceplane.contract.load import Bundle
 from voiceplane.media.server import MediaServer
 from voiceplane.records.client import RecordsClient
@@ -38,6 +39,12 @@ class Site:
     def agent(self) -> str:
         """Return the agent as namespace/name."""
         return self.bundle.agent_name
+
+    @property
+    def longest_number(self) -> int:
+        """Return how many digits the longest number has that this agent asks for; 0: it asks for none."""
+        slots = (slot for intent in self.bundle.agent.spec.intents for slot in intent.slots)
+        return max((slot.length or 0 for slot in slots if slot.type is SlotType.DIGITS), default=0)
 
     def said_before(self, *, digits: bool) -> str:
         """Return what tells the recognizer which words to expect: of the agent, or digits that it has asked for."""

@@ -54,16 +54,17 @@ class Loudness:
         return Loudness(self.voice_db + share * (level_db - self.voice_db))
 
 
+ONSET_STEP_S = 0.016  # half a window
 _ONSET_DB = 15.0  # over the line's own noise: a sound, not the line
 _LEAST_DB = 45.0  # softer than the softest consonant on a phone line
-_ONSET_WINDOWS = 2  # a click is over by then
-_LONGEST_WINDOWS = 12  # 0.4 s: no consonant lasts longer without a voice behind it
-_NOISE_RISE, _NOISE_FALL = 0.02, 0.1  # of the difference, a window: seconds up, at once down
+_ONSET_STEPS = 3  # a click, also one across two steps, is over by then
+_LONGEST_STEPS = 25  # 0.4 s: no consonant lasts longer without a voice behind it
+_NOISE_RISE, _NOISE_FALL = 0.01, 0.05  # of the difference, a step: seconds up, at once down
 
 
 @dataclass(frozen=True, slots=True)
 class Onset:
-    """How loud the line is without a voice, and for how many windows something has been louder.
+    """How loud the line is without a voice, and for how many steps something has been louder.
 
     A detector hears no voice in the s of "stop" (220 ms at p95 of the bench), which is one for the
     ear. It is taken for the beginning of a voice where waiting costs most: while the agent is being spoken over.
@@ -73,7 +74,7 @@ class Onset:
     loud: int = 0
 
     def follow(self, level_db: float, probability: float, parameters: GateParameters) -> "Onset":
-        """Take the next window."""
+        """Take the next step, with the probability of a voice in its window."""
         loud = self.loud + 1 if level_db >= max(_LEAST_DB, self.noise_db + _ONSET_DB) else 0
         if probability >= parameters.stop_probability:
             return Onset(self.noise_db, loud)
@@ -81,14 +82,14 @@ class Onset:
         return Onset(self.noise_db + share * (level_db - self.noise_db), loud)
 
     @property
-    def begins(self) -> bool:
-        """Say whether this may be a word's first consonant."""
-        return _ONSET_WINDOWS <= self.loud <= _LONGEST_WINDOWS
+    def loud_s(self) -> float | None:
+        """Return how long a sound that may be a word's first consonant has lasted; None without one."""
+        return self.loud * ONSET_STEP_S if _ONSET_STEPS <= self.loud <= _LONGEST_STEPS else None
 
     @property
     def sounds(self) -> bool:
         """Say whether something short sounds just now, a voice or not."""
-        return 0 < self.loud <= _LONGEST_WINDOWS
+        return 0 < self.loud <= _LONGEST_STEPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,21 @@ class GateState:
 
 
 def hear(
-    state: GateState, probability: float, *, start: float, end: float, parameters: GateParameters
+    state: GateState,
+    probability: float,
+    *,
+    start: float,
+    end: float,
+    parameters: GateParameters,
+    begun: float | None = None,
 ) -> tuple[GateState, SpeechStarted | SpeechPaused | None]:
-    """Take one VAD window that spans `start`..`end` and say whether speech started or paused."""
+    """Take one VAD window that spans `start`..`end` and say whether speech started or paused.
+
+    `begun`: a sound that counts as speech, voice or not, has lasted since then.
+    """
+    if not state.speaking and begun is not None:
+        since = max(begun, state.last_voiced)
+        return GateState(speaking=True, voiced_since=since, last_voiced=end), SpeechStarted(since)
     if not state.speaking:
         if probability < parameters.start_probability:
             return replace(state, voiced_since=None), None
@@ -111,7 +124,7 @@ def hear(
         if end - since < parameters.min_speech_s - 1e-6:
             return replace(state, voiced_since=since), None
         return GateState(speaking=True, voiced_since=since, last_voiced=end), SpeechStarted(since)
-    if probability >= parameters.stop_probability:
+    if begun is not None or probability >= parameters.stop_probability:
         return replace(state, last_voiced=end), None
     if end - state.last_voiced < parameters.pause_s - 1e-6:
         return state, None

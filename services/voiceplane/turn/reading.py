@@ -87,10 +87,18 @@ def said_digits(text: str) -> str:
     return said
 
 
-def read(text: str, *, asked: AskedDigits = NO_DIGITS, understood: bool | None, last_word: float = 1.0) -> Reading:
+def read(
+    text: str,
+    *,
+    asked: AskedDigits = NO_DIGITS,
+    understood: bool | None,
+    last_word: float = 1.0,
+    number: int = 0,
+) -> Reading:
     """Judge the words so far; `understood` is the planner's word on them, None while it is not known.
 
     `last_word` is how sure the recognizer is of the last one: "and", "when" and "to" are misheard before a pause.
+    `number`: how many digits the longest number has that the agent ever asks for.
     """
     words = re.findall(r"[a-z']+|\d+", text.lower())
     if asked.missing:
@@ -100,7 +108,8 @@ def read(text: str, *, asked: AskedDigits = NO_DIGITS, understood: bool | None, 
     if _is_open(text, words, understood=bool(understood)):
         return Reading.OPEN
     if not understood and _only_digits(words):
-        return Reading.OPEN  # dictated unasked: more will come
+        # Dictated unasked, since the question was misheard: more will come, unless it is all that could be asked for.
+        return Reading.COUNTED if len(said_digits(text)) == number else Reading.OPEN
     if understood and set(words) <= _BRIEF:
         return Reading.BRIEF
     if understood and last_word < _HEARD:

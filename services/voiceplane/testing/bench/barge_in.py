@@ -1,12 +1,14 @@
 """Barge-in: the caller's first sound over a long reply to the agent silent on the wire, one call at a time."""
 
+import math
 import random
 from dataclasses import dataclass
 
-from voiceplane.testing.bench.caller import Act, After, Deed, Held, hold, voiced
+from voiceplane.testing.bench.caller import RATE, Act, After, Deed, Held, hold, voiced
 from voiceplane.testing.bench.lines import Goal, Line, of_cases
 from voiceplane.testing.bench.place import VOICES, Effort, Place
-from voiceplane.testing.bench.sound import silent_from
+from voiceplane.testing.bench.sound import cut, silent_from
+from voiceplane.testing.phone.audio import level
 
 FIRST = "Tell me about the insurance."
 # Each asks for another long reply than the one before it, so that the next has something to interrupt.
@@ -21,6 +23,7 @@ REQUESTS = (
 STOPS = ("Wait a moment.", "Stop, please.", "No, no, that is not what I meant.", "Hold on a second.")
 A_CALL = 6
 QUICK = 4  # acts of a quick call
+BEGINNING_MS = 64.0  # two of the gateway's windows
 FAILED_MS = 1500.0  # a turn that goes on so long after the caller began has not given way
 
 
@@ -37,6 +40,8 @@ async def run(place: Place, effort: Effort) -> list[Line]:
         calls.append(await hold(place, acts))
         seen = ", ".join(f"{stop:.0f}" for stop in stops(calls[-1]))
         place.tell(f"barge-in: call {number + 1}/{total}, voice {voice}: silent after {seen} ms {calls[-1].trouble}")
+        for told in cases(calls[-1]):
+            place.tell(f"- {told}")
     return lines(calls)
 
 
@@ -76,12 +81,15 @@ class Cut:
 
     silent_ms: float  # its last sound
     ducked_ms: float | None  # by the gateway's mark; None when it ducked before that sound: at another one
+    echoed_ms: float | None = None  # the gateway took a sound for its own voice
+    began_ms: float | None = None  # the gateway's idea of the first sound
+    moment_ms: float = 0.0  # of the agent's turn, when the caller began
 
 
 def cut_by(call: Held, deed: Deed) -> Cut | None:
     """Return how an interruption ended the agent's turn; None when the record has no turn that it ended."""
     rows = call.record.turns if call.record else ()
-    for caller, agent in zip(rows, rows[1:], strict=False):
+    for number, (caller, agent) in enumerate(zip(rows, rows[1:], strict=False)):
         marks = agent.timings_ms
         if caller.speaker != "caller" or agent.speaker != "agent" or "interrupted" not in marks:
             continue
@@ -90,9 +98,40 @@ def cut_by(call: Held, deed: Deed) -> Cut | None:
         if not deed.start_ms <= ended <= deed.start_ms + FAILED_MS:
             continue
         last = max((sound.end_ms for sound in call.agent_sounds if sound.start_ms < ended), default=deed.start_ms)
-        ducked = zero + marks["ducked"] - deed.start_ms if "ducked" in marks else -1.0
-        return Cut(last - deed.start_ms, ducked if ducked >= 0 else None)
+        after = {name: zero + at - deed.start_ms for name, at in marks.items()}
+        following = next((turn for turn in rows[number + 2 :] if turn.speaker == "caller"), None)
+        return Cut(
+            last - deed.start_ms,
+            _later(after.get("ducked")),
+            _later(after.get("echoed")),
+            None if following is None else call.ms(following.started_unix_ns) - deed.start_ms,
+            deed.start_ms - call.ms(agent.started_unix_ns),
+        )
     return None
+
+
+def _later(after_ms: float | None) -> float | None:
+    return after_ms if after_ms is not None and after_ms >= 0 else None
+
+
+def cases(call: Held) -> list[str]:
+    """Describe each interruption: what began it, where, and when the gateway noticed. Of times, all after its sound."""
+    found = []
+    for deed in interruptions(call):
+        first = cut(call.caller, RATE, deed.start_ms, deed.start_ms + BEGINNING_MS)
+        told = [f"{deed.act.words!r} begins with {20 * math.log10(max(1.0, level(first))):.0f} dB"]
+        if not any(sound.start_ms <= deed.start_ms < sound.end_ms for sound in call.agent_sounds):
+            told.append("in the agent's own pause")
+        seen = cut_by(call, deed)
+        if seen is None:
+            told.append("the agent went on")
+        else:
+            told.append(f"{seen.moment_ms / 1000:.1f} s into the turn")
+            times = {"begun": seen.began_ms, "taken for an echo": seen.echoed_ms, "ducked": seen.ducked_ms}
+            told += [f"{name} {at:.0f}" for name, at in times.items() if at is not None]
+            told.append(f"silent {seen.silent_ms:.0f} ms")
+        found.append(", ".join(told))
+    return found
 
 
 def lines(calls: list[Held]) -> list[Line]:
