@@ -106,9 +106,11 @@ async def test_a_region_without_kuberay_says_so_and_serves_when_it_comes(plane: 
         "engine: ray", "engine: kuberay"
     )
     await apply(plane, region.replace("location: US", "location: DE"))
-    agent = AGENT.split("\n---")[0].replace("parcel-desk", "ray-desk").replace("residency: [US]", "residency: [DE]")
+    agent, policy = AGENT.split("\n---", 1)
+    agent = agent.replace("parcel-desk", "ray-desk").replace("residency: [US]", "residency: [DE]")
     desk, service = ("va", "-n", "support", "ray-desk"), ("rayservices", "-n", "ray")
     async with operating.operating(plane, tmp_path, "--no-lease"):
+        await apply(plane, policy)
         await apply(plane, agent)
 
         def lacks(raw: Any) -> bool:

@@ -57,14 +57,43 @@ class Size(ContractModel):
     replicas: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
-class Sizes(ContractModel):
-    """The size of each part; the gateway's count follows from the calls."""
+class GatewaySize(Size):
+    """What a gateway's pod asks for.
 
-    # As much as a speech pod: where a node is full, this is a gateway's weight against the models (adr/0003).
-    gateway: Size = Size(cpu="1", memory="512Mi")
-    speech: Size = Size(cpu="1", memory="2Gi")
-    planner: Size = Size(cpu="500m", memory="2Gi")
-    tools: Size = Size(cpu="100m", memory="256Mi")
+    As much processor as a speech pod: where a node is full, this is its weight against the models (adr/0003).
+    """
+
+    cpu: Quantity = "1"
+
+
+class SpeechSize(Size):
+    """What a pod of the speech models asks for."""
+
+    cpu: Quantity = "1"
+    memory: Quantity = "2Gi"
+
+
+class PlannerSize(Size):
+    """What a planner's pod asks for."""
+
+    cpu: Quantity = "500m"
+    memory: Quantity = "2Gi"
+
+
+class ToolsSize(Size):
+    """What a tool gateway's pod asks for."""
+
+    cpu: Quantity = "100m"
+    memory: Quantity = "256Mi"
+
+
+class Sizes(ContractModel):
+    """The size of each part, what is left out by the part's own default; the gateway's count follows from the calls."""
+
+    gateway: GatewaySize = GatewaySize()
+    speech: SpeechSize = SpeechSize()
+    planner: PlannerSize = PlannerSize()
+    tools: ToolsSize = ToolsSize()
 
 
 class Models(ContractModel):
