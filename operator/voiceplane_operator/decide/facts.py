@@ -94,8 +94,7 @@ def holding(view: AgentView, now: float) -> AgentView:
     late = {name for name, one in view.pods.items() if one.ends and now > one.ends + GRACE_MARGIN_S}
     if not late:
         return view
-    pods = {name: one for name, one in view.pods.items() if name not in late}
-    return AgentView(view.children, view.rollouts, pods, view.scalers)
+    return replace(view, pods={name: one for name, one in view.pods.items() if name not in late})
 
 
 def child(raw: Object, kind: str, *, before: Child | None) -> Child:

@@ -19,15 +19,14 @@ KUBERAY: Object = {
 
 def manifests(target: Target) -> tuple[Object, ...]:
     """Return the policy of all the agent's pods and, where its planners talk to more than its gateways, theirs."""
-    own = {"podSelector": {"matchLabels": {names.AGENT: target.prefix}}}
+    every = {"matchLabels": {names.AGENT: target.prefix}}
     # One for all parts: behind the gateway nobody answers SIP, and the gateway answers at no port of those behind it.
     from_trunks: Object = {"ports": [{"protocol": protocol, "port": SIP} for protocol in ("UDP", "TCP")]}
     if target.sources:
         from_trunks["from"] = [{"ipBlock": {"cidr": cidr}} for cidr in target.sources] + [TEST_CALL]
-    ingress: list[Object] = [{"from": [own], "ports": ways.INNER_PORTS}, from_trunks]
+    ingress: list[Object] = [{"from": [{"podSelector": every}], "ports": ways.INNER_PORTS}, from_trunks]
     if "kuberay" in target.engines:
         ingress.append({"from": [KUBERAY], "ports": [{"protocol": "TCP", "port": port} for port in (8265, 8000)]})
-    every = {"matchLabels": {names.AGENT: target.prefix}}
     return (_policy(target, "agent", every, {"policyTypes": ["Ingress"], "ingress": ingress}), *_planner(target))
 
 

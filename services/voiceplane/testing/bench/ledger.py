@@ -3,6 +3,7 @@
 import asyncio
 import math
 import random
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ ALLOWED_RUN = 2  # words in a row: a small recognizer's slip
 MORE_SHARE = 2.0  # percent above the recognizer's own, which is of a few replies only
 NEAR_MS = 2500.0  # the gateway closes an interrupted turn within this of its last sound
 BEFORE_MS, BEHIND_MS = 150.0, 60.0
+_HUNDRED = re.compile(r"(?<=[1-9]) 0 0\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,8 @@ async def _interrupt(place: Place, effort: Effort, wanted: int) -> tuple[list[He
 
 def compared_words(text: str) -> list[str]:
     """Return the words of a text but for "dollars", which a recognizer writes as a sign; "hundred" is one word."""
-    words = plain(text)
-    hundred = [
-        at for at in range(1, len(words) - 1) if words[at : at + 2] == ["0", "0"] and words[at - 1] in "123456789"
-    ]
-    told = ["hundred" if at in hundred else word for at, word in enumerate(words) if at - 1 not in hundred]
-    return [word for word in told if word != "dollars"]
+    words = _HUNDRED.sub(" hundred", " ".join(plain(text))).split()
+    return [word for word in words if word != "dollars"]
 
 
 async def _compared(place: Place, found: list[Heard]) -> list[Compared]:
