@@ -25,7 +25,7 @@ from voiceplane_operator import names
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 NUMBERS = range(1, 25)  # more than the longest way takes, the removal of an agent
-REGIONS = range(1, 7)  # and of a region
+REGIONS = range(1, 13)  # and of a region
 EMPTY = tuple(f"empty{number}" for number in REGIONS)
 AGENTS = ("va", "-n", "support")
 CHILDREN = "configmaps,services,deployments,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers"
