@@ -76,7 +76,7 @@ def agent(name: str, location: str) -> str:
     """Return an agent that goes where the location is."""
     found = next(part for part in AGENT.split("\n---") if "kind: VoiceAgent" in part)
     named = found.replace("name: parcel-desk", f"name: {name}")
-    return named.replace("residency: [US]", f"residency: [{location}]").replace("capacity: 50", "capacity: 2")
+    return named.replace("residency: [US]", f"residency: [{location}]").replace("capacity: 20", "capacity: 2")
 
 
 @dataclass(slots=True)

@@ -117,7 +117,7 @@ async def test_an_outcome_of_an_older_wish_is_not_taken_for_the_newest(monkeypat
 
 def _agent(name: str, residency: str) -> str:
     text: str = AGENT.split("\n---")[0].replace("name: parcel-desk", f"name: {name}")
-    return text.replace("residency: [US]", f"residency: [{residency}]").replace("capacity: 50", "capacity: 2")
+    return text.replace("residency: [US]", f"residency: [{residency}]").replace("capacity: 20", "capacity: 2")
 
 
 async def test_agents_elsewhere_stay_fast_while_a_region_takes_8_s_for_each_write(plane: Plane, tmp_path: Path) -> None:

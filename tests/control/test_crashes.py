@@ -75,7 +75,7 @@ def of_agents() -> Budgets:
 def agents(old: str = "", new: str = "") -> str:
     """Return the manifests of the agents, changed, each with a policy of its own."""
     assert old in AGENT
-    text = AGENT.replace(old, new).replace("capacity: 50", "capacity: 2")
+    text = AGENT.replace(old, new).replace("capacity: 20", "capacity: 2")
     named = (text.replace("parcel-desk", f"desk{n}").replace("name: retail", f"name: retail{n}") for n in NUMBERS)
     return "\n---\n".join(named)
 

@@ -37,7 +37,7 @@ async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane
 def agent(name: str, old: str = "", new: str = "") -> str:
     """Return the agent under another name, changed."""
     text: str = (
-        AGENT.split("\n---")[0].replace("name: parcel-desk", f"name: {name}").replace("capacity: 50", "capacity: 1")
+        AGENT.split("\n---")[0].replace("name: parcel-desk", f"name: {name}").replace("capacity: 20", "capacity: 1")
     )
     assert old in text
     return text.replace(old, new)

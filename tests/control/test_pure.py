@@ -112,7 +112,7 @@ def test_a_bundle_is_read_back_as_the_same_revision() -> None:
 
 
 def test_where_and_how_widely_an_agent_runs_is_no_new_revision_but_its_policy_is() -> None:
-    wider = target_of(AGENT.replace("capacity: 50", "capacity: 60"), region())
+    wider = target_of(AGENT.replace("capacity: 20", "capacity: 30"), region())
     stricter = target_of(AGENT.replace("showArguments: [day]", "showArguments: []"), region())
     assert wider.revision.name == target().revision.name != stricter.revision.name
 
@@ -309,11 +309,11 @@ def test_placement_spreads_calls_and_gives_a_lost_region_nothing_new() -> None:
     placement = load_bundle(AGENT).agent.spec.placement
     regions = (
         candidate("a", 100),
-        candidate("b", 10),
+        candidate("b", 5),
         candidate("c", 100, answers=False),
         candidate("d", 9, location="DE"),
     )
-    assert choose(placement, regions).shares == (("a", 40), ("b", 10))
+    assert choose(placement, regions).shares == (("a", 15), ("b", 5))
     held = (*regions[:2], candidate("c", 100, answers=False, holds=True))
     assert [name for name, _ in choose(placement, held).shares] == ["a", "b", "c"]
     assert choose(placement, (regions[3],)).reason == "NoRegionFits"

@@ -155,7 +155,7 @@ def _none(raw: dict[str, list[object]]) -> bool:
 UNABLE = {
     "no-policy": ("policyRef: {name: retail}", "policyRef: {name: none}", "Ready", "PolicyNotFound"),
     "far-away": ("residency: [US]", "residency: [DE]", "Ready", "NoRegionFits"),
-    "too-big": ("capacity: 50", "capacity: 5000", "CapacityAvailable", "TooFewCalls"),
+    "too-big": ("capacity: 20", "capacity: 5000", "CapacityAvailable", "TooFewCalls"),
     "names-nothing": ("Our parcel shops", "Our {parcel} shops", "Ready", "Invalid"),
 }  # fmt: skip
 

@@ -72,12 +72,12 @@ async def test_a_revision_enters_region_after_region_and_a_credential_follows(
     assert "support/models-key" in condition(raw, "Ready")["message"]
     key = ("-n", "support", "models-key")
     await plane.kubectl("create", "secret", "generic", *key, "--from-literal=api-key=one")
-    await apply(plane, MODEL.replace("capacity: 50", "capacity: 40"))  # looks again at once
+    await apply(plane, MODEL.replace("capacity: 20", "capacity: 15"))  # looks again at once
     first = await until(plane, DESK, ready)
     copies = ("secrets", "-n", "west", "-l", f"{names.AGENT}={names.prefix('support/parcel-desk')}")
     assert [one["data"] for one in (await read(plane, *copies))["items"]] == [{"api-key": "b25l"}]
     entered: set[tuple[str, ...]] = set()
-    await apply(plane, MODEL.replace("How can I", "What can I").replace("capacity: 50", "capacity: 40"))
+    await apply(plane, MODEL.replace("How can I", "What can I").replace("capacity: 20", "capacity: 15"))
 
     def seen(raw: Any) -> bool:
         old = first["status"]["revision"]
@@ -103,8 +103,8 @@ async def test_diff_shows_what_would_come_and_nothing_when_it_is_there(
     await answering(plane, "east")
     assert await asyncio.to_thread(main, asked) == 0
     assert capsys.readouterr().out == "no change\n"
-    agent.write_text(AGENT.replace("capacity: 50", "capacity: 100"))
-    region.write_text(REGION % ("east", "east", "capacity: 100, inCluster: {}"))
+    agent.write_text(AGENT.replace("capacity: 20", "capacity: 40"))
+    region.write_text(REGION % ("east", "east", "capacity: 40, inCluster: {}"))
     await asyncio.to_thread(main, asked)
     changed = [
         line for line in capsys.readouterr().out.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")

@@ -57,9 +57,9 @@ def test_calls_stay_where_they_came_to_while_a_part_behind_is_replaced() -> None
 
 
 def test_gateways_scale_no_further_than_the_capacity_and_what_served_before() -> None:
-    small = only(replace(target(), capacity=60), "HorizontalPodAutoscaler")["spec"]
+    small = only(replace(target(), capacity=25), "HorizontalPodAutoscaler")["spec"]
     large = only(replace(target(), capacity=100_000), "HorizontalPodAutoscaler")["spec"]
-    rolling = only(replace(target(), capacity=60, floor=5), "HorizontalPodAutoscaler")["spec"]
+    rolling = only(replace(target(), capacity=25, floor=5), "HorizontalPodAutoscaler")["spec"]
     assert [(one["minReplicas"], one["maxReplicas"]) for one in (small, large, rolling)] == [(1, 2), (1, 10), (5, 5)]
 
 
@@ -125,6 +125,12 @@ def test_a_trunks_address_is_seen_by_the_gateways_through_the_service(
     wanted = target_of(AGENT, region("cloud", network={"serviceType": kind}))
     service = only(replace(wanted, trunks=trunks), "Service", "-sip")["spec"]
     assert service.get("externalTrafficPolicy") == policy
+
+
+def test_a_gateway_holds_no_more_calls_than_were_measured_in_one() -> None:
+    spec = region("cloud").spec
+    assert spec.gateway.calls == 20, "docs/kubernetes.md and docs/benchmarks.md say where it comes from"
+    assert [replace(target("on-prem"), capacity=calls).gateways for calls in (20, 21, 50)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(("calls", "last"), [(50, 20999), (333, 20999), (2000, 25999)])

@@ -128,9 +128,12 @@ class Network(ContractModel):
 
 
 class Gateways(ContractModel):
-    """How many calls one gateway may hold."""
+    """How many calls one gateway may hold.
 
-    calls: Annotated[int, Field(ge=1, le=2000)] = 50
+    As many as were measured in one without a late packet; its one process is full at about 30 (docs/benchmarks.md).
+    """
+
+    calls: Annotated[int, Field(ge=1, le=2000)] = 20
 
 
 class PlannerEngine(ContractModel):
