@@ -118,6 +118,8 @@ class Listening:
         self._mouth = mouth
         self._utterance: list[str] = []
         self._texts: dict[int, str] = {}
+        self.words_after_s = 0.05  # what the recognizer takes
+        self._known: dict[int, asyncio.Event] = {}
         self.clock = CallClock(LoopClock())
         self.marks: dict[str, float] = {}
         self.keys: asyncio.Queue[KeysPressed] = asyncio.Queue(4)
@@ -163,6 +165,8 @@ class Listening:
         self.floor.feed(SpeechPaused(self._now(), self._now()))
 
     async def words(self, turn: EndTurn) -> Transcript:
+        if turn.pause in self._known:
+            await self._known[turn.pause].wait()
         return _transcript(self._texts.get(turn.pause, ""))
 
     def cut_marks(self) -> dict[str, float]:
@@ -174,9 +178,11 @@ class Listening:
 
     def _pause(self, pause: int) -> None:
         self._texts[pause] = text = " ".join(self._utterance)
-        asyncio.get_running_loop().call_later(0.05, self._read, pause, text)
+        self._known[pause] = asyncio.Event()
+        asyncio.get_running_loop().call_later(self.words_after_s, self._read, pause, text)
 
     def _read(self, pause: int, text: str) -> None:
+        self._known[pause].set()
         if self.floor.state.floor in (Floor.PAUSED, Floor.CALLER):
             self.dialogue.maybe(_transcript(text), lambda: self._feed_words(pause, text))
         self._feed_words(pause, text)

@@ -98,13 +98,12 @@ class Overlaps:
         self._power.clear()
 
     def words(self, transcript: Transcript) -> None:
-        """Keep what the recognizer makes of the running sound."""
-        if self.running:
-            self._words = transcript
+        """Keep what the recognizer makes of the sound, also after the agent has gone on."""
+        self._words = transcript
 
     def judge(self, now: float, *, ended: bool, answers: bool) -> Overlap | None:
         """Name the sound with what is known now."""
-        if self._matches(min(LONGEST_SOUND_S, now - self._since + SHORT_S)):
+        if self.running and self._matches(min(LONGEST_SOUND_S, now - self._since + SHORT_S)):
             BARGE_INS.labels(Overlap.ECHO.value).inc()
             return Overlap.ECHO
         level = None

@@ -1,6 +1,7 @@
 """The caller makes a sound over the agent: fall silent, ask what it is, go on or give the floor. Rules of turn.machine.
 
-Pure, like the machine. A reply that stands but is not on the wire yet is kept back the same way.
+Pure, like the machine. A reply that stands but is not on the wire yet is kept back the same way. When the recognizer is
+slow the agent goes on before the words of a short sound are known; they are judged when they come, or when it is done.
 """
 
 from dataclasses import replace
@@ -34,6 +35,7 @@ def duck_in_time(state: TurnState, event: Event, _parameters: TurnParameters) ->
         overlap=state.overlap + 1,
         overlap_stage=0,
         overlap_ended=None,
+        unread_until=None,  # its sound is given up for the new one
         utterance_since=state.overlap_since,
         probability=None,
         reading=None,
@@ -46,7 +48,7 @@ def goes_on(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
     assert state.overlap_since is not None
     if state.overlap_ended is not None:
         unclear = event.at - state.overlap_ended >= parameters.overlap_wait_s
-        return _resume(state, event.at) if unclear else (state, ())
+        return _resume(state, event.at, unread_until=state.overlap_ended) if unclear else (state, ())
     since_s = event.at - state.overlap_since
     if since_s >= parameters.interrupt_s:
         return _interrupted(state, event.at)
@@ -99,8 +101,35 @@ def _caller_has_floor(state: TurnState) -> TurnState:
     return replace(state, floor=Floor.PAUSED, since=state.overlap_ended, overlap_since=None, asked=0)
 
 
-def _resume(state: TurnState, at: float) -> Step:
-    return replace(state, floor=Floor.AGENT, overlap_since=None, overlap_ended=None), (Resume(at),)
+def _resume(state: TurnState, at: float, *, unread_until: float | None = None) -> Step:
+    resumed = replace(state, floor=Floor.AGENT, overlap_since=None, overlap_ended=None, unread_until=unread_until)
+    return resumed, (Resume(at),)
+
+
+def words_come_late(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
+    """Ask what a sound was that the agent went on over."""
+    assert isinstance(event, WordsRead)
+    if state.unread_until is None or event.pause != state.pause:
+        return state, ()
+    return replace(state, reading=event.reading), (JudgeOverlap(state.overlap, state.utterance_since, True),)
+
+
+def judged_late(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
+    """Do what the name of such a sound asks for, a phrase that may not be interrupted first."""
+    assert isinstance(event, OverlapJudged)
+    if state.unread_until is None or event.overlap != state.overlap:
+        return state, ()
+    if event.kind is not Overlap.INTERRUPT:
+        return replace(state, unread_until=None), ()
+    if event.at < state.shield_until:
+        return state, ()
+    return answer_unread(state), (Interrupt(event.at, state.utterance_since),)
+
+
+def answer_unread(state: TurnState) -> TurnState:
+    """Take a sound that the agent went on over for the caller's turn, in its pause: its words may still come."""
+    assert state.unread_until is not None
+    return replace(state, floor=Floor.PAUSED, since=state.unread_until, unread_until=None, sounds=False, asked=0)
 
 
 def agent_was_done(state: TurnState, _event: Event, _parameters: TurnParameters) -> Step:

@@ -57,16 +57,18 @@ def _agent_starts_over_caller(state: TurnState, event: Event, _parameters: TurnP
 
 
 def _floor_opens(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
-    """The agent is done; a caller who already speaks over its last words has the floor at once."""
+    """The agent is done; a caller who speaks over its last words, or whose words have not come yet, has the floor."""
     assert isinstance(event, AgentFinished)
     if state.overlap_since is not None:
         return _caller_begins(state, state.overlap_since)
+    if state.unread_until is not None:
+        return ducked.answer_unread(state), ()
     return replace(state, floor=Floor.OPEN, since=event.at), ()
 
 
 def _caller_begins(state: TurnState, since: float) -> Step:
     begun = replace(state, floor=Floor.CALLER, since=since, utterance_since=since, overlap_since=None, asked=0)
-    return begun, (BeginUtterance(since),)
+    return replace(begun, unread_until=None), (BeginUtterance(since),)
 
 
 def _caller_takes_floor(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
@@ -100,7 +102,8 @@ def _turn_was_not_over(state: TurnState, event: Event, _parameters: TurnParamete
 
 def _nobody_speaks(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
     assert isinstance(event, Transferring)
-    return replace(state, floor=Floor.AWAY, since=event.at, overlap_since=None, overlap_ended=None, asked=0), ()
+    away = replace(state, floor=Floor.AWAY, since=event.at, overlap_since=None, overlap_ended=None)
+    return replace(away, unread_until=None, asked=0), ()
 
 
 def _speaks_to_nobody(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
@@ -174,8 +177,8 @@ RULES: dict[tuple[Floor, type[Event]], Rule] = {
     (Floor.AGENT, SpeechStarted): _overlap_begins,
     (Floor.AGENT, SpeechPaused): _overlap_ends,
     (Floor.AGENT, PauseJudged): _stay,
-    (Floor.AGENT, WordsRead): _stay,
-    (Floor.AGENT, OverlapJudged): _stay,
+    (Floor.AGENT, WordsRead): ducked.words_come_late,
+    (Floor.AGENT, OverlapJudged): ducked.judged_late,
     (Floor.AGENT, Retracted): _stay,
     (Floor.AGENT, TurnStands): _stay,
     (Floor.AGENT, Transferring): _nobody_speaks,

@@ -38,6 +38,9 @@ class TurnState:
     overlap: int = 0  # sounds over the agent in this call
     overlap_stage: int = 0  # of the running one: how often it was judged
     overlap_ended: float | None = None  # its last voiced sound, once it has paused
+    unread_until: float | None = (
+        None  # AGENT: the last voiced sound over it whose words have not come: they still count
+    )
     shield_until: float = 0.0  # the agent's phrase may not be interrupted before
     asked: int = 0
 
