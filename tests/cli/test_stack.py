@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 import textwrap
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from voiceplane.cli.ports import free_ports
 from voiceplane.cli.processes import ProcessName, alive, family
 from voiceplane.cli.stack import Part, PartBrokenError, Stack, StackFailedError, StackSettings, State
 
@@ -18,9 +18,8 @@ QUICK = StackSettings(grace_s=1.0, poll_s=0.02, first_backoff_s=0.05, longest_ba
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that no outgoing connection and no other test takes before its process binds it."""
+    return next(free_ports())
 
 
 async def connects(port: int) -> bool:

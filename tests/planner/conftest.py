@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as otlp
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as otlp_grpc
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from voiceplane.cli.ports import free_ports
 from voiceplane.contract.load import Bundle, load_bundle
 from voiceplane.planner.embed import Embedder
 from voiceplane.planner.flow import FlowPlanner
@@ -97,9 +97,8 @@ def alive(pid: int) -> bool:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that no outgoing connection and no other test takes before its process binds it."""
+    return next(free_ports())
 
 
 class Collector(otlp_grpc.TraceServiceServicer):

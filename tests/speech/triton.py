@@ -2,12 +2,12 @@
 
 import asyncio
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from voiceplane.cli.ports import free_ports
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.speech.server import shared_memory
 
@@ -15,9 +15,8 @@ START_S = 60.0
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that no outgoing connection and no other test takes before its process binds it."""
+    return next(free_ports())
 
 
 @dataclass(slots=True)

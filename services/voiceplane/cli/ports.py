@@ -1,13 +1,17 @@
 """Choose ports for the stack's processes. Triton cannot be told to pick one, and a restarted part keeps its port."""
 
 import errno
+import os
 import random
 import socket
+from collections import deque
 from collections.abc import Iterator
 
 # Below Linux's range for outgoing connections (32768 on), so that none takes a port before its process binds it.
 FIRST, LAST = 24_000, 32_000
 SIP_PORT = 5060
+CLAIMS = 64  # of this process, more than a stack has ports; those that are older have been bound or are not needed
+_claims: deque[int] = deque()
 
 
 class NoFreePortError(Exception):
@@ -35,10 +39,27 @@ def _refusal(host: str, port: int, error: OSError) -> str:
     return f"port {port} cannot be used on {host}: {(error.strerror or str(error)).lower()}; choose one over 1023"
 
 
+def claimed(port: int) -> bool:
+    """Claim a port against others who choose one before its process has bound it; False when it is another's.
+
+    A claim is a Unix socket of that name in Linux' abstract namespace: the kernel drops it with the process.
+    """
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0voiceplane-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim.detach())
+    if len(_claims) > CLAIMS:
+        os.close(_claims.popleft())
+    return True
+
+
 def free_ports(host: str = "127.0.0.1") -> Iterator[int]:
-    """Yield free ports, each once; NoFreePortError when there are none."""
+    """Yield free ports, each once and no other process's; NoFreePortError when there are none."""
     candidates = random.sample(range(FIRST, LAST), 2000)
-    yield from (port for port in candidates if is_free(port, host))
+    yield from (port for port in candidates if is_free(port, host) and claimed(port))
     raise NoFreePortError(f"no free port between {FIRST} and {LAST} on {host}")
 
 
@@ -51,4 +72,4 @@ def sip_port(host: str, wanted: int | None) -> int:
                 "leave --sip-port out for any free one"
             )
         return wanted
-    return SIP_PORT if is_free(SIP_PORT, host) else next(free_ports(host))
+    return SIP_PORT if is_free(SIP_PORT, host) and claimed(SIP_PORT) else next(free_ports(host))
