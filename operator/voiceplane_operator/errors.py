@@ -3,7 +3,8 @@
 OperatorError
 ├── InvalidObjectError     an object that cannot run; its author reads the reason in a condition
 ├── ClusterError           an API server's answer that is not a success
-│   ├── ClusterAwayError   no answer: network, timeout, TLS, or a 5xx; try again later, change nothing
+│   ├── ClusterAwayError   no answer: network, timeout, or a 5xx; try again later, change nothing
+│   │   └── CertificateRefusedError  its certificate is not of the authority that we were given
 │   ├── AccessDeniedError  403, or no way in: RBAC or credentials, for the region's administrator
 │   │   ├── CredentialsRefusedError  401: expired, revoked or of another cluster
 │   │   └── PluginFailedError        a ClusterProfile's credential plugin gave none
@@ -39,6 +40,12 @@ class ClusterError(OperatorError):
 
 class ClusterAwayError(ClusterError):
     """No answer that says anything about the object."""
+
+
+class CertificateRefusedError(ClusterAwayError):
+    """Whoever answers there does not prove to be the API server."""
+
+    reason = "CertificateRefused"
 
 
 class AccessDeniedError(ClusterError):

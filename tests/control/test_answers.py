@@ -1,12 +1,16 @@
 """What an operator makes of answers that are none, of watches that end, of objects that go while nobody watches."""
 
 import asyncio
+import base64
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from tests.cluster.certificates import self_signed
 
 from voiceplane.contract.base import FROM_YAML
 from voiceplane.contract.region import VoiceRegionSpec
@@ -147,3 +151,33 @@ async def test_no_server_is_waited_for_longer_than_a_minute() -> None:
     for said, after_s in (("7", 7.0), ("86400", answers.MOST_PATIENCE_S), ("soon", 1.0)):
         busy = answers.failure(429, b"{}", "/api", {"Retry-After": said})
         assert isinstance(busy, errors.BusyError) and busy.after_s == after_s
+
+
+async def test_a_server_with_another_certificate_is_away_and_that_is_its_reason(tmp_path: Path) -> None:
+    for name in ("served", "known"):
+        await self_signed(tmp_path, name, "subjectAltName=IP:127.0.0.1")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(tmp_path / "served.crt", tmp_path / "served.key")
+    runner = web.AppRunner(web.Application(), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    authority = base64.b64encode((tmp_path / "known.crt").read_bytes()).decode()
+    server = {"server": f"https://127.0.0.1:{runner.addresses[0][1]}", "certificate-authority-data": authority}
+    opened = await clients.from_kubeconfig({
+        "apiVersion": "v1", "kind": "Config", "current-context": "a", "clusters": [{"name": "a", "cluster": server}],
+        "users": [{"name": "a", "user": {"token": "t"}}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+    })  # fmt: skip
+    try:
+        with pytest.raises(errors.CertificateRefusedError, match="not of the authority or name") as caught:
+            await opened.version()
+    finally:
+        await opened.close()
+        await runner.cleanup()
+    assert (caught.value.reason, isinstance(caught.value, errors.ClusterAwayError)) == ("CertificateRefused", True)
+
+
+async def test_credentials_that_are_refused_are_told_with_what_may_have_become_of_them() -> None:
+    refused = answers.failure(401, b'{"message": "Unauthorized"}', "/version", {})
+    assert isinstance(refused, errors.CredentialsRefusedError)
+    assert str(refused) == f"/version: 401: Unauthorized: {answers.WHOSE_CREDENTIALS}"

@@ -1,4 +1,4 @@
-"""A region in contact: what is suspected of it, and that there may be other credentials, are two things."""
+"""A region's contact: what is suspected of it, that there may be other credentials, and what is wrong now."""
 
 import asyncio
 
@@ -41,3 +41,33 @@ async def test_other_credentials_are_looked_for_though_the_region_is_suspected_a
         staying.cancel()
         connection.following.cancel()
         await asyncio.gather(staying, connection.following, return_exceptions=True)
+
+
+async def test_of_a_region_that_stays_lost_is_told_what_is_wrong_now_and_agents_are_left_alone() -> None:
+    problems = ["the Secret does not exist", "it has no key kubeconfig", "it has no key kubeconfig", "no kubeconfig"]
+    words: list[str] = []
+    contacts: list[str] = []
+    over = asyncio.Event()
+
+    async def open_(_: VoiceRegionSpec) -> Cluster:
+        if problems:
+            raise errors.AccessDeniedError(problems.pop(0))
+        over.set()
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    def changed(name: str) -> None:
+        words.append(fleet.regions[name].problem)
+
+    fleet = Fleet(open_, "hub", changed, contacts.append)
+    spec = SPEC.model_copy(update={"in_cluster": None, "kube_config": KubeConfig(name="far")})
+    try:
+        fleet.put("far", spec, generation=1, lost_since="")
+        async with asyncio.timeout(20):
+            while not over.is_set():
+                fleet.renew(KubeConfig(name="far"))  # somebody has written the Secret
+                await asyncio.sleep(0.01)
+        assert contacts == ["far"], "its agents have nothing new to do"
+        assert words == ["it has no key kubeconfig", "no kubeconfig"]
+        assert fleet.regions["far"].unusable == ("AccessDenied", "no kubeconfig")
+    finally:
+        await fleet.close()

@@ -174,3 +174,11 @@ def test_agents_share_a_regions_capacity_and_none_loses_what_it_has() -> None:
     shares.put("b", {})
     assert place("c", 50) == ("TooFewCalls", 40)
     assert place("c", 40) == ("", 40)
+
+
+def test_regions_that_take_nobody_are_told_with_why_and_where_more_is_told() -> None:
+    shut, here = region(suspend=True).spec, region().spec
+    away = Candidate("b", here, False, False, False, problem="CredentialsRefused")
+    told = choose(Placement(modes=("cloud",)), (away, Candidate("a", shut, True, False, False)))
+    assert (told.reason, told.shares) == ("NoRegionAnswers", ())
+    assert told.message.endswith("a (suspended), b (CredentialsRefused); kubectl describe vr a tells more")

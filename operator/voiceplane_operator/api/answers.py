@@ -10,6 +10,8 @@ import aiohttp
 from voiceplane_operator import errors
 
 Object = dict[str, Any]
+WHOSE_CERTIFICATE = "the server's certificate is not of the authority or name in the kubeconfig or ClusterProfile"
+WHOSE_CREDENTIALS = "the credentials have ended, were revoked or are another cluster's"
 MOST_PATIENCE_S = 60.0  # whatever Retry-After says: an hour's wait is no answer of an API server
 
 
@@ -47,6 +49,8 @@ def named(path: str) -> Any:
         yield
     except TimeoutError as error:
         raise errors.ClusterAwayError(f"{where}: no answer in time") from error
+    except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError) as error:
+        raise errors.CertificateRefusedError(f"{where}: {WHOSE_CERTIFICATE}: {error}") from error
     except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
         raise errors.ClusterAwayError(f"{where}: {type(error).__name__}: {error}") from error
     except ValueError as error:  # a body that is not JSON: a proxy's, not an API server's
@@ -70,6 +74,8 @@ def failure(status: int, raw: bytes, path: str, headers: Any) -> errors.ClusterE
         409: errors.ConflictError,
         410: errors.GoneError,
     }
+    if status == 401:
+        told = f"{told}: {WHOSE_CREDENTIALS}"
     if status in named:
         return named[status](told)
     return errors.ClusterAwayError(told) if status >= 500 else errors.RejectedError(told)

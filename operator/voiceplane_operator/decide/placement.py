@@ -17,6 +17,7 @@ class Candidate:
     holds: bool  # the agent is there already
     taken: int = 0  # calls that other agents may have there
     own: int = 0  # calls that the agent may have there already: nobody takes them away
+    problem: str = ""  # in a word, why it does not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,7 @@ def choose(placement: Placement, candidates: tuple[Candidate, ...]) -> Choice:
         return Choice((), "NoRegionFits", _no_region(placement, candidates))
     open_ones = [one for one in fitting if one.holds or (one.answers and not one.spec.suspend)]
     if not open_ones:
-        told = ", ".join(sorted(one.name for one in fitting))
-        return Choice((), "NoRegionAnswers", f"regions that fit take no new agents now (lost or suspended): {told}")
+        return Choice((), "NoRegionAnswers", _none_open(fitting))
     shares = _shares(placement.capacity, sorted(open_ones, key=lambda one: one.name))
     room = sum(map(_room, open_ones))
     if room < placement.capacity:
@@ -70,6 +70,12 @@ def _shares(calls: int, regions: list[Candidate]) -> tuple[tuple[str, int], ...]
             shares[name] += given
             left -= given
     return tuple(sorted(shares.items()))
+
+
+def _none_open(fitting: list[Candidate]) -> str:
+    named = sorted(fitting, key=lambda one: one.name)
+    told = ", ".join(f"{one.name} ({one.problem if not one.answers else 'suspended'})" for one in named)
+    return f"regions that fit take no new agents now: {told}; kubectl describe vr {named[0].name} tells more"
 
 
 def _no_region(placement: Placement, candidates: tuple[Candidate, ...]) -> str:

@@ -133,7 +133,10 @@ class AgentReconciler:
             taken = self.hub.shares.of_others(stored.full_name, region.name)
             own = self.hub.shares.own(stored.full_name, region.name)
             answers = region.contact is Contact.UP
-            found.append(Candidate(region.name, region.spec, answers, leaving, holds, taken=taken, own=own))
+            problem = "" if answers else region.reason
+            found.append(
+                Candidate(region.name, region.spec, answers, leaving, holds, taken=taken, own=own, problem=problem)
+            )
         return tuple(found)
 
     async def _converge(self, stored: Stored, wish: Wish, choice: Choice, *, credential: str) -> tuple[Outcome, ...]:

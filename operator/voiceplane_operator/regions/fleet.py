@@ -260,9 +260,12 @@ class Fleet:
 
     def _down(self, region: Region, error: errors.ClusterError) -> None:
         news = region.contact is not Contact.LOST or region.reason != error.reason
+        words = region.problem != str(error)  # one who mends what was told reads what is wrong next
         region.contact, region.reason, region.problem = Contact.LOST, error.reason, str(error)
         region.unusable = (error.reason, str(error)) if isinstance(error, errors.AccessDeniedError) else ("", "")
         region.lost_since = region.lost_since or now_text()
         if news:
             log.warning("region lost", extra={"region": region.name, "reason": str(error)})
             self.contact_changed(region.name)
+        elif words:
+            self.changed(region.name)
