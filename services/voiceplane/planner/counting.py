@@ -7,6 +7,8 @@ _ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
     "twelve": "twelfth",
 }  # fmt: skip
+NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+FREE = r"(?<![\w.,:/@#$€£-])"  # a number starts here
 LARGEST = 10**15  # from here a number is read digit by digit: nobody follows its name
 
 

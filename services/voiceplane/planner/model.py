@@ -137,7 +137,7 @@ class ModelBrain:
         for _ in range(ROUNDS):
             async with aclosing(self._speak(reply, span)) as phrases:
                 async for phrase in phrases:
-                    yield Say(ear.written(phrase, british=reply.turn.locale.day_first))
+                    yield Say(_aloud(phrase, reply.turn))
             call = reply.end.calls[0] if reply.end is not None and reply.end.calls else None
             if call is None:
                 break
@@ -209,7 +209,7 @@ class ModelBrain:
     def _talked(self, reply: _Reply) -> Iterable[ReplyEvent]:
         """End a turn of conversation; what was asked before is asked again unless the model did."""
         turn = reply.turn
-        said = " ".join(ear.written(phrase, british=turn.locale.day_first) for phrase in reply.said)
+        said = " ".join(_aloud(phrase, turn) for phrase in reply.said)
         if turn.state.asking and not said.rstrip().endswith("?"):
             slot = self._spoken.intent(turn.state.intent).slot(turn.state.asking)
             again = question(slot, dict(turn.state.slots))
@@ -226,3 +226,7 @@ def _told(call: FunctionCall, reason: str) -> list[dict[str, Any]]:
         {"role": "assistant", "content": "", "tool_calls": [{"id": name, "type": "function", "function": function}]},
         {"role": "tool", "tool_call_id": name, "content": f"Refused: {reason}."},
     ]
+
+
+def _aloud(phrase: str, turn: Turn) -> str:
+    return ear.written(phrase, british=turn.locale.day_first, today=turn.locale.today)

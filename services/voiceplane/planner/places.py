@@ -25,10 +25,12 @@ _STATES = dict(
 )
 _SIDE = "|".join(sorted(_SIDES, key=len, reverse=True))
 STREET = (
-    rf"(?<![\w.,-])\d{{1,5}} (?:(?:{_SIDE})\.? )?(?:(?:[A-Z][a-z']+|\d{{1,3}}(?:st|nd|rd|th)) ){{1,3}}"
+    rf"(?<![\w.,-])\d{{1,5}} (?:(?:{_SIDE})\.? )?(?:(?:(?:St\.? )?[A-Z][a-z']+|\d{{1,3}}(?:st|nd|rd|th)) ){{1,3}}"
     rf"(?:{'|'.join(sorted(_STREETS, key=len, reverse=True))})\b(?:\.(?!\s+[A-Z]|\s*$))?(?: (?:{_SIDE})\b)?"
     rf"(?:,? (?:{'|'.join(_UNITS)})\b\.? ?\d{{1,4}}[A-Z]?\b)?"
 )
+ROAD = r"\b[A-Z][a-z']+ (?:St|Ave|Blvd|Rd)\b(?:\.(?=\s+[a-z\d])|(?!\.?\s+[A-Z]))"
+SAINT = r"\bSt\.? (?=[A-Z][a-z])"
 STATE = rf"\b(?:{'|'.join(_STATES)}) \d{{5}}(?:-\d{{4}})?\b"
 
 
@@ -50,7 +52,7 @@ def street(text: str, british: bool) -> str:
     """Say a street address: "12 N Main St., Apt 4B" is "twelve North Main Street, Apartment four B"."""
     head, *words = text.split()
     said = [house_number(head)]
-    for word in words:
+    for word, following in zip(words, [*words[1:], ""], strict=True):
         bare, comma = word.rstrip(".,"), "," if word.endswith(",") else ""
         unit = re.fullmatch(r"(\d+)([A-Z]?)", bare)
         place = re.fullmatch(r"(\d+)(?:st|nd|rd|th)", bare)
@@ -58,8 +60,16 @@ def street(text: str, british: bool) -> str:
             bare = f"{house_number(unit[1])} {unit[2]}".strip()
         elif place is not None:
             bare = ordinal(int(place[1]))
+        if bare == "St" and not comma and following[:1].isupper() and following.rstrip(".,") not in _UNITS | _SIDES:
+            bare = "Saint"
         said.append((_STREETS | _UNITS | _SIDES).get(bare, bare) + comma)
     return " ".join(said)
+
+
+def road(text: str, british: bool) -> str:
+    """Say a street without a number: "Main St." is "Main Street"."""
+    name, kind = text.rstrip(".").split()
+    return f"{name} {_STREETS[kind]}"
 
 
 def state(text: str, british: bool) -> str:

@@ -22,10 +22,15 @@ MAX_RESULT = 65_536  # characters of a result; the tool gateway's own limit is l
 
 
 def fill(
-    template: str, intent: Intent, known: Mapping[str, str], result: Mapping[str, Any], *, british: bool = False
+    template: str,
+    intent: Intent,
+    known: Mapping[str, str],
+    result: Mapping[str, Any],
+    *,
+    locale: slots.Locale | None = None,
 ) -> str:
     """Fill a reply: slots and a result's values for the ear; KeyError for a name that nothing fills."""
-    values = {name: _said(value, british) for name, value in result.items() if isinstance(value, str | int | float)}
+    values = {name: _said(value, locale) for name, value in result.items() if isinstance(value, str | int | float)}
     for slot in intent.slots:
         if slot.name in known:
             values[slot.name] = slots.spoken(slot, known[slot.name])
@@ -34,7 +39,7 @@ def fill(
         raise KeyError(missing[0])
     for sign, name in _PRICED.findall(template):  # "${price}": the sign and the number are said together
         if isinstance(result.get(name), str | int | float) and name not in known:
-            values[name + sign] = _said(f"{sign}{result[name]}", british)
+            values[name + sign] = _said(f"{sign}{result[name]}", locale)
             template = template.replace(f"{sign}{{{name}}}", f"{{{name}{sign}}}")
     return template.format_map(values)
 
@@ -52,7 +57,7 @@ def read_result(result_json: str) -> dict[str, Any]:
     return content
 
 
-def _said(value: str | int | float, british: bool) -> str:
+def _said(value: str | int | float, locale: slots.Locale | None) -> str:
     """Write a result's value for the ear: no control characters, no mark-up, no figures that a voice would guess at."""
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -61,7 +66,9 @@ def _said(value: str | int | float, british: bool) -> str:
     text = value[: 4 * MAX_VALUE] if isinstance(value, str) else f"{value}"
     visible = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in text)
     plain = re.sub(r"[<>{}\[\]|\\`*_#]+", " ", visible)  # mark-up is not for the ear
-    return " ".join(ear.written(" ".join(plain.split())[:MAX_VALUE], british=british).split())
+    short = " ".join(plain.split())[:MAX_VALUE]
+    british, today = (False, None) if locale is None else (locale.day_first, locale.today)
+    return " ".join(ear.written(short, british=british, today=today).split())
 
 
 def summary(spec: VoiceAgentSpec, request: ReplyRequest, reason: str) -> str:

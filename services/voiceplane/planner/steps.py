@@ -109,8 +109,7 @@ class Steps:
         if intent is not None and intent.tool == result.tool and result.outcome is ToolOutcome.OK:
             try:
                 content = read_result(result.result_json)
-                british = turn.locale.day_first
-                reply = fill(intent.reply, intent, dict(turn.state.slots), content, british=british)
+                reply = fill(intent.reply, intent, dict(turn.state.slots), content, locale=turn.locale)
             except (KeyError, ValueError):  # the result has not what the reply names
                 pass
             else:
