@@ -117,6 +117,19 @@ async def read(plane: Plane, *what: str) -> Any:
     return json.loads(await plane.kubectl("get", *what, "-o", "json", "--show-managed-fields=false"))
 
 
+async def pod_of_a_gateway(plane: Plane, name: str = "parcel-desk") -> None:
+    """Make a Ready pod of an agent's gateways, named answering, which no controller of this plane does."""
+    label = f"{names.COMPONENT}=gateway,{names.AGENT}={names.prefix(f'support/{name}')}"
+    (gateway,) = (await read(plane, "deployments", "-n", "voiceplane", "-l", label))["items"]
+    labels = gateway["spec"]["template"]["metadata"]["labels"]
+    meta = {"name": "answering", "namespace": "voiceplane", "labels": labels}
+    spec = {"nodeName": "far", "containers": [{"name": "a", "image": "a"}]}
+    await apply(plane, json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}))
+    status = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+    patch = ("--subresource=status", "--type=merge", "-p", json.dumps(status))
+    await plane.kubectl("patch", "pod", "-n", "voiceplane", "answering", *patch)
+
+
 async def events(plane: Plane, name: str = "parcel-desk") -> list[tuple[str, str]]:
     """Return type and reason of the Events of an agent, the oldest first."""
     told = await read(plane, "events", "-n", "support", "--field-selector", f"involvedObject.name={name}")

@@ -12,9 +12,7 @@ from aiohttp import web
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import controllers, kuberay, operating
 from tests.control.faults import way_to
-from tests.control.operating import AGENT, REGION, apply, condition, events, read, ready, until
-
-from voiceplane_operator import names
+from tests.control.operating import AGENT, REGION, apply, condition, events, ready, until
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 DESK = ("va", "-n", "support", "parcel-desk")
@@ -78,7 +76,7 @@ async def test_the_calls_of_an_agent_are_what_its_gateways_count(plane: Plane, t
         async with operating.operating(plane, tmp_path, *options, kubeconfig=path):
             await apply(plane, AGENT)
             await until(plane, DESK, ready)
-            await _pod_of_the_gateway(plane)
+            await operating.pod_of_a_gateway(plane)
             for live in (3, 1, 0):
                 await until(plane, DESK, lambda raw, n=live: raw["status"].get("calls") == n)  # type: ignore[misc]
                 await until(plane, ("vr", "here"), lambda raw, n=live: raw["status"].get("calls") == n)  # type: ignore[misc]
@@ -86,19 +84,6 @@ async def test_the_calls_of_an_agent_are_what_its_gateways_count(plane: Plane, t
                 assert shown[1][shown[0].index("CALLS") :].split()[0] == str(live)
             assert "/pods/answering:" in asked[0]
             await plane.kubectl("delete", "pod", "-n", "voiceplane", "answering", "--force", "--grace-period=0")
-
-
-async def _pod_of_the_gateway(plane: Plane) -> None:
-    """Make a Ready pod of the gateway's Deployment, which no controller of this plane does."""
-    label = f"{names.COMPONENT}=gateway,{names.AGENT}={names.prefix('support/parcel-desk')}"
-    (gateway,) = (await read(plane, "deployments", "-n", "voiceplane", "-l", label))["items"]
-    labels = gateway["spec"]["template"]["metadata"]["labels"]
-    meta = {"name": "answering", "namespace": "voiceplane", "labels": labels}
-    spec = {"nodeName": "far", "containers": [{"name": "a", "image": "a"}]}
-    await apply(plane, json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}))
-    status = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
-    patch = ("--subresource=status", "--type=merge", "-p", json.dumps(status))
-    await plane.kubectl("patch", "pod", "-n", "voiceplane", "answering", *patch)
 
 
 async def test_a_region_without_kuberay_says_so_and_serves_when_it_comes(plane: Plane, tmp_path: Path) -> None:

@@ -49,12 +49,15 @@ class Hub:
         return self._parsed.get(key)
 
     async def write_status(self, stored: Stored, written: Object) -> None:
-        """Write a status once, unless it is there already; ConflictError when the object has changed."""
-        if status.said(stored.status) == status.said(written):
+        """Write a status once, unless it is there already; ConflictError when the object has changed.
+
+        It is merged into what is there, so what it does not name stays.
+        """
+        merged = status.said({**stored.status, **written})
+        if merged == status.said(stored.status):
             return
         body = {"metadata": {"resourceVersion": stored.version}, "status": written}
         answer = await self.cluster.patch(stored.kind, stored.name, stored.namespace or None, body, part="status")
-        merged = status.said({**stored.status, **written})
         self.store.written(replace(stored, version=answer["metadata"]["resourceVersion"], status=merged))
         await self._announce(stored, written)
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from voiceplane_operator import errors
+from voiceplane_operator import errors, names
 from voiceplane_operator.api.kinds import KINDS
 from voiceplane_operator.definitions import schema
 from voiceplane_operator.hub.queue import Key, Urgency
@@ -15,6 +15,7 @@ from voiceplane_operator.hub.shared import Hub
 from voiceplane_operator.hub.store import Stored
 from voiceplane_operator.process import health
 from voiceplane_operator.process.settings import Settings
+from voiceplane_operator.reconcile import bundles
 from voiceplane_operator.reconcile.agents import AgentReconciler
 from voiceplane_operator.reconcile.others import PlainReconciler, RegionReconciler
 from voiceplane_operator.regions import calls
@@ -25,6 +26,7 @@ PASS_S = 120.0  # the deadline of one pass over everything of one object
 SCHEMA_EVERY_S, SCHEMA_AGAIN_S = 15.0, 5.0  # the second while there is a problem
 COMPARE_EVERY_S = 60.0  # names only
 RETRY_S = 1.0
+COUNT_S = 2.0  # agents come in flocks too: their policy counts them once
 GATHER_S = 0.1  # what happens in a region comes in flocks, such as four Deployments that begin: one pass sees them all
 Object = dict[str, Any]
 
@@ -67,15 +69,15 @@ class Operation:
             return  # our own status, or somebody's label
         urgency = Urgency.DELETED if stored.deleted_at else Urgency.CHANGED
         self._add(stored.kind, stored.full_name, urgency if kind != "LISTED" else Urgency.RESYNC)
-        self._wake_others(stored)
+        self._wake_others(stored, before)
 
     def forget(self, stored: Stored) -> None:
         """Take the end of an object."""
         self.hub.store.drop(stored.kind, stored.full_name)
         self._add(stored.kind, stored.full_name, Urgency.DELETED)
-        self._wake_others(stored)
+        self._wake_others(stored, None)
 
-    def _wake_others(self, stored: Stored) -> None:
+    def _wake_others(self, stored: Stored, before: Stored | None) -> None:
         """Look again at what depends on an object."""
         if stored.kind == "VoicePolicy":
             for agent in self.hub.store.agents_of_policy(stored.full_name):
@@ -86,6 +88,16 @@ class Operation:
         elif stored.kind == "VoiceAgent":
             for trunk in self.hub.store.trunks_of_agent(stored.full_name):
                 self._add("SIPTrunk", trunk.full_name, Urgency.OBSERVED)
+            if before is None or before.spec != stored.spec:
+                for one in (stored, before):
+                    self._count_users(one)
+
+    def _count_users(self, agent: Stored | None) -> None:
+        """Have an agent's policy say anew how many name it."""
+        policy = bundles.policy_name(agent.raw()) if agent is not None else ""
+        if agent is not None and policy:
+            key = Key("VoicePolicy", f"{agent.namespace}/{policy}")
+            self.hub.queue.add(key, Urgency.OBSERVED, delay_s=COUNT_S)
 
     def observed(self, owner: str) -> None:
         """Look again at an agent, of which something changed in a region."""
@@ -144,6 +156,12 @@ class Operation:
                     await asyncio.sleep(RETRY_S)
         for stored in self.hub.store.all("VoiceRegion"):
             self.regions.take_up(stored)
+        for stored in self.hub.store.all(
+            "VoiceAgent"
+        ):  # as counted before this process: the next count says what differs
+            for state in stored.status.get("regionStates") or ():
+                if state.get("calls") is not None:
+                    self.hub.calls[state["name"], names.prefix(stored.full_name)] = state["calls"]
 
     async def _compare(self) -> None:
         """Forget what was deleted while nobody watched: a watch that begins anew does not tell of it."""

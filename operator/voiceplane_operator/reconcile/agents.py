@@ -79,13 +79,14 @@ class AgentReconciler:
     async def _invalid(self, stored: Stored, error: errors.InvalidObjectError) -> float | None:
         """Say what is wrong; what has run until now is kept, repaired, and taken out of regions that go."""
         again_s = CREDENTIAL_S if error.reason in ("CredentialNotFound", "CredentialDenied") else None
+        opening = self._any_opening()  # before what ran is looked for: a region that is up later was not asked
         wish = await self.wishes.last_good(stored, self.texts)
         if wish is not None:
             choice = choose(wish.agent.spec.placement, self._candidates(stored))
             self.hub.shares.put(stored.full_name, dict(choice.shares))
             after_s = await self._step(stored, wish, choice, stalled=error)
             return _soonest(after_s, again_s)
-        if stored.status.get("revision") and self._any_opening():
+        if stored.status.get("revision") and opening:
             return OPENING_S  # too early to say that nothing runs
         later_s = await self._write(stored, status.invalid(error.reason, str(error)), None, ())
         left = await self._leaving(stored.full_name).leave(self._staying())
@@ -97,7 +98,9 @@ class AgentReconciler:
     ) -> float | None:  # fmt: skip
         """Converge the chosen regions, leave the others, and write how it stands."""
         outcomes = await self._converge(stored, wish, choice, credential=credential)
-        if self._opening(choice) and stored.status.get("observedGeneration") == stored.generation:
+        # By what was seen: a region that was being opened when it was looked at may be up by now.
+        opening = any(one.reason == converge.CONNECTING for one in outcomes)
+        if opening and stored.status.get("observedGeneration") == stored.generation:
             return OPENING_S  # this process has just begun: what the status says holds until more is known
         told = status.agent_conditions(choice, outcomes, wish.revision.name)
         if stalled is not None:
@@ -111,10 +114,6 @@ class AgentReconciler:
 
     def _any_opening(self) -> bool:
         return any(one.contact is Contact.OPENING for one in self.hub.fleet.regions.values())
-
-    def _opening(self, choice: Choice) -> bool:
-        regions = (self.hub.fleet.regions[name] for name, _ in choice.shares)
-        return any(one.contact is Contact.OPENING and not one.lost_since for one in regions)
 
     def _wake_regions(self, before: Object, outcomes: tuple[Outcome, ...]) -> None:
         """Let regions that this agent has joined or left count their agents anew."""

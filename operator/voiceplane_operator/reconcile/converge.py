@@ -19,7 +19,8 @@ from voiceplane_operator.regions.fleet import Contact, Region
 
 DEADLINE_S = 30.0  # of one pass over one region; a slow one delays its own agents only
 OPTIONAL = {"RayService": "KubeRayMissing", "ScaledObject": "KedaMissing"}
-NO_CONTACT = ("Connecting", "RegionLost")
+CONNECTING = "Connecting"
+NO_CONTACT = (CONNECTING, "RegionLost")
 MESSAGES = {
     "KedaMissing": "this cluster has no ScaledObject (keda.sh/v1alpha1): install KEDA, or set autoscaling.engine: hpa",
     "KubeRayMissing": "this cluster has no RayService (ray.io/v1): install KubeRay, or set spec.planner.engine: ray",
@@ -159,7 +160,7 @@ def unreachable(region: Region) -> Outcome:
     """Tell of a region without contact."""
     since = f" since {region.lost_since}" if region.lost_since else ""
     if region.contact is Contact.OPENING:
-        return Outcome(region.name, UNKNOWN, "Connecting", "the region is being connected")
+        return Outcome(region.name, UNKNOWN, CONNECTING, "the region is being connected")
     told = f"no contact{since}: {region.problem}. What runs there goes on; nothing is deleted or moved"
     return Outcome(region.name, UNKNOWN, "RegionLost", told)
 

@@ -59,6 +59,8 @@ class RegionReconciler:
         if names.FINALIZER not in stored.finalizers:
             await self.hub.set_finalizers(stored, [*stored.finalizers, names.FINALIZER])
             stored = self.hub.store.get("VoiceRegion", name) or stored
+        if region.contact is Contact.OPENING and stored.status.get("observedGeneration") == stored.generation:
+            return None  # this process has just begun: what the status says holds until the region answers or does not
         problem = await self._once(region)
         await self._write(stored, [problem or _contact(region), _credentials(region)], region)
         return SOON_S if problem else None
