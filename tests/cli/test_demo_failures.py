@@ -48,7 +48,7 @@ def test_a_call_that_fails_is_told_in_one_line(
     fails_with(error)
     assert demo.run(argparse.Namespace(agent=AGENT, say=None, parcel=demo.PARCEL)) == 1
     told = capsys.readouterr().err
-    assert f"the call failed: {error}\n" in told and "Traceback" not in told
+    assert f"the call failed: {error}\nlogs: " in told and "Traceback" not in told
 
 
 async def test_a_record_that_does_not_come_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,3 +59,22 @@ async def test_a_record_that_does_not_come_is_told(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(demo, "RECORD_WAIT_S", 0.05)
     with pytest.raises(demo.NoRecordError, match="no record of call abc came"):
         await demo._record(NOWHERE, "abc")
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "line"),
+    [
+        ("state", {"state": "listening"}, "state listening"),
+        ("heard", {"pii.text": "Where is it?"}, 'heard "Where is it?"'),
+        ("tool", {"tool": "parcel-status", "outcome": "ok"}, "tool parcel-status outcome ok"),
+        ("ended", {"reason": "caller-hung-up"}, "ended reason caller-hung-up"),
+        (
+            "said",
+            {"pii.text": "Six.", "interrupted": "false", "ms.first_audio": "644.3", "ms.planned": "358.3"},
+            'said "Six." (first sound after 644 ms)',
+        ),
+        ("said", {"pii.text": "Si", "interrupted": "true"}, 'said "Si" until the caller spoke'),
+    ],
+)
+def test_what_the_gateway_tells_is_a_line_for_people(kind: str, facts: dict[str, str], line: str) -> None:
+    assert demo.event_line(kind, facts) == line

@@ -79,3 +79,13 @@ def test_the_demo_names_an_agent_with_mistakes(tmp_path: Path, capsys: pytest.Ca
     file.write_text("kind: VoiceAgent\n")
     assert demo.run(__main__.parser().parse_args(["demo", str(file)])) == 1
     assert f"{file} has mistakes; voiceplane validate explains them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["call", "sip:agent@127.0.0.1:1"], ["demo"]])
+@pytest.mark.parametrize("words", ["", " ", "?!"])
+def test_words_that_nobody_can_say_are_refused(
+    command: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        __main__.main([*command, "--say", words])
+    assert f"{words!r} has no words to say" in capsys.readouterr().err

@@ -6,7 +6,9 @@ from typing import Any, cast
 import pytest
 from tests.cli.test_call_command import needs_voice, voiceplane
 
+from voiceplane.cli import voices
 from voiceplane.cli.voices import FliteVoice, TritonVoice, VoiceUnavailableError, choose_voice
+from voiceplane.speech.client import SpeechDeadlines
 from voiceplane.speech.health import ModelState, ServerState
 from voiceplane.testing.phone import AnsweringPhone
 
@@ -43,6 +45,29 @@ async def test_an_unknown_voice_names_those_there_are() -> None:
         await choose_voice(SPEECH, "amy")
     with pytest.raises(VoiceUnavailableError, match="a running stack has more"):
         await choose_voice(None, "awb_time")
+
+
+async def test_words_of_a_recording_are_waited_for_longer_than_those_of_a_live_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[SpeechDeadlines] = []
+
+    class Slow:
+        def __init__(self, endpoints: tuple[str, ...], deadlines: SpeechDeadlines) -> None:
+            asked.append(deadlines)
+
+        async def __aenter__(self) -> "Slow":
+            return self
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+        async def health(self) -> dict[str, bool]:
+            return {"asr": True, "tts": True}
+
+    monkeypatch.setattr(voices, "TritonSpeech", Slow)
+    async with voices.open_speech("127.0.0.1:1") as speech:
+        assert isinstance(speech, Slow)
+    assert asked[0].recognize_s > 6 * SpeechDeadlines().recognize_s
 
 
 @needs_voice

@@ -111,3 +111,33 @@ def test_yaml_that_cannot_be_read_is_told_in_words(old: str, new: str, line: int
 )
 def test_a_wrong_shape_is_told_in_the_words_of_yaml(text: str, path: str, line: int, words: str) -> None:
     assert any((at, where) == (path, line) and words in what for at, where, what in mistakes(text)), mistakes(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("spec.opening", "Northwind parcels", "Hello {name}, Northwind parcels"),
+        ("spec.intents[0].slots[0].ask", "What is the", "For {day}, what is the"),
+        ("spec.escalation.say", 'target: "sip', 'say: "To {queue}.", target: "sip'),
+        ("spec.phrases.goodbye", "  escalation:", '  phrases: {goodbye: "Bye, {name}."}\n  escalation:'),
+        ("spec.silence.ask", "  escalation:", '  silence: {ask: "{name}?"}\n  escalation:'),
+    ],
+)
+def test_braces_in_a_sentence_that_nothing_fills_are_told(path: str, old: str, new: str) -> None:
+    ((at, _, words),) = mistakes(changed((old, new)))
+    assert at == path and "would be said as it stands: only an intent's reply and confirm are filled" in words
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("length: 6", "length: six", "expected a whole number, such as 6"),
+        ("length: 6", "length: 6.5", "expected a whole number, such as 6"),
+        ("timeout: 2s", "timeout: 2s\n      idempotent: maybe", "expected true or false"),
+        ('"What is the number?"', '""', "expected text: at least 1 character"),
+        ('"What is the number?"', f'"{"a" * 2001}"', "expected at most 2000 characters"),
+    ],
+)
+def test_a_wrong_value_is_told_in_words_for_people(old: str, new: str, told: str) -> None:
+    ((_, _, words),) = mistakes(changed((old, new)))
+    assert words == told

@@ -21,6 +21,13 @@ def whole(lowest: int, highest: int) -> Callable[[str], int]:
     return number
 
 
+def words(text: str) -> str:
+    """Take what can be said: a sound of nothing would be a caller who only breathes."""
+    if not any(character.isalnum() for character in text):
+        raise argparse.ArgumentTypeError(f"{text!r} has no words to say")
+    return text
+
+
 def seconds(text: str) -> float:
     """Take a time of more than 0 s and at most a day."""
     try:

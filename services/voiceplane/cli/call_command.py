@@ -66,7 +66,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("target", nargs="?", help="sip:name@host:port; by default the stack of this machine")
-    parser.add_argument("--say", action=_Append, metavar="WORDS", help="speak these words (repeatable)")
+    parser.add_argument(
+        "--say", action=_Append, type=arguments.words, metavar="WORDS", help="speak these words (repeatable)"
+    )
     parser.add_argument(
         "--play", action=_Append, type=_sound, metavar="FILE", help="play a 16-bit WAV file (repeatable)"
     )

@@ -5,14 +5,14 @@ import asyncio
 import json
 import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import grpc
 from rich.console import Console
 
-from voiceplane.cli.arguments import unreadable
+from voiceplane.cli import arguments
 from voiceplane.cli.call_command import timing_lines
 from voiceplane.cli.conversation import CallResult, Line, Script, hold, unclear
 from voiceplane.cli.dev import INTERRUPTED, reporter, running_stack
@@ -65,7 +65,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("agent", nargs="?", type=Path, default=Path("docs/examples/parcel-desk.yaml"))
-    parser.add_argument("--say", action="append", metavar="WORDS", help="other words for the caller")
+    parser.add_argument(
+        "--say", action="append", type=arguments.words, metavar="WORDS", help="other words for the caller"
+    )
     parser.add_argument("--parcel", default=PARCEL, help="the parcel whose true status must be heard")
     parser.set_defaults(run=run)
 
@@ -76,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
         bundle = read_bundle(str(options.agent))
     except OSError as error:
         advice = "name an agent's YAML; the example is docs/examples/parcel-desk.yaml in voiceplane's sources"
-        print(unreadable(options.agent, error, advice), file=sys.stderr)
+        print(arguments.unreadable(options.agent, error, advice), file=sys.stderr)
         return 1
     except InvalidAgentError as error:
         print(f"{options.agent} has mistakes; voiceplane validate explains them:\n{error}", file=sys.stderr)
@@ -88,12 +90,12 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, ModelUnavailableError, StackFailedError, NoFreePortError) as error:
         print(error, file=sys.stderr)
     except (PhoneError, VoiceUnavailableError, SpeechError, NoRecordError, RecordsError) as error:
-        print(f"the call failed: {error}", file=sys.stderr)
+        print(f"the call failed: {error}\nlogs: {_folder() / 'logs'}", file=sys.stderr)
     return 1
 
 
 async def _show(bundle: Bundle, options: argparse.Namespace) -> int:
-    folder = state_root() / "demo"
+    folder = _folder()
     report = reporter(SystemClock())
     stack = StackOptions(options.agent, folder, sip_port=None, parcels=True)
     async with running_stack(bundle, stack, report) as endpoints, open_speech(endpoints.speech) as speech:
@@ -125,16 +127,31 @@ async def _show(bundle: Bundle, options: argparse.Namespace) -> int:
         return _judge(await _truth(endpoints.parcels, options.parcel), " ".join(heard_by_caller))
 
 
+def _folder() -> Path:
+    return state_root() / "demo"
+
+
 async def _watch(gateway: str, report: Callable[[str], None]) -> None:
     """Print what the gateway itself says of the call: what it heard, said and did."""
     async with grpc_server.channel(gateway) as channel:
         calls: Any = calls_pb2_grpc.CallsStub(channel)
         try:
             async for event in calls.Watch(calls_pb2.WatchCallsRequest()):
-                facts = ", ".join(f"{key.removeprefix('pii.')}={value}" for key, value in sorted(event.facts.items()))
-                report(f"gateway: {event.kind} {facts}")
+                report(f"gateway: {event_line(event.kind, event.facts)}")
         except grpc.aio.AioRpcError as error:
             report(f"gateway: cannot be watched: {error.details()}")
+
+
+def event_line(kind: str, facts: Mapping[str, str]) -> str:
+    """Write an event for people: words first, and of a turn's times the one that a caller feels; the record has all."""
+    named = {key.removeprefix("pii."): value for key, value in facts.items() if not key.startswith("ms.")}
+    told = [f"{kind} {named.pop(kind)}" if kind in named else kind]
+    told += [f'"{named.pop("text")}"'] if "text" in named else []
+    told += ["until the caller spoke"] if named.pop("interrupted", "false") == "true" else []
+    told += [", ".join(f"{key} {value}" for key, value in sorted(named.items()))]
+    if "ms.first_audio" in facts:
+        told.append(f"(first sound after {float(facts['ms.first_audio']):.0f} ms)")
+    return " ".join(part for part in told if part)
 
 
 async def _after(endpoints: Endpoints, result: CallResult, console: Console) -> None:

@@ -15,7 +15,7 @@ from voiceplane.cli.ports import NoFreePortError
 from voiceplane.cli.stack import StackFailedError
 from voiceplane.cli.state import read_endpoints, stack_folder
 from voiceplane.cli.validate import read_bundle
-from voiceplane.cli.voices import FliteVoice, VoiceUnavailableError
+from voiceplane.cli.voices import PATIENT, FliteVoice, VoiceUnavailableError
 from voiceplane.contract.agent import Objectives
 from voiceplane.contract.audio import Pcm
 from voiceplane.contract.load import Bundle, InvalidAgentError
@@ -148,7 +148,7 @@ def _read(options: argparse.Namespace) -> tuple[ScenarioFile, tuple[Path, Bundle
 
 async def _work(file: ScenarioFile, agent: tuple[Path, Bundle] | None, options: argparse.Namespace) -> int:
     tell = reporter(SystemClock())
-    async with _target(file, agent, options, tell) as target, TritonSpeech((target.speech,)) as speech:
+    async with _target(file, agent, options, tell) as target, TritonSpeech((target.speech,), PATIENT) as speech:
         if not target.records and any(needs_record(scenario) for scenario in file.scenarios):
             raise _UsageError("tools, outcome and end are judged by the call record: name it with --records HOST:PORT")
         if not (await speech.health())["asr"]:

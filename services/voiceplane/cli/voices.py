@@ -12,11 +12,12 @@ from typing import Protocol
 import numpy as np
 
 from voiceplane.contract.audio import SPEECH_RATE, Pcm
-from voiceplane.speech.client import TritonSpeech
+from voiceplane.speech.client import SpeechDeadlines, TritonSpeech
 from voiceplane.speech.errors import SpeechError
 from voiceplane.testing.phone.pieces import pieces
 
 _FLITE_TIMEOUT_S = 20.0
+PATIENT = SpeechDeadlines(recognize_s=60.0, first_chunk_s=60.0, next_chunk_s=60.0)  # no caller waits for these words
 
 
 class VoiceUnavailableError(Exception):
@@ -105,7 +106,7 @@ async def open_speech(endpoint: str | None) -> AsyncIterator[TritonSpeech | None
     if endpoint is None:
         yield None
         return
-    async with TritonSpeech((endpoint,)) as speech:
+    async with TritonSpeech((endpoint,), PATIENT) as speech:
         ready = await speech.health()
         yield speech if ready["tts"] and ready["asr"] else None
 

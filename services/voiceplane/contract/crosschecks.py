@@ -4,6 +4,7 @@ Works on the plain content of a spec, so that it tells of the parts that are rig
 the wrong shape is passed over, the schema names it. Used by contract.load and the operator.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from voiceplane.contract.tool import CALLER_NUMBER
 Found = Iterator[tuple[Path, str]]
 _Node = Mapping[Any, Any]
 _AT: Path = ("spec",)
+_BRACED = re.compile(r"\{\w+\}")
 
 
 def cross_checks(spec: object, policies: Collection[str]) -> Found:
@@ -41,6 +43,7 @@ def cross_checks(spec: object, policies: Collection[str]) -> Found:
         for name, (index, _) in names.items():
             if name not in used:
                 yield (*_AT, "tools", index, "name"), f"no intent uses the tool {name!r}: no call could run it"
+    yield from _unfilled(root)
     yield from _unspoken(root)
     policy = _text(_mapping(root.get("policyRef")), "name")
     if policy is not None and policy not in policies:
@@ -89,6 +92,20 @@ def _unspoken(root: _Node) -> Found:
         for phrase in phrases(text) if isinstance(text, str) else ():
             if phrase not in spoken:
                 yield (*_AT, *path), f"the agent never says {phrase!r}: write it as where it is said"
+
+
+def _unfilled(root: _Node) -> Found:
+    """Find braces in a sentence that nothing fills: a caller would hear the name of a value for the value."""
+    sentences: list[tuple[Path, object]] = [(("opening",), root.get("opening"))]
+    sentences += [(("escalation", "say"), _mapping(root.get("escalation")).get("say"))]
+    for part in ("phrases", "silence"):
+        sentences += [((part, str(key)), text) for key, text in _mapping(root.get(part)).items()]
+    for index, intent in _items(root, "intents"):
+        for number, slot in _items(intent, "slots"):
+            sentences.append((("intents", index, "slots", number, "ask"), slot.get("ask")))
+    for path, text in sentences:
+        for name in _BRACED.findall(text) if isinstance(text, str) else ():
+            yield (*_AT, *path), f"{name} would be said as it stands: only an intent's reply and confirm are filled"
 
 
 def _said(root: _Node) -> Iterator[object]:

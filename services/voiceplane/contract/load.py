@@ -106,6 +106,12 @@ _SHAPES = {
     "model_type": "expected fields of its own below it, indented",
     "dict_type": "expected fields of its own below it, indented",
     "tuple_type": "expected a list: [a, b], or a line with - for each item",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "expected a whole number, such as 6"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "expected true or false"),
+}
+_LENGTHS = {
+    "string_too_short": "expected text: at least {min_length} character",
+    "string_too_long": "expected at most {max_length} characters",
 }
 
 
@@ -127,6 +133,8 @@ def mistakes_of(error: ValidationError, node: yaml.Node) -> Iterator[Mistake]:
         elif detail["type"] in ("too_long", "too_short") and "actual_length" in detail["ctx"]:
             bound = "at most {max_length}" if detail["type"] == "too_long" else "at least {min_length}"
             message = f"expected {bound.format(**detail['ctx'])} items, not {detail['ctx']['actual_length']}"
+        elif detail["type"] in _LENGTHS:
+            message = _LENGTHS[detail["type"]].format(**detail["ctx"])
         elif detail["type"] in _SHAPES:
             message = _SHAPES[detail["type"]]
         elif detail["type"] == "missing":

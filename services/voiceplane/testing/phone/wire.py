@@ -1,6 +1,7 @@
 """SIP messages over UDP or TCP for the phone. Fed by leg.py; calls back with each parsed message and its source."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -12,6 +13,7 @@ Receive = Callable[[Message, Address], None]
 
 CONNECT_TIMEOUT_S = 5.0
 _MAX_MESSAGE = 65_535  # bytes; what UDP could carry, kept for TCP too
+_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,5})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 
 
 class Wire(Protocol):
@@ -113,11 +115,11 @@ class TcpWire(asyncio.Protocol):
             if len(self._buffer) > _MAX_MESSAGE:
                 self.close()
             return None
+        length = _LENGTH.search(head)
+        end = len(head) + len(separator) + (int(length[1]) if length is not None else 0)
+        if len(self._buffer) < end:
+            return None
         try:
-            length = int(SipMessage.parse(bytes(head + separator)).get_header("content-length") or "0")
-            end = len(head) + len(separator) + length
-            if len(self._buffer) < end:
-                return None
             message = SipMessage.parse(bytes(self._buffer[:end]))
         except ValueError:
             self.close()  # a stream that lost its framing cannot be read further
