@@ -82,9 +82,9 @@ async def test_a_pauses_words_are_asked_for_at_its_first_silent_window_and_once(
     models = Models()
     async with asyncio.TaskGroup() as tasks:
         caller = Caller(models, tasks)
-        assert await caller.says("########.....") == [*[False] * 8, True, *[False] * 4]
-        assert models.decoded == [(9, False)]
-        assert [(words.pause, words.transcript.text) for words in caller.told] == [(0, "9 windows"), (1, "9 windows")]
+        assert await caller.says("######.....") == [*[False] * 6, True, *[False] * 4]
+        assert models.decoded == [(7, False)]
+        assert [(words.pause, words.transcript.text) for words in caller.told] == [(0, "7 windows"), (1, "7 windows")]
         caller.hearing.close()
 
 
@@ -92,11 +92,11 @@ async def test_a_silence_that_is_no_pause_has_had_its_partial() -> None:
     models = Models()
     async with asyncio.TaskGroup() as tasks:
         caller = Caller(models, tasks)
-        asked = await caller.says("########.#########..")
-        assert [place for place, each in enumerate(asked) if each] == [8, 18]
-        assert models.decoded[0] == (9, False) and models.decoded[-1] == (19, False)
-        assert models.decoded[1] == (9 + 7, True)  # the next partial, its time after the one that was asked ahead
-        assert [(words.pause, words.transcript.text) for words in caller.told][-1] == (1, "19 windows")
+        asked = await caller.says("######.#########..")
+        assert [place for place, each in enumerate(asked) if each] == [6, 16]
+        assert models.decoded[0] == (7, False) and models.decoded[-1] == (17, False)
+        assert models.decoded[1] == (7 + 6, True)  # the next partial, its time after the one that was asked ahead
+        assert [(words.pause, words.transcript.text) for words in caller.told][-1] == (1, "17 windows")
         caller.hearing.close()
 
 
@@ -105,8 +105,8 @@ async def test_a_slow_recognizer_is_not_asked_ahead() -> None:
     async with asyncio.TaskGroup() as tasks:
         caller = Caller(models, tasks)
         caller.hearing._latency_s = 0.4
-        assert not any(await caller.says("########..."))
-        assert models.decoded == [(10, False)]
+        assert not any(await caller.says("######..."))
+        assert models.decoded == [(8, False)]
         caller.hearing.close()
 
 

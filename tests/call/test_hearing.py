@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any, cast
 
+import pytest
 from prometheus_client import REGISTRY
 
 from voiceplane.call.ears import Ears
@@ -182,6 +183,44 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.now
+
+
+@pytest.mark.parametrize("digits", [False, True])
+async def test_a_caller_who_speaks_has_a_partial_every_200_ms_also_of_a_number(digits: bool) -> None:
+    now, started = 0.0, list[float]()
+    site, ears = Site(Recognizer()), Ears(Voiced())
+    site.recognizer.go.set()
+    async with asyncio.TaskGroup() as tasks:
+        hearing = Hearing(cast(Any, site), ears, tasks, lambda words: started.append(now))
+        hearing.digits_expected = digits
+        hearing.begin(0.0)
+        ears.voiced = True
+        for frame in range(4, 200):  # an edge of speech is known after three frames
+            now = frame * 0.02 + (0.0007 if frame % 3 else -0.0007)  # packets do not come to the microsecond
+            hearing.tick(now)
+            for _ in range(4):
+                await asyncio.sleep(0)
+        hearing.close()
+    assert started[0] <= 0.201
+    assert max(after - before for before, after in zip(started, started[1:], strict=False)) <= 0.2015
+
+
+async def test_under_load_the_first_partial_waits_too() -> None:
+    partials: list[float] = []
+    site, ears, now = Site(Recognizer()), Ears(Voiced()), 0.0
+    site.recognizer.go.set()
+    async with asyncio.TaskGroup() as tasks:
+        hearing = Hearing(cast(Any, site), ears, tasks, lambda words: partials.append(now))
+        hearing._latency_s = 0.24
+        hearing.begin(0.0)
+        ears.voiced = True
+        for frame in range(4, 30):
+            now = frame * 0.02
+            hearing.tick(now)
+            for _ in range(4):
+                await asyncio.sleep(0)
+        hearing.close()
+    assert partials[0] > 0.45
 
 
 async def test_partials_that_are_refused_late_slow_the_cadence() -> None:

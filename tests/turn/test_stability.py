@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceplane.turn.stability import DIGITS_SHARE, Stable, extend, next_partial_s, plain, plain_text
+from voiceplane.turn.stability import Stable, extend, next_partial_s, plain, plain_text
 
 WORDS = st.sampled_from(["where", "is", "my", "parcel", "Parcel,", "wear", "six", "IS"])
 DECODES = st.lists(st.lists(WORDS, max_size=6).map(tuple), max_size=12)
@@ -78,7 +78,7 @@ def test_two_texts_that_differ_only_in_how_they_are_written_mean_the_same(words:
     assert plain_text(text) == plain_text("  " + text.upper() + " ?!") == plain_text(plain_text(text))
 
 
-@pytest.mark.parametrize(("latency_s", "between_s"), [(0.0, 0.2), (0.06, 0.2), (0.12, 0.2), (0.3, 0.75), (1.2, 4.0)])
+@pytest.mark.parametrize(("latency_s", "between_s"), [(0.0, 0.18), (0.1, 0.18), (0.12, 0.2), (0.3, 0.75), (1.2, 4.0)])
 def test_partials_come_every_200_ms_and_slow_down_with_the_recognizer(latency_s: float, between_s: float) -> None:
     assert next_partial_s(latency_s) == pytest.approx(between_s)
 
@@ -88,5 +88,8 @@ def test_partials_of_one_call_never_keep_the_recognizer_busy_for_more_than_their
     assert latency_s <= 0.6 * next_partial_s(latency_s) + 1e-9
 
 
-def test_partials_of_a_dictated_number_take_a_smaller_share() -> None:
-    assert next_partial_s(0.1, share=DIGITS_SHARE) == pytest.approx(0.5)
+def test_partials_of_a_dictated_number_give_way_as_soon_as_there_are_other_calls() -> None:
+    assert next_partial_s(0.11, digits=True) == next_partial_s(0.11)
+    assert next_partial_s(0.14, digits=True) == pytest.approx(0.14 / 0.4)
+    assert next_partial_s(0.17, digits=True) == pytest.approx(0.17 / 0.2)
+    assert next_partial_s(0.3, digits=True) == pytest.approx(3 * next_partial_s(0.3))

@@ -19,9 +19,9 @@ from voiceplane.runtime.metrics import CANCELLED_WORK, FINAL_WORDS, PARTIALS, UN
 from voiceplane.speech.errors import SpeechError, SpeechTimedOutError, SpeechUnavailableError
 from voiceplane.speech.ports import Transcript
 from voiceplane.turn.events import EndTurn
-from voiceplane.turn.stability import DIGITS_SHARE, SHARE, Stable, extend, next_partial_s
+from voiceplane.turn.stability import Stable, extend, next_partial_s
 
-FIRST_PARTIAL_S = 0.3  # less speech than this is not yet a word
+FIRST_PARTIAL_S = 0.2  # less speech than this is not yet a word
 SEGMENT_S = 12.0
 KEEP_S = 3.0  # of the newest words are never settled: they still change
 BEFORE_WORD_S = 0.2  # the recognizer's word times are not exact
@@ -80,7 +80,7 @@ class Hearing:
         """Start an utterance."""
         self._forget()
         self._utterance += 1
-        self._partial_due = since + FIRST_PARTIAL_S
+        self._partial_due = since + max(FIRST_PARTIAL_S, self._until_next())
         self._ears.begin_utterance(since)
 
     def tick(self, now: float) -> bool:
@@ -97,8 +97,7 @@ class Hearing:
         if self._partial is not None:
             self._partial.cancel()
         self._partial_began, self._thorough = now, ahead
-        share = DIGITS_SHARE if self.digits_expected else SHARE
-        self._partial_due = now + next_partial_s(self._latency_s, share=share)
+        self._partial_due = now + self._until_next()
         self._partial = self._start(0, patient=ahead)
         PARTIALS.inc()
         return ahead
@@ -220,6 +219,9 @@ class Hearing:
         if (sound.utterance, sound.segment) == (self._utterance, self._segment):
             self._settle(transcript, len(sound.audio) / SPEECH_BYTES_PER_S)
         return replace(transcript, text=" ".join([*sound.settled, transcript.text]).strip())
+
+    def _until_next(self) -> float:
+        return next_partial_s(self._latency_s, digits=self.digits_expected)
 
     def _took(self, seconds: float) -> None:
         self._latency_s += SMOOTHING * (seconds - self._latency_s)

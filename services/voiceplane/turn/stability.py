@@ -50,14 +50,21 @@ def extend(before: Stable, words: tuple[str, ...]) -> Stable:
     return Stable(before.words[:kept] + words[kept:], agreed, changed, before.contradicted | now)
 
 
+SHORTEST_S = 0.18  # frames come every 20 ms: a partial that misses one by a hair comes with the next, after 200
 SHARE = 0.6  # of the time between two partials, that a decode may take
-DIGITS_SHARE = 0.2  # while a number is dictated: half a number begins no reply
 USUAL_S = 0.2  # a decode that takes longer waits for others: partials give way to their turns
 LEAST_SHARE = 0.5  # of the share, under load
+DIGITS_SHARE = 0.2  # of a dictated number's, beside other calls: half a number begins no reply
+ALONE_S = 0.12  # a decode takes no longer on a machine that has nothing else to do
+BESIDE_S = 0.16
 
 
-def next_partial_s(latency_s: float, *, shortest_s: float = 0.2, share: float = SHARE) -> float:
+def next_partial_s(latency_s: float, *, digits: bool = False) -> float:
     """Return the time between two partials, in seconds: decodes take their share of it at most, less under load."""
+    share = SHARE
+    if digits:
+        beside = (latency_s - ALONE_S) / (BESIDE_S - ALONE_S)
+        share -= (SHARE - DIGITS_SHARE) * min(1.0, max(0.0, beside))
     if latency_s > USUAL_S:
         share *= max(LEAST_SHARE, USUAL_S / latency_s)
-    return max(shortest_s, latency_s / share)
+    return max(SHORTEST_S, latency_s / share)
