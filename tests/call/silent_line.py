@@ -188,7 +188,12 @@ class Listening:
         self._feed_words(pause, text)
 
     def _feed_words(self, pause: int, text: str) -> None:
-        reading = read(text, asked=self.dialogue.digits, understood=self.dialogue.understood())
+        reading = read(
+            text,
+            asked=self.dialogue.digits,
+            understood=self.dialogue.understood(),
+            expected=self.dialogue.expected(),
+        )
         self.floor.feed(WordsRead(self._now(), pause, reading))
 
     def _judge(self, question: JudgeOverlap) -> None:

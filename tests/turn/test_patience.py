@@ -52,10 +52,26 @@ def test_a_probability_is_named_by_its_threshold(probability: float | None, sure
 
 
 def test_a_wish_that_may_be_half_a_sentence_waits_for_the_rest_and_ends_before_one_that_is_unclear() -> None:
-    assert required_silence(Reading.COMPLETE, 0.02, P, digits=False) == pytest.approx(0.7)
+    assert required_silence(Reading.COMPLETE, 0.02, P, digits=False) == pytest.approx(0.85)
     for probability in (0.02, 0.3, 0.6, 0.99):
         doubtful = required_silence(Reading.DOUBTFUL, probability, P, digits=False)
-        assert 0.6 <= doubtful < required_silence(Reading.UNCLEAR, probability, P, digits=False)
+        complete = required_silence(Reading.COMPLETE, probability, P, digits=False)
+        assert max(0.6, complete) <= doubtful < required_silence(Reading.UNCLEAR, probability, P, digits=False)
+
+
+@pytest.mark.parametrize("probability", [0.02, 0.3, 0.6, 0.99])
+def test_words_that_the_agent_waits_for_end_soon_also_where_the_sound_says_that_more_is_to_come(
+    probability: float,
+) -> None:
+    assert required_silence(Reading.EXPECTED, probability, P, digits=False) <= 0.3
+
+
+def test_a_question_that_was_misheard_ends_before_other_unclear_words_where_the_sound_is_sure() -> None:
+    misheard = required_silence(Reading.MISHEARD, 0.99, P, digits=False)
+    assert misheard < required_silence(Reading.UNCLEAR, 0.99, P, digits=False)
+    for probability in (0.02, 0.6):
+        unclear = required_silence(Reading.UNCLEAR, probability, P, digits=False)
+        assert required_silence(Reading.MISHEARD, probability, P, digits=False) == unclear
 
 
 def test_half_a_number_waits_longest_however_sure_the_sound_is() -> None:
@@ -74,6 +90,14 @@ def test_a_number_that_lacks_one_digit_waits_longer_than_a_pause_between_groups_
 ) -> None:
     silence = required_silence(Reading.LACKING, probability, P, digits=True)
     assert 1.2 < silence < 1.5 < P.digits_max_pause_s  # dictated pauses are up to 1.2 s
+
+
+def test_a_number_said_in_one_breath_that_lacks_a_digit_waits_less_than_one_in_groups() -> None:
+    grouped = required_silence(Reading.LACKING, 0.9, P, digits=True, longest_pause_s=0.4)
+    in_one_breath = required_silence(Reading.LACKING, 0.9, P, digits=True, longest_pause_s=0.3)
+    assert in_one_breath == pytest.approx(0.7) and in_one_breath < grouped
+    half = required_silence(Reading.OPEN, 0.9, P, digits=True, longest_pause_s=0.0)
+    assert half == P.digits_max_pause_s  # four and two are groups
 
 
 def test_words_that_have_not_come_yet_are_waited_for_but_not_for_ever() -> None:

@@ -53,12 +53,10 @@ def test_half_a_sentence_is_open_although_the_planner_sees_its_intent(text: str)
         "When are you open?",
         "Where is my parcel?",
         "Can you help me?",
-        "No, thank you.",
         "I want to track my package",
         "What is the insurance for?",
         "who are you?",
         "tell me about the insurance",
-        "yes please",
     ],
 )
 def test_a_sentence_that_the_planner_understands_is_complete(text: str) -> None:
@@ -71,6 +69,31 @@ def test_a_sentence_whose_last_word_may_be_misheard_is_doubtful() -> None:
     assert read(text, understood=True, last_word=0.8) is Reading.COMPLETE
     assert read(text, understood=False, last_word=0.3) is Reading.UNCLEAR
     assert read("yes", understood=True, last_word=0.3) is Reading.BRIEF
+
+
+def test_words_that_the_agent_waits_for_are_in_no_doubt_however_unsure_the_recognizer_is_of_the_last() -> None:
+    text = "Where is my parcel?"
+    assert read(text, understood=True, expected=True, last_word=0.3) is Reading.EXPECTED
+    assert read("I want to know where my", understood=True, expected=True) is Reading.OPEN
+    assert read("yes", understood=True, expected=True) is Reading.BRIEF  # "yes, please", "yes, on Friday"
+
+
+@pytest.mark.parametrize("text", ["No, thank you", "yes please", "No, thanks very much."])
+def test_a_polite_yes_or_no_is_a_whole_answer(text: str) -> None:
+    assert read(text, understood=True, last_word=0.3) is Reading.EXPECTED
+    assert read(text, understood=False) is Reading.UNCLEAR
+
+
+@pytest.mark.parametrize("text", ["No, put it", "no I mean", "yes that's"])
+def test_a_yes_or_no_that_says_more_is_no_whole_answer(text: str) -> None:
+    assert read(text, understood=True, last_word=0.3) is not Reading.EXPECTED
+
+
+def test_a_whole_question_that_means_nothing_is_misheard_and_the_beginning_of_one_is_unclear() -> None:
+    assert read("Where is my car still?", understood=False) is Reading.MISHEARD
+    assert read("Where is my car still", understood=False) is Reading.UNCLEAR
+    assert read("How do I?", understood=False) is Reading.UNCLEAR
+    assert read("Where is my car still?", understood=None) is Reading.UNKNOWN
 
 
 def test_words_of_which_the_planner_makes_nothing_are_unclear_and_wait_longer() -> None:

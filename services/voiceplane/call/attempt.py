@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 
 from voiceplane.call.meaning import words
 from voiceplane.call.pumped import Pumped
-from voiceplane.contract.dialogue import CallerSaid, DialogueState, Done, ReplyEvent, ToolCall, ToolReply, understood
+from voiceplane.contract.dialogue import (
+    CallerSaid,
+    DialogueState,
+    Done,
+    ReplyEvent,
+    ToolCall,
+    ToolReply,
+    expected,
+    understood,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,12 @@ class Attempt:
             if isinstance(event, ToolCall):
                 return True
         return None
+
+    def expected(self) -> bool:
+        """Say whether the planner found words that the agent waits for; False while it has not said."""
+        replied = self.events.so_far if self.events is not None else ()
+        done = next((event for event in replied if isinstance(event, Done)), None)
+        return done is not None and expected(self.state, done)
 
     def first_round(self) -> tuple[ReplyEvent, ...]:
         """Return what the planner first replied; () while that is not whole."""

@@ -58,6 +58,7 @@ class Dialogue:
 
     maybe: Callable[[Transcript, Callable[[], None]], None] = lambda transcript, told: None  # words that may be final
     understood: Callable[[], bool | None] = lambda: None  # the planner's word on the last of these
+    expected: Callable[[], bool] = lambda: False  # are they, to the letter, some that the agent waits for
     retract: Callable[[], bool] = lambda: False  # drop a reply that nobody has heard
     answers: Callable[[], bool] = lambda: False  # a yes or no is expected
     digits: AskedDigits = NO_DIGITS  # asked for
@@ -196,6 +197,7 @@ class Listening:
             heard.text,
             asked=self.dialogue.digits,
             understood=self.dialogue.understood(),
+            expected=self.dialogue.expected(),
             last_word=heard.last_word,
             number=self._site.longest_number,
         )

@@ -142,6 +142,10 @@ class Replies:
         """Say whether the words of the running speculation were understood."""
         return self._attempt.understood() if self._attempt is not None else None
 
+    def expected(self) -> bool:
+        """Say whether the words of the running speculation are some that the agent waits for."""
+        return self._attempt is not None and self._attempt.expected()
+
     async def _make(self, attempt: Attempt) -> AsyncGenerator[Event, None]:
         question: CallerSaid | ToolResult = attempt.given
         state, first = attempt.state, True

@@ -80,6 +80,7 @@ class Talk:
         )
         dialogue = listening.dialogue
         dialogue.maybe, dialogue.understood, dialogue.retract = self._maybe, self._replies.understood, self._retract
+        dialogue.expected = self._replies.expected
         dialogue.answers = lambda: self._heard_state.confirming or bool(self._heard_state.confirming_slot)
 
     @property

@@ -149,6 +149,15 @@ def understood(before: DialogueState, done: Done) -> bool | None:
     return bool(done.intent) or done.confidence > 0.0
 
 
+TO_THE_LETTER = 0.9  # of a planner's confidence: an example's own words, or the answer to what was asked
+
+
+def expected(before: DialogueState, done: Done) -> bool:
+    """Say whether the words are, nearly to the letter, some that the agent waits for, and bring the dialogue on."""
+    sure = done.confidence >= TO_THE_LETTER and understood(before, done) is True
+    return sure and bool(done.intent) and done.state != before
+
+
 ReplyEvent = Say | ToolCall | Transfer | HangUp | Done
 
 

@@ -37,6 +37,7 @@ def duck_in_time(state: TurnState, event: Event, _parameters: TurnParameters) ->
         overlap_ended=None,
         unread_until=None,  # its sound is given up for the new one
         utterance_since=state.overlap_since,
+        longest_pause_s=0.0,
         probability=None,
         reading=None,
     )
@@ -66,9 +67,10 @@ def pauses(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
     return paused, (JudgePause(paused.pause),)
 
 
-def sounds_again(state: TurnState, _event: Event, _parameters: TurnParameters) -> Step:
+def sounds_again(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
     """Take up a sound that was not over."""
-    return replace(state, overlap_ended=None), ()
+    paused_s = event.at - state.overlap_ended if state.overlap_ended is not None else 0.0
+    return replace(state, overlap_ended=None, longest_pause_s=max(state.longest_pause_s, paused_s)), ()
 
 
 def facts(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:

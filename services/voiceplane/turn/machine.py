@@ -68,7 +68,7 @@ def _floor_opens(state: TurnState, event: Event, _parameters: TurnParameters) ->
 
 def _caller_begins(state: TurnState, since: float) -> Step:
     begun = replace(state, floor=Floor.CALLER, since=since, utterance_since=since, overlap_since=None, asked=0)
-    return replace(begun, unread_until=None), (BeginUtterance(since),)
+    return replace(begun, unread_until=None, longest_pause_s=0.0), (BeginUtterance(since),)
 
 
 def _caller_takes_floor(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
@@ -78,7 +78,8 @@ def _caller_takes_floor(state: TurnState, event: Event, _parameters: TurnParamet
 
 def _caller_goes_on(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
     assert isinstance(event, SpeechStarted)
-    return replace(state, floor=Floor.CALLER, since=event.at, probability=None, reading=None), ()
+    paused = replace(state, longest_pause_s=max(state.longest_pause_s, event.at - state.since))
+    return replace(paused, floor=Floor.CALLER, since=event.at, probability=None, reading=None), ()
 
 
 def _overlap_begins(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
@@ -140,7 +141,13 @@ def _words_read(state: TurnState, event: Event, parameters: TurnParameters) -> S
 
 def _pause_goes_on(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
     """End the turn when the silence is as long as words and sound together ask for, and is one still."""
-    needed = required_silence(state.reading, state.probability, parameters, digits=state.digits > 0)
+    needed = required_silence(
+        state.reading,
+        state.probability,
+        parameters,
+        digits=state.digits > 0,
+        longest_pause_s=state.longest_pause_s,
+    )
     longest = parameters.longest_s(digits=state.digits > 0)
     earliest = state.since + (longest if state.sounds else needed)
     if state.reading is Reading.UNKNOWN:  # words that come late are not to be judged without the planner
@@ -152,7 +159,8 @@ def _pause_goes_on(state: TurnState, event: Event, parameters: TurnParameters) -
 
 
 def _end_turn(state: TurnState, event: Event, reason: str) -> Step:
-    ended = replace(state, floor=Floor.THINKING, since=event.at, overlap_since=None)
+    paused_s = max(state.longest_pause_s, event.at - state.since)  # of this utterance, if its end is taken back
+    ended = replace(state, floor=Floor.THINKING, since=event.at, overlap_since=None, longest_pause_s=paused_s)
     return ended, (EndTurn(event.at, state.since, reason, state.pause, state.utterance_since),)
 
 

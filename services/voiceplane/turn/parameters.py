@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 
 from voiceplane.turn.reading import Reading
 
@@ -22,14 +23,18 @@ def _patience() -> Patience:
     """Return the silence that ends a turn, in seconds, by what the words and the sound say."""
     read, sure = Reading, Sureness
     table = {
+        (read.EXPECTED, sure.SURE): 0.14,
+        (read.EXPECTED, sure.DONE): 0.25,
+        (read.EXPECTED, sure.NOT_DONE): 0.3,  # also where more is nearly sure: these words are seldom half a sentence
         (read.COMPLETE, sure.SURE): 0.14,
         (read.COMPLETE, sure.DONE): 0.25,
         (read.COMPLETE, sure.NOT_DONE): 0.3,
         # "Monday and", heard as "Monday end": the sound knows, or the recognizer is not sure of the last word.
-        (read.COMPLETE, sure.GOING_ON): 0.7,
+        (read.COMPLETE, sure.GOING_ON): 0.85,
         (read.DOUBTFUL, sure.SURE): 0.6,
         (read.DOUBTFUL, sure.DONE): 0.6,
         (read.DOUBTFUL, sure.NOT_DONE): 0.7,
+        (read.DOUBTFUL, sure.GOING_ON): 0.85,
         (read.COUNTED, sure.SURE): 0.16,
         (read.COUNTED, sure.DONE): 0.16,
         (read.COUNTED, sure.NOT_DONE): 0.2,  # a dictating voice seldom falls at the end: the count says more
@@ -43,7 +48,10 @@ def _patience() -> Patience:
         (read.UNKNOWN, sure.SURE): 0.35,
         (read.UNKNOWN, sure.DONE): 0.5,
         (read.UNKNOWN, sure.NOT_DONE): 1.2,
-        (read.UNCLEAR, sure.SURE): 0.8,
+        (read.MISHEARD, sure.SURE): 0.6,
+        (read.MISHEARD, sure.DONE): 0.95,
+        (read.MISHEARD, sure.NOT_DONE): 1.3,
+        (read.UNCLEAR, sure.SURE): 0.9,
         (read.UNCLEAR, sure.DONE): 0.95,
         (read.UNCLEAR, sure.NOT_DONE): 1.3,
         (read.OPEN, sure.SURE): 1.1,
@@ -60,6 +68,8 @@ def _patience() -> Patience:
 class TurnParameters:
     """All times of the machine, in seconds; probabilities 0..1. `voiceplane bench turns` sweeps them."""
 
+    one_breath_s: float = 0.35  # a longer pause inside a number divides its groups; a comma's is shorter
+    lacking_in_one_breath_s: float = 0.7  # nobody groups five and one: the missing digit was misheard
     done_probability: float = 0.5  # smart-turn's own threshold
     sure_probability: float = 0.85
     going_on_probability: float = 0.1
@@ -88,12 +98,22 @@ class TurnParameters:
 
 
 def required_silence(
-    reading: Reading | None, probability: float | None, parameters: TurnParameters, *, digits: bool
+    reading: Reading | None,
+    probability: float | None,
+    parameters: TurnParameters,
+    *,
+    digits: bool,
+    longest_pause_s: float = inf,
 ) -> float:
-    """Return how long the caller must have been silent for the turn to be over, in seconds."""
+    """Return how long the caller must have been silent for the turn to be over, in seconds.
+
+    `longest_pause_s`: of the pauses that the caller has made in this utterance and gone on after.
+    """
     sureness = parameters.sureness(probability)
     if reading is None:
         return parameters.unread_s if sureness in (Sureness.SURE, Sureness.DONE) else parameters.max_pause_s
     if reading is Reading.OPEN and digits:
         return parameters.digits_max_pause_s
+    if reading is Reading.LACKING and longest_pause_s < parameters.one_breath_s:
+        return min(parameters.lacking_in_one_breath_s, parameters.longest_s(digits=digits))
     return min(parameters.patience[reading, sureness], parameters.longest_s(digits=digits))

@@ -8,12 +8,14 @@ from enum import Enum
 class Reading(Enum):
     """What the words so far say about the end of the turn."""
 
+    EXPECTED = "expected"  # complete, in the words of an example, or the answer to what was asked
     COMPLETE = "complete"  # all that was asked for is there, or a wish that the planner understands
     DOUBTFUL = "doubtful"  # complete, were the last word what it was taken for
     COUNTED = "counted"  # as many digits as were asked for
     LACKING = "lacking"  # all of them but one: a group's rest, or a digit that was misheard
     BRIEF = "brief"  # complete, but a word that often begins more: "yes, please", "no, on Saturday"
     UNKNOWN = "unknown"  # the planner has not said
+    MISHEARD = "misheard"  # a whole question of which the planner makes nothing
     UNCLEAR = "unclear"  # the planner makes nothing of the words: half a sentence, or misheard
     OPEN = "open"  # "I want to change the", half a number: the caller has not finished
     EMPTY = "empty"  # no words at all
@@ -54,6 +56,8 @@ _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _LONG = {word: str(n) for n, word in enumerate(_TEENS, start=10)} | {w: f"{n}0" for n, w in enumerate(_TENS, start=2)}
 _TIMES = {"double": 2, "triple": 3}
+_POLITE = frozenset("thank thanks you please very much".split())  # behind a yes or a no
+_QUESTION_WORDS = 4  # fewer are rather the beginning of one: "How do I?"
 _HEARD = 0.5  # of whisper tiny's probability of a word: at 0.4 it misses some, at 0.6 it only costs time
 
 
@@ -92,11 +96,13 @@ def read(
     *,
     asked: AskedDigits = NO_DIGITS,
     understood: bool | None,
+    expected: bool = False,
     last_word: float = 1.0,
     number: int = 0,
 ) -> Reading:
     """Judge the words so far; `understood` is the planner's word on them, None while it is not known.
 
+    `expected`: they are, to the letter, what an example has or what was asked for.
     `last_word` is how sure the recognizer is of the last one: "and", "when" and "to" are misheard before a pause.
     `number`: how many digits the longest number has that the agent ever asks for.
     """
@@ -112,8 +118,12 @@ def read(
         return Reading.COUNTED if len(said_digits(text)) == number else Reading.OPEN
     if understood and set(words) <= _BRIEF:
         return Reading.BRIEF
+    if understood and (expected or (words[0] in _BRIEF and set(words[1:]) <= _POLITE)):
+        return Reading.EXPECTED
     if understood and last_word < _HEARD:
         return Reading.DOUBTFUL
+    if understood is False and len(words) >= _QUESTION_WORDS and text.rstrip().endswith("?"):
+        return Reading.MISHEARD
     return _FROM_PLANNER[understood]
 
 

@@ -30,6 +30,7 @@ class TurnState:
     pause: int = 0  # pauses seen in this call: a late judgement of an old pause is ignored
     since: float = 0.0  # when this floor began; PAUSED: the last voiced sound
     utterance_since: float = 0.0
+    longest_pause_s: float = 0.0  # of those in this utterance after which the caller went on
     probability: float | None = None  # the judge's word about this pause
     reading: Reading | None = None  # the words' sign about this pause
     read_at: float = 0.0  # when they were first read

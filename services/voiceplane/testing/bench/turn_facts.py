@@ -18,7 +18,7 @@ from voiceplane.call.ears import Ears
 from voiceplane.call.judging import ASSUMED_SILENCE
 from voiceplane.contract.agent import SlotType, VoiceAgentSpec
 from voiceplane.contract.audio import FRAME_MS, SPEECH_RATE, Pcm
-from voiceplane.contract.dialogue import CallerSaid, DialogueState, Done, ReplyRequest, ToolCall, understood
+from voiceplane.contract.dialogue import CallerSaid, DialogueState, Done, ReplyRequest, ToolCall, expected, understood
 from voiceplane.contract.ids import new_call_id
 from voiceplane.planner.client import PlannerClient
 from voiceplane.runtime.clock import Clock
@@ -50,6 +50,7 @@ class PauseFacts:
     read_after_s: float
     text: str
     last_word: float = 1.0  # its probability
+    expected: bool = False  # to the letter, by the planner
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ async def gather(made: list[Recording], models: Models, kept: Path, tell: Callab
 def _key(made: list[Recording], models: Models) -> str:
     """Name recordings, ears and agent: other ones have other facts."""
     digest = hashlib.sha256(
-        f"{models.revision} {DIGITS} {GateParameters()} {len(ASSUMED_SILENCE)} ahead sounds last-word".encode()
+        f"{models.revision} {DIGITS} {GateParameters()} {len(ASSUMED_SILENCE)} ahead sounds last-word expected".encode()
     )
     for recording in made:
         digest.update(recording.sound.tobytes())
@@ -198,7 +199,7 @@ async def _ask(
     verdict, judged_s = await _timed(models.judge.end_probability(audio + ASSUMED_SILENCE), clock)
     before = said_before(models.spec.hints, digits=recording.digits > 0)
     transcript, read_s = await _timed(models.recognizer.recognize(audio, hints=before), clock)
-    understands = await _understood(transcript.text, recording, models)
+    understands, waited_for = await _understood(transcript.text, recording, models)
     after_s = clock.monotonic() - began - judged_s
     judged_after_s, read_after_s = max(0.0, judged_s - before_s), max(0.0, max(read_s, after_s) - before_s)
     return PauseFacts(
@@ -210,6 +211,7 @@ async def _ask(
         read_after_s,
         transcript.text,
         transcript.last_word,
+        waited_for,
     )
 
 
@@ -240,24 +242,31 @@ def asked_for_digits(spec: VoiceAgentSpec, count: int) -> DialogueState | None:
     return None
 
 
-async def _understood(text: str, recording: Recording, models: Models) -> bool | None:
-    """Ask the planner whether it knows what these words want, as a speculation would."""
+async def _understood(text: str, recording: Recording, models: Models) -> tuple[bool | None, bool]:
+    """Ask the planner whether it knows what these words want, and to the letter, as a speculation would."""
     if not text:
-        return None
+        return None, False
     today, state = datetime.date(2026, 1, 5).isoformat(), _ASKED.get(recording.asked, DialogueState())
     if recording.digits:
         state = asked_for_digits(models.spec, recording.digits) or state
     request = ReplyRequest(
         new_call_id(), models.agent, models.revision, 1, new_call_id(), state, CallerSaid(text), today
     )
+    acts = False
     async for event in models.planner.reply(request):
         if isinstance(event, ToolCall):
-            return True
+            acts = True
         if isinstance(event, Done):
-            return understood(state, event)
-    return None
+            return acts or understood(state, event), expected(state, event)
+    return acts or None, False
 
 
 def reading_of(pause: PauseFacts, facts: Facts) -> Reading:
     """Return the words' sign."""
-    return read(pause.text, asked=AskedDigits(facts.digits), understood=pause.understood, last_word=pause.last_word)
+    return read(
+        pause.text,
+        asked=AskedDigits(facts.digits),
+        understood=pause.understood,
+        expected=pause.expected,
+        last_word=pause.last_word,
+    )
