@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from voiceplane.cli import __main__
 from voiceplane.cli.processes import alive, family
 from voiceplane.cli.state import Endpoints, read_endpoints, write_endpoints
 
@@ -102,3 +103,11 @@ def test_endpoints_of_a_dead_supervisor_are_not_believed(tmp_path: Path) -> None
     assert read_endpoints(tmp_path) is None
     (tmp_path / "stack.json").write_text("{")
     assert read_endpoints(tmp_path) is None
+
+
+def test_ctrl_c_while_the_commands_are_loaded_ends_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(__main__, "import_module", interrupted)
+    assert __main__.main(["dev", "agent.yaml"]) == 130

@@ -95,8 +95,8 @@ def _add_unavailable(
 
 def main(argv: list[str] | None = None) -> int:
     """Run a subcommand and return its exit status."""
-    options = parser().parse_args(argv)
-    try:
+    try:  # around the parser too: loading the subcommands takes seconds on a busy machine
+        options = parser().parse_args(argv)
         return int(options.run(options))
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as a shell reports it
