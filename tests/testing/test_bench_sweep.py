@@ -6,11 +6,12 @@ import pytest
 
 from voiceplane.testing.bench.turn_facts import Facts, PauseFacts
 from voiceplane.testing.bench.turn_picture import draw
-from voiceplane.testing.bench.turn_sweep import in_use, judge, recommended, scaled, sweep, table
-from voiceplane.turn.parameters import TurnParameters, required_silence
+from voiceplane.testing.bench.turn_sweep import Setting, changed, in_use, judge, recommended, sweep, table
+from voiceplane.turn.parameters import Sureness, TurnParameters, required_silence
 from voiceplane.turn.reading import Reading
 
 USED = TurnParameters()
+IN_USE = Setting.of(USED)
 
 
 UNDERSTOOD: dict[str, bool | None] = {"complete": True, "unknown": None, "unclear": False}
@@ -77,8 +78,8 @@ def test_a_word_that_has_begun_but_has_no_edge_yet_is_not_cut_off() -> None:
 
 def test_more_patience_never_cuts_off_more_and_waits_longer() -> None:
     facts = [spoken(1.5 + gap) for gap in (0.3, 0.6, 0.9, 1.3, 1.6)]
-    same = [point for point in sweep(facts, USED) if (point.done_probability, point.sure_probability) == (0.5, 0.85)]
-    shares = [point.share() for point in sorted(same, key=lambda point: point.scale)]
+    same = [each for each in sweep(facts, USED) if replace(each.setting, scale=1.0) == IN_USE]
+    shares = [point.share() for point in sorted(same, key=lambda point: point.setting.scale)]
     assert shares == sorted(shares, reverse=True) and shares[0] > shares[-1]
 
 
@@ -88,11 +89,7 @@ def test_the_recommended_point_is_the_fastest_with_few_enough_cut_offs() -> None
     assert best is not None and best.share() < 5
     assert all(other.delay_ms() >= best.delay_ms() for other in points if other.share() < 5)
     now = in_use(points)
-    assert (now.scale, now.done_probability, now.sure_probability) == (
-        1.0,
-        USED.done_probability,
-        USED.sure_probability,
-    )
+    assert now.setting == IN_USE
     assert "**recommended**" in table(points) and "in use" in table(points)
     assert draw(points, now, 3).startswith("<svg") and "recommended" in draw(points, now, 3)
 
@@ -105,6 +102,31 @@ def test_a_point_that_cuts_off_in_one_set_is_not_recommended_for_the_sum_of_all(
 
 
 def test_scaling_stretches_the_whole_table() -> None:
-    twice = scaled(USED, 2.0, 0.3, 0.7)
+    twice = changed(USED, replace(IN_USE, scale=2.0, done_probability=0.3, sure_probability=0.7))
     assert (twice.done_probability, twice.sure_probability) == (0.3, 0.7)
     assert all(twice.patience[key] == pytest.approx(2 * seconds) for key, seconds in USED.patience.items())
+
+
+def test_the_setting_in_use_changes_nothing() -> None:
+    assert changed(USED, IN_USE) == USED
+
+
+def test_the_wait_of_each_doubt_is_swept_by_itself() -> None:
+    shorter = changed(USED, replace(IN_USE, going_on_s=0.3)).patience
+    assert shorter[Reading.COMPLETE, Sureness.GOING_ON] == pytest.approx(0.3)
+    assert shorter[Reading.DOUBTFUL, Sureness.SURE] == USED.patience[Reading.DOUBTFUL, Sureness.SURE]
+    hasty = changed(USED, replace(IN_USE, doubtful_s=0.14)).patience
+    for sureness in Sureness:
+        assert hasty[Reading.DOUBTFUL, sureness] >= USED.patience[Reading.COMPLETE, sureness]
+    assert hasty[Reading.DOUBTFUL, Sureness.SURE] == pytest.approx(0.14)
+
+
+def test_a_sweep_shows_what_the_wait_for_more_to_come_costs_and_saves() -> None:
+    facts = [spoken(1.5 + 0.6, first_reading="complete", probability=0.02)]
+    by_wait = {
+        p.setting.going_on_s: p.share()
+        for p in sweep(facts, USED)
+        if p.setting == replace(IN_USE, going_on_s=p.setting.going_on_s)
+    }
+    assert by_wait[0.3] == 100 and by_wait[0.85] == 0
+    assert "| more to come | last word |" in table(sweep(facts, USED))

@@ -52,7 +52,7 @@ def goes_on(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
         return _resume(state, event.at, unread_until=state.overlap_ended) if unclear else (state, ())
     since_s = event.at - state.overlap_since
     if since_s >= parameters.interrupt_s:
-        return _interrupted(state, event.at)
+        return _interrupted(state, event.at, parameters)
     stages = parameters.overlap_stages_s
     if state.overlap_stage < len(stages) and since_s >= stages[state.overlap_stage]:
         judged = replace(state, overlap_stage=state.overlap_stage + 1)
@@ -83,16 +83,25 @@ def facts(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
     return state, ()
 
 
-def judged(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
+def judged(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
     """Do what the name of the sound asks for."""
     assert isinstance(event, OverlapJudged)
     if event.overlap != state.overlap:
         return state, ()
-    return _interrupted(state, event.at) if event.kind is Overlap.INTERRUPT else _resume(state, event.at)
+    if event.kind is Overlap.INTERRUPT:
+        return _interrupted(state, event.at, parameters)
+    return _resume(state, event.at)
 
 
-def _interrupted(state: TurnState, at: float) -> Step:
+def was_hasty(state: TurnState, parameters: TurnParameters) -> TurnState:
+    """Remember for the rest of the call that the caller had not finished; it fades with every end that stands."""
+    return replace(state, haste=min(1.0, state.haste + parameters.haste_step))
+
+
+def _interrupted(state: TurnState, at: float, parameters: TurnParameters) -> Step:
     since = state.overlap_since if state.overlap_since is not None else at
+    if since - state.turn_ended < parameters.spoke_on_s:
+        state = was_hasty(state, parameters)
     return _caller_has_floor(state), (Interrupt(at, since),)
 
 

@@ -96,8 +96,9 @@ def _speaks_again(state: TurnState, event: Event, _parameters: TurnParameters) -
     return replace(state, overlap_since=event.at), (SpeechResumed(event.at),)
 
 
-def _turn_was_not_over(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
+def _turn_was_not_over(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
     assert isinstance(event, Retracted)
+    state = ducked.was_hasty(state, parameters)
     return replace(state, floor=Floor.CALLER, since=event.at, overlap_since=None, probability=None, reading=None), ()
 
 
@@ -147,6 +148,7 @@ def _pause_goes_on(state: TurnState, event: Event, parameters: TurnParameters) -
         parameters,
         digits=state.digits > 0,
         longest_pause_s=state.longest_pause_s,
+        haste=state.haste,
     )
     longest = parameters.longest_s(digits=state.digits > 0)
     earliest = state.since + (longest if state.sounds else needed)
@@ -155,12 +157,14 @@ def _pause_goes_on(state: TurnState, event: Event, parameters: TurnParameters) -
     if event.at < earliest - 1e-6:
         return state, ()
     settled = state.reading is not None and needed < longest
-    return _end_turn(state, event, "judged" if settled else "silence")
+    haste = state.haste * parameters.haste_kept
+    return _end_turn(replace(state, haste=haste), event, "judged" if settled else "silence")
 
 
 def _end_turn(state: TurnState, event: Event, reason: str) -> Step:
     paused_s = max(state.longest_pause_s, event.at - state.since)  # of this utterance, if its end is taken back
-    ended = replace(state, floor=Floor.THINKING, since=event.at, overlap_since=None, longest_pause_s=paused_s)
+    ended = replace(state, floor=Floor.THINKING, since=event.at, turn_ended=event.at)
+    ended = replace(ended, overlap_since=None, longest_pause_s=paused_s)
     return ended, (EndTurn(event.at, state.since, reason, state.pause, state.utterance_since),)
 
 

@@ -78,6 +78,10 @@ class TurnParameters:
     digits_max_pause_s: float = 2.2  # half a number: the rest is being read from a paper
     unread_s: float = 0.9  # the recognizer has not answered yet: the turn waits at most this long for its reading
     planner_s: float = 0.1  # words are there: a planner on the CPU says what it makes of them within 40 ms, under load
+    spoke_on_s: float = 0.8  # who speaks over us so soon after the end of a turn had not finished it
+    haste_step: float = 0.5  # of 1, for an end that the caller contradicts
+    haste_kept: float = 0.7  # of it, from one end of a turn to the next
+    haste_share: float = 0.5  # of every silence: it is longer by so much where haste is 1
     max_utterance_s: float = 60.0
     overlap_stages_s: tuple[float, ...] = (0.2, 0.4, 0.6)  # when a sound over the agent is judged
     overlap_wait_s: float = 0.7  # after such a sound: unclear until then, the agent goes on
@@ -104,11 +108,26 @@ def required_silence(
     *,
     digits: bool,
     longest_pause_s: float = inf,
+    haste: float = 0.0,
 ) -> float:
     """Return how long the caller must have been silent for the turn to be over, in seconds.
 
-    `longest_pause_s`: of the pauses that the caller has made in this utterance and gone on after.
+    `longest_pause_s`: of the pauses that the caller has made in this utterance and gone on after. `haste`: how often
+    this caller has gone on after the end of a turn.
     """
+    silence = _silence(reading, probability, parameters, digits=digits, longest_pause_s=longest_pause_s)
+    return max(silence, min(silence * (1 + parameters.haste_share * haste), parameters.longest_s(digits=digits)))
+
+
+def _silence(
+    reading: Reading | None,
+    probability: float | None,
+    parameters: TurnParameters,
+    *,
+    digits: bool,
+    longest_pause_s: float,
+) -> float:
+    """Return what the table says of these words and this sound, for any caller."""
     sureness = parameters.sureness(probability)
     if reading is None:
         return parameters.unread_s if sureness in (Sureness.SURE, Sureness.DONE) else parameters.max_pause_s

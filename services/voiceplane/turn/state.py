@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 
 from voiceplane.turn.events import Action, Event
 from voiceplane.turn.parameters import TurnParameters
@@ -34,6 +35,8 @@ class TurnState:
     probability: float | None = None  # the judge's word about this pause
     reading: Reading | None = None  # the words' sign about this pause
     read_at: float = 0.0  # when they were first read
+    haste: float = 0.0  # 0..1: how often of late this caller went on after we took a turn for over
+    turn_ended: float = -inf  # when the caller's last turn was taken for over
     sounds: bool = False  # PAUSED: something is heard that may be the caller's next word
     overlap_since: float | None = None  # the caller speaks over the agent since
     overlap: int = 0  # sounds over the agent in this call

@@ -1,8 +1,9 @@
 """Draw a sweep: false cut-offs against delay, a line for each threshold of the turn model. Pure: SVG text."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from voiceplane.testing.bench.turn_sweep import WANTED_SHARE, Point, recommended
+from voiceplane.testing.bench.turn_sweep import WANTED_SHARE, Point, Setting, recommended
 
 WIDTH, HEIGHT = 760, 440
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 40, 52
@@ -23,11 +24,11 @@ def draw(points: Sequence[Point], now: Point, recordings: int) -> str:
         )
 
     parts = [*_axes(longest, most)]
-    for number, done in enumerate(sorted({point.done_probability for point in points})):
+    for number, done in enumerate(sorted({point.setting.done_probability for point in points})):
         colour = COLOURS[number % len(COLOURS)]
-        sure = now.sure_probability  # another one's points are in the table
-        chosen = (each for each in points if (each.done_probability, each.sure_probability) == (done, sure))
-        line = sorted(chosen, key=lambda each: each.scale)
+        # Points of another "sure" or of other waits for doubts are in the table.
+        chosen = (each for each in points if replace(now.setting, done_probability=done) == _unscaled(each.setting))
+        line = sorted(chosen, key=lambda each: each.setting.scale)
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(at, line))
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in map(at, line)]
@@ -40,15 +41,18 @@ def draw(points: Sequence[Point], now: Point, recordings: int) -> str:
         if point is not None:
             x, y = at(point)
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="none" stroke="#c2341d" stroke-width="2"/>')
-            parts.append(
-                f'<text x="{x + 9:.1f}" y="{y + lift:.1f}" style="fill:#c2341d">{name}: x {point.scale:g}</text>'
-            )
+            label = f"{name}: x {point.setting.scale:g}"
+            parts.append(f'<text x="{x + 9:.1f}" y="{y + lift:.1f}" style="fill:#c2341d">{label}</text>')
     title = f"False cut-offs against delay, {recordings} recordings; each point stretches the patience table"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'role="img" aria-label="{title}"><style>{_STYLE}</style><rect width="100%" height="100%" fill="#fff"/>'
         f'<text x="{LEFT}" y="20">{title}</text>{"".join(parts)}</svg>\n'
     )
+
+
+def _unscaled(setting: Setting) -> Setting:
+    return replace(setting, scale=1.0)
 
 
 def _axes(longest: float, most: float) -> list[str]:

@@ -17,11 +17,13 @@ from voiceplane.turn.events import (
 )
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
 from voiceplane.turn.machine import TurnState, advance
-from voiceplane.turn.parameters import TurnParameters
+from voiceplane.turn.parameters import Patience, Sureness, TurnParameters
+from voiceplane.turn.reading import Reading
 
 TICK_S = 0.02  # a frame
 SCALES = (0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 DONE, SURE = (0.3, 0.5, 0.7), (0.7, 0.85, 0.95)
+GOING_ON_S, DOUBTFUL_S = (0.3, 0.5, 0.7, 0.85, 1.0), (0.14, 0.3, 0.45, 0.6, 0.8)
 WANTED_SHARE = 5.0  # percent of false cut-offs
 
 
@@ -37,12 +39,32 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """One set of parameters and what came of it over all recordings."""
+class Setting:
+    """What is tried: all of the table stretched, the turn model's thresholds, and the waits of two doubts."""
 
     scale: float
     done_probability: float
     sure_probability: float
+    going_on_s: float  # complete words, while the turn model is nearly sure of more
+    doubtful_s: float  # complete words of whose last the recognizer is not sure
+
+    @staticmethod
+    def of(parameters: TurnParameters) -> "Setting":
+        """Return what these parameters have."""
+        return Setting(
+            1.0,
+            parameters.done_probability,
+            parameters.sure_probability,
+            parameters.patience[Reading.COMPLETE, Sureness.GOING_ON],
+            parameters.patience[Reading.DOUBTFUL, Sureness.SURE],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One set of parameters and what came of it over all recordings."""
+
+    setting: Setting
     ends: tuple[End, ...]
 
     @property
@@ -61,29 +83,44 @@ class Point:
         return percentile(found, share) or 0.0
 
 
-def scaled(
-    parameters: TurnParameters, scale: float, done_probability: float, sure_probability: float
-) -> TurnParameters:
-    """Stretch every patience of the table; the longest pauses follow where they would be shorter."""
-    patience = {key: seconds * scale for key, seconds in parameters.patience.items()}
-    longest = parameters.max_pause_s * max(1.0, scale)
+def changed(parameters: TurnParameters, setting: Setting) -> TurnParameters:
+    """Put a setting in: the waits of doubts, then all stretched; the longest pauses only get longer."""
+    scale = setting.scale
+    patience = {key: seconds * scale for key, seconds in _doubts(parameters.patience, setting).items()}
     return replace(
         parameters,
         patience=patience,
-        done_probability=done_probability,
-        sure_probability=sure_probability,
-        max_pause_s=longest,
+        done_probability=setting.done_probability,
+        sure_probability=setting.sure_probability,
+        max_pause_s=parameters.max_pause_s * max(1.0, scale),
         digits_max_pause_s=parameters.digits_max_pause_s * scale,
         unread_s=parameters.unread_s * scale,
+        lacking_in_one_breath_s=parameters.lacking_in_one_breath_s * scale,
     )
 
 
+def _doubts(patience: Patience, setting: Setting) -> Patience:
+    """Move the waits of both doubts; none is shorter than without the doubt, and two doubts wait for the longer."""
+    complete, doubtful = Reading.COMPLETE, Reading.DOUBTFUL
+    table = patience | {(complete, Sureness.GOING_ON): setting.going_on_s}
+    moved_s = setting.doubtful_s - patience[doubtful, Sureness.SURE]
+    for sureness in Sureness:
+        table[doubtful, sureness] = max(patience[doubtful, sureness] + moved_s, table[complete, sureness])
+    return table
+
+
 def sweep(facts: Sequence[Facts], parameters: TurnParameters) -> tuple[Point, ...]:
-    """Try every scale of patience with every pair of the turn model's thresholds, and the parameters in use."""
-    used = (1.0, parameters.done_probability, parameters.sure_probability)
-    tried = ((scale, done, sure) for done in DONE for sure in SURE for scale in SCALES)
-    sets = dict.fromkeys([used, *tried])
-    return tuple(Point(*each, tuple(judge(one, scaled(parameters, *each)) for one in facts)) for each in sets)
+    """Try every scale of patience with every pair of thresholds, every pair of the doubts' waits, and those in use."""
+    used = Setting.of(parameters)
+    stretched = (
+        replace(used, scale=scale, done_probability=done, sure_probability=sure)
+        for done in DONE
+        for sure in SURE
+        for scale in SCALES
+    )
+    doubts = (replace(used, going_on_s=going, doubtful_s=doubtful) for going in GOING_ON_S for doubtful in DOUBTFUL_S)
+    sets = dict.fromkeys([used, *stretched, *doubts])
+    return tuple(Point(each, tuple(judge(one, changed(parameters, each)) for one in facts)) for each in sets)
 
 
 def in_use(points: Sequence[Point]) -> Point:
@@ -145,7 +182,16 @@ def table(points: Sequence[Point]) -> str:
     """Write the sweep as a Markdown table: the points that no other beats, those in use and recommended marked."""
     best, now = recommended(points), in_use(points)
     parts = now.parts
-    heads = ["patience", "done at", "sure at", "false cut-offs", "of digits", "of hesitations"]
+    heads = [
+        "patience",
+        "done at",
+        "sure at",
+        "more to come",
+        "last word",
+        "false cut-offs",
+        "of digits",
+        "of hesitations",
+    ]
     heads += [*(f"of the {part} set" for part in parts), "delay median", "p95", "fluent", "taken back", ""]
     rows = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for point in points:
@@ -155,7 +201,9 @@ def table(points: Sequence[Point]) -> str:
         shares = [point.share(), point.share("digits"), point.share("hesitation")]
         shares += [point.share(part=part) for part in parts]
         delays = [point.delay_ms(), point.delay_ms(0.95), point.delay_ms(kind="fluent")]
-        cells = [f"x {point.scale:g}", f"{point.done_probability:g}", f"{point.sure_probability:g}"]
+        tried = point.setting
+        cells = [f"x {tried.scale:g}", f"{tried.done_probability:g}", f"{tried.sure_probability:g}"]
+        cells += [f"{tried.going_on_s:g} s", f"{tried.doubtful_s:g} s"]
         cells += [*(f"{share:.1f} %" for share in shares), *(f"{delay:.0f} ms" for delay in delays)]
         cells += [str(sum(end.taken_back for end in point.ends)), ", ".join(marks)]
         rows.append(f"| {' | '.join(cells)} |")
