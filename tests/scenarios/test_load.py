@@ -54,7 +54,7 @@ def test_a_step_waits_for_the_agent_where_nothing_is_said() -> None:
         ("{say: hi, after: later}", 'scenarios[0].steps[0].after: write a duration with its unit, such as "300ms"'),
         ("{say: hi, after: agent middle}", 'write "agent end", "agent start"'),
         ("{silence: 3}", "write a duration with its unit"),
-        ("{dtmf: 12x}", "scenarios[0].steps[0].dtmf: String should match pattern"),
+        ("{dtmf: 12x}", "scenarios[0].steps[0].dtmf: write up to 64 keys of 0-9, *, # and A-D, in quotes"),
         ("{play: nowhere.wav}", "scenarios[0].steps[0].play: there is no file"),
         ("{says: hi}", "scenarios[0].steps[0].says: unknown field"),
         ("{silence: 2s, expect: {agent: stops}}", "expect.agent is for a step with sound"),
@@ -65,6 +65,11 @@ def test_a_step_waits_for_the_agent_where_nothing_is_said() -> None:
 )
 def test_a_mistake_is_told_with_its_line_and_path(step: str, told: str) -> None:
     assert any(told in mistake for mistake in mistakes(ONE.format(step=step)))
+
+
+def test_an_end_that_no_call_has_is_a_mistake_before_anything_is_called() -> None:
+    text = ONE.format(step="{say: hi}") + "    expect: {end: hung-up}\n"
+    assert "no call ends by 'hung-up'; write one of caller-hung-up, " in mistakes(text)[0]
 
 
 def test_a_wait_that_the_next_step_does_not_allow_is_a_mistake() -> None:

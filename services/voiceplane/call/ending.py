@@ -35,6 +35,10 @@ SESSION_EXPIRED = End("session-expired", failed=True, bye=False)
 NO_ACK = End("no-ack", failed=True, bye=False)
 OPERATOR = End("operator")
 TROUBLE = End("agent-trouble", failed=True)
+REASONS = (
+    *(CALLER_HUNG_UP, CANCELLED, AGENT_HUNG_UP, CALLER_SILENT, TRANSFERRED, MEDIA_TIMEOUT),
+    *(HELD_TOO_LONG, SESSION_EXPIRED, NO_ACK, OPERATOR, TROUBLE),
+)  # each a call record may name
 
 
 class Ending:

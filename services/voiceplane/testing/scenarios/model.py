@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from voiceplane.call.ending import REASONS
 from voiceplane.contract.base import Duration, parse_duration
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
@@ -47,6 +48,19 @@ def _after(value: Any) -> Any:
         return After(Anchor.STEP, parse_duration(found["alone"], bare=False))
     anchor = Anchor.AGENT_START if found["edge"] == "start" else Anchor.AGENT_END
     return After(anchor, parse_duration(found["plus"], bare=False) if found["plus"] else 0.0)
+
+
+def _reason(value: str) -> str:
+    known = [end.reason for end in REASONS]
+    if value not in known:
+        raise ValueError(f"no call ends by {value!r}; write one of {', '.join(known)}")
+    return value
+
+
+def _keys(value: str) -> str:
+    if not re.fullmatch(r"[0-9*#A-D]{1,64}", value):
+        raise ValueError("write up to 64 keys of 0-9, *, # and A-D, in quotes")
+    return value
 
 
 def _listed(value: Any) -> Any:
@@ -96,7 +110,7 @@ class Expectation(ScenarioModel):
     heard: Sentences = ()
     tools: Tools = ()
     outcome: Literal["completed", "transferred", "abandoned", "failed"] | None = None
-    end: Text | None = None  # the record's end reason, such as caller-hung-up
+    end: Annotated[Text, AfterValidator(_reason)] | None = None  # the record's end reason, such as caller-hung-up
     transferred_to: Text | None = None
     within_ms: Milliseconds | None = None  # every wait of the caller
     absent: Absent = Absent()
@@ -107,7 +121,7 @@ class Step(ScenarioModel):
 
     say: Text | None = None
     play: Text | None = None  # a 16-bit WAV file, relative to the scenario file
-    dtmf: Annotated[str, StringConstraints(pattern=r"^[0-9*#A-D]{1,64}$")] | None = None
+    dtmf: Annotated[str, AfterValidator(_keys)] | None = None
     silence: Duration | None = None
     hang_up: Literal[True] | None = None
     after: Annotated[After, BeforeValidator(_after)] | None = None
