@@ -32,7 +32,7 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tup
 
 
 async def eventually(
-    plane: Plane, kind: str, name: str, true: Callable[[dict[str, Any]], bool], seconds: float = 40
+    plane: Plane, kind: str, name: str, true: Callable[[dict[str, Any]], bool], seconds: float = 90
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for _ in range(int(seconds / 0.2)):

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 CRDS = ROOT / "charts" / "voiceplane-crds" / "templates"
 MADE = "deployments,services,configmaps,secrets,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers"
 AGENT = (Path(__file__).parent / "agent.yaml").read_text()
+WITHIN_S = 120.0  # most things take a few seconds; the two cores may be shared, and what never comes is only told later
 PRIORITIES = "\n---\n".join(
     f"{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: voiceplane-{name}}}, value: 1000}}"
     for name in ("media", "inner")
@@ -156,7 +157,7 @@ def condition(raw: Any, kind: str) -> dict[str, Any]:
     return found[0] if found else {}
 
 
-async def until(plane: Plane, what: tuple[str, ...], true: Callable[[Any], bool], *, within_s: float = 60.0) -> Any:
+async def until(plane: Plane, what: tuple[str, ...], true: Callable[[Any], bool], *, within_s: float = WITHIN_S) -> Any:
     """Read until something holds; AssertionError shows what was there instead."""
     raw: Any = None
     try:

@@ -61,7 +61,8 @@ async def test_a_region_uses_up_its_share_once_and_its_work_goes_on_behind(monke
         assert [one.reason for one in await taking.take("a", [fast.step(), slow.step()])] == ["Serving", "Slow"]
         assert slow.begun == 2, "one step for each agent, never two of one"
         slow.go.set()
-        await asyncio.sleep(0.05)
+        while len(woken) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         assert sorted(woken) == ["a", "b"]
         assert [one.reason for one in await taking.take("a", [slow.step()])] == ["Serving"]
         assert slow.begun == 2, "what ended behind its pass is told to the next"
@@ -106,10 +107,14 @@ async def test_no_more_than_a_few_steps_of_a_slow_region_go_on_at_once(monkeypat
 
 async def test_an_outcome_of_an_older_wish_is_not_taken_for_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(behind, "SHARE_S", 0.02)
-    taking, slow = Behind(lambda _: None), _Work("slow")
+    woken: list[str] = []
+    taking, slow = Behind(woken.append), _Work("slow")
     await taking.take("a", [slow.step(1)])
     slow.go.set()
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(5):
+        while not woken:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    monkeypatch.setattr(behind, "SHARE_S", 5.0)
     assert [one.reason for one in await taking.take("a", [slow.step(2)])] == ["Serving"]
     assert slow.begun == 2
     await taking.close()
@@ -135,13 +140,13 @@ async def test_agents_elsewhere_stay_fast_while_a_region_takes_8_s_for_each_writ
             for number in range(20):  # more than there are workers
                 await apply(plane, _agent(f"both-{number}", "US, DE"))
             await apply(plane, _agent("here-only", "US"))
-            await until(plane, ("va", "-n", "support", "here-only"), ready, within_s=25)
+            await until(plane, ("va", "-n", "support", "here-only"), ready)
 
             def told(raw: Any) -> bool:
                 states = {one["name"]: one for one in (raw.get("status") or {}).get("regionStates") or ()}
                 return bool(states) and states["here"]["ready"] and states["slow"]["condition"]["reason"] == "Slow"
 
-            await until(plane, ("va", "-n", "support", "both-19"), told, within_s=30)
+            await until(plane, ("va", "-n", "support", "both-19"), told)
             way.delay_s = lambda _: 0.0
             for number in range(20):
                 await until(plane, ("va", "-n", "support", f"both-{number}"), ready, within_s=90)

@@ -144,14 +144,14 @@ async def killed(plane: Plane, folder: Path, budgets: Budgets, what: str, settle
             assert not left, f"neither settled nor stopped: {left}"
             os.kill(operator.process.pid, signal.SIGKILL)
             await operator.process.wait()
-    stopped = sorted(budgets.stopped)
-    assert stopped == list(range(1, len(stopped) + 1)) and 0 < len(stopped) < len(numbers), "each write was the last"
-    assert all(budgets.done[number] == number for number in stopped)
+    # A write that came too late is done again, so that one object may take more of them than the next.
+    assert {1} <= budgets.stopped < numbers, "each write was the last of some object"
+    assert all(budgets.done[number] == number for number in budgets.stopped)
 
 
 async def converged(plane: Plane, settled: Callable[[Any], bool], *namespaces: str) -> None:
     """Wait until all agents have settled and have the same parts, of one revision, in these namespaces."""
-    told = await until(plane, AGENTS, lambda raw: all(map(settled, raw["items"])), within_s=90)
+    told = await until(plane, AGENTS, lambda raw: all(map(settled, raw["items"])))
     revisions = {names.prefix(f"support/{one['metadata']['name']}"): one["status"]["revision"] for one in told["items"]}
     assert len(revisions) == len(NUMBERS)
     for namespace in namespaces:
@@ -251,6 +251,6 @@ async def test_an_agents_removal_converges_from_after_each_of_its_writes(plane: 
     await plane.kubectl("delete", *AGENTS, "--all", "--wait=false")
     await killed(plane, tmp_path, of_agents(), "va", gone)
     async with operating.operating(plane, tmp_path / "next", "--no-lease"):
-        await until(plane, AGENTS, lambda raw: raw["items"] == [], within_s=90)
+        await until(plane, AGENTS, lambda raw: raw["items"] == [])
         mine = (CHILDREN, "-n", "voiceplane", "-l", f"{names.AGENT},{names.AGENT}!={names.REGION_MARK}")
         await until(plane, mine, lambda raw: raw["items"] == [])

@@ -86,7 +86,7 @@ async def test_new_credentials_are_taken_up_without_a_transition_while_agents_ar
             await until(planes.hub, va("busy"), ready)
         policy = f"{names.prefix('support/still')}-agent"
         await planes.far.kubectl("delete", "networkpolicy", "-n", "voiceplane", policy)
-        await until(planes.far, ("networkpolicy", "-n", "voiceplane", policy), lambda _: True, within_s=20)
+        await until(planes.far, ("networkpolicy", "-n", "voiceplane", policy), lambda _: True)
         await until(planes.hub, ("vr", "far"), lambda raw: current(raw, "True"))
     for name, reasons in seen.reasons.items():
         assert not reasons & TROUBLE, (name, reasons)
@@ -150,9 +150,9 @@ async def test_credentials_that_end_are_told_harm_no_other_agent_and_new_ones_br
             assert condition(told, "CredentialsCurrent")["status"] == "False"
             await until(planes.hub, va("there"), lambda raw: condition(raw, "Ready").get("reason") == "RegionLost")
             await apply(planes.hub, agent("here-two", "US"))
-            await until(planes.hub, va("here-two"), ready, within_s=20)
+            await until(planes.hub, va("here-two"), ready)
             await planes.secret(tokens[1])
-            await until(planes.hub, ("vr", "far"), up, within_s=20)
+            await until(planes.hub, ("vr", "far"), up)
             await until(planes.hub, va("there"), ready)
         assert len(seen.changes["here-one"]) == 1 and not seen.reasons["here-one"] & TROUBLE
         assert operator.process.returncode is None and await deployments(planes.far) == uids
@@ -184,7 +184,7 @@ async def test_a_cluster_profile_is_followed_and_its_plugin_asked_again_before_t
         )
         assert "no credential provider that is allowed" in condition(denied, "Ready")["message"]
         await planes.profile(where)
-        await until(planes.hub, ("vr", "far"), lambda raw: current(raw, "True"), within_s=20)
+        await until(planes.hub, ("vr", "far"), lambda raw: current(raw, "True"))
         assert plugin.told()[0] == {
             **{key: where[key] for key in ("server", "certificate-authority-data")},
             "config": {"clusterName": "far"},
@@ -216,6 +216,6 @@ async def test_a_cluster_profile_is_followed_and_its_plugin_asked_again_before_t
         )
         plugin.give(await planes.account("last"))
         plugin.works()
-        await until(planes.hub, ("vr", "far"), lambda raw: current(raw, "True"), within_s=30)
+        await until(planes.hub, ("vr", "far"), lambda raw: current(raw, "True"))
         assert operator.process.returncode is None
         await emptied(planes.hub)

@@ -27,7 +27,7 @@ LABEL = f"{names.AGENT}={names.prefix('support/desk')}"
 MADE = ("deployments,services,networkpolicies,poddisruptionbudgets,configmaps", "-n", "voiceplane", "-l", LABEL)
 PODS = ("pods", "-n", "voiceplane", "-l", f"{LABEL},{names.COMPONENT}=gateway")
 BY = {"agent": DESK, "region": FAR}
-NO_END, SOON = "600s", "10s"  # times for calls to end
+NO_END, SOON = "600s", "20s"  # times for calls to end; the second is longer than a busy machine takes to look
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ async def test_refusals_delays_and_errors_only_take_time(plane: Plane, tmp_path:
             for number in range(5):
                 await apply(plane, agent(f"bumpy-{number}"))
             for number in range(5):
-                await until(plane, ("va", "-n", "support", f"bumpy-{number}"), ready, within_s=120)
+                await until(plane, ("va", "-n", "support", f"bumpy-{number}"), ready)
     assert all(given[status] for status in (409, 429, 500, 503, 504))
 
 
@@ -84,8 +84,8 @@ async def test_a_watch_that_falls_silent_is_begun_anew(plane: Plane, tmp_path: P
             await asyncio.sleep(1.0)
             way.frozen = False  # for new watches; those that hang stay so
             policies = ("networkpolicies", "-n", "voiceplane", "-l", f"{names.AGENT}={prefix}")
-            await until(plane, policies, lambda raw: len(raw["items"]) == 1, within_s=30)
-            await until(plane, ("va", "-n", "support", "silent"), ready, within_s=30)
+            await until(plane, policies, lambda raw: len(raw["items"]) == 1)
+            await until(plane, ("va", "-n", "support", "silent"), ready)
 
 
 async def test_an_operator_killed_after_any_of_its_writes_converges(plane: Plane, tmp_path: Path) -> None:
@@ -93,7 +93,8 @@ async def test_an_operator_killed_after_any_of_its_writes_converges(plane: Plane
     async with way_to(plane) as way:
         path = file_of(way, plane, tmp_path)
         reached = [number for number in numbers if await _killed_after(plane, way, path, number, tmp_path)]
-    assert reached == list(range(1, len(reached) + 1)) and len(reached) > 10, "each of an agent's writes was the last"
+    most = max(reached)  # a write that came too late is done again: one agent may take more of them than the next
+    assert 10 < most < WRITES_OF_AN_AGENT and {*numbers[:10]} <= {*reached}, "each of an agent's writes was the last"
     async with operating.operating(plane, tmp_path / "last", "--no-lease"):
         made = set()
         for number in reached:
@@ -122,11 +123,7 @@ async def _killed_after(plane: Plane, way: Way, path: Path, number: int, folder:
 
         way.wrote = wrote
         try:
-            for _ in range(200):
-                if done.is_set() or ready(await read(plane, "va", "-n", "support", name)):
-                    break
-                await asyncio.sleep(0.05)
-            await asyncio.sleep(0)
+            await until(plane, ("va", "-n", "support", name), lambda raw: done.is_set() or ready(raw))
             return done.is_set()
         finally:
             way.wrote = lambda _: None
@@ -155,6 +152,6 @@ async def test_partitions_delete_nothing_and_leave_no_orphans(plane: Plane, tmp_
             assert not way.deletes
             await plane.kubectl("delete", "va", "-n", "support", "castaway-0", "--timeout=60s")
             await plane.kubectl("delete", "vr", "island", "--wait=false")
-            await until(plane, ("vr",), lambda raw: len(raw["items"]) == 1, within_s=60)
+            await until(plane, ("vr",), lambda raw: len(raw["items"]) == 1)
             left: dict[str, Any] = await read(plane, "deployments,services,networkpolicies", "-n", "island")
             assert left["items"] == []

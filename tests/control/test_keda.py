@@ -25,7 +25,7 @@ KEDA = {"enabled": True, "engine": "keda", "prometheus": "http://prometheus.moni
 
 def region(autoscaling: dict[str, Any]) -> dict[str, Any]:
     spec = {"mode": "cloud", "location": "US", "inCluster": {}, "planner": {"engine": "ray"}, "capacity": 1000,
-            "gateway": {"calls": 20}, "autoscaling": autoscaling}  # fmt: skip
+            "gateway": {"calls": 8}, "autoscaling": autoscaling}  # fmt: skip
     return {"apiVersion": "voiceplane.dev/v1alpha1", "kind": "VoiceRegion", "metadata": {"name": "here"}, "spec": spec}
 
 
@@ -68,7 +68,7 @@ async def test_keda_is_missed_by_name_and_taken_when_it_comes_and_the_gateways_s
         await apply(plane, json.dumps(region({})))
         await apply(plane, AGENT)
         await until(plane, DESK, ready)
-        assert await replicas(plane) == 3, "50 calls at 20 a gateway"
+        assert await replicas(plane) == 3, "20 calls at 8 a gateway"
 
         await apply(plane, json.dumps(region(KEDA)))
         told = await until(plane, DESK, lambda raw: condition(raw, "Ready").get("reason") == "KedaMissing")

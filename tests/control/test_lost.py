@@ -63,7 +63,7 @@ async def test_a_lost_region_keeps_its_share_over_a_restart_and_its_orphans_go_w
             way.deletes.clear()
             way.part()
             await apply(plane, agent("quick", "US"))  # nobody knows yet that the island is lost
-            await until(plane, va("quick"), ready, within_s=25)
+            await until(plane, va("quick"), ready)
             lost = await until(plane, ISLAND, lambda raw: condition(raw, "Ready").get("status") == "Unknown")
             await until(plane, va("both"), lambda raw: states(raw).get("island") == "RegionLost")
             first.process.send_signal(signal.SIGKILL)

@@ -137,11 +137,11 @@ async def _an_edit_keeps_the_old_revision_while_it_has_calls(
 
 async def _what_somebody_changes_is_put_right(plane: Plane) -> None:
     await plane.kubectl("delete", "networkpolicy", "-n", "voiceplane", "--all")
-    await until(plane, ("networkpolicies", "-n", "voiceplane"), lambda raw: len(raw["items"]) == 4, within_s=15)
+    await until(plane, ("networkpolicies", "-n", "voiceplane"), lambda raw: len(raw["items"]) == 4)
     (gateway,) = (await read(plane, *GATEWAYS))["items"]
     name = gateway["metadata"]["name"]
     await plane.kubectl("scale", "deployment", "-n", "voiceplane", name, "--replicas=0")
-    await until(plane, GATEWAYS, lambda raw: raw["items"][0]["spec"]["replicas"] == 1, within_s=15)
+    await until(plane, GATEWAYS, lambda raw: raw["items"][0]["spec"]["replicas"] == 1)
 
 
 def _one(raw: dict[str, list[object]]) -> bool:

@@ -128,7 +128,7 @@ async def test_a_region_is_let_go_at_its_deadline_though_a_call_does_not_end(
     begun = loop.time()
     await plane.kubectl("delete", "vr", "east", "--wait=false")
     await until(plane, ("vr", "east"), lambda raw: condition(raw, "Ready").get("reason") == "Draining")
-    await until(plane, ("vr",), lambda raw: raw["items"] == [], within_s=90)
+    await until(plane, ("vr",), lambda raw: raw["items"] == [])
     assert loop.time() - begun > 20, "not before the calls had their time"
     left = await read(plane, "deployments,configmaps", "-n", "east", "-l", f"{names.HUB}=hub")
     assert left["items"] == [], "nothing runs on there that nobody looks after"

@@ -92,7 +92,7 @@ async def test_what_runs_goes_on_and_is_repaired_while_an_edit_cannot_run(
         body = json.dumps({"metadata": {"labels": {"voiceplane.dev/component": None}}, "spec": {"ingress": []}})
         async with opened.patch(path, data=body, headers={"Content-Type": controllers.MERGE}) as answer:
             assert answer.status == 200, await answer.text()
-    await until(plane, policy, lambda raw: bool(raw["spec"].get("ingress")), within_s=20)
+    await until(plane, policy, lambda raw: bool(raw["spec"].get("ingress")))
     await apply(plane, AGENT)
     await until(plane, DESK, lambda raw: ready(raw) and condition(raw, "Stalled")["status"] == "False")
 
@@ -106,7 +106,7 @@ async def test_a_region_that_refuses_deletes_is_told_and_the_glass_lets_its_agen
     raw = await until(plane, DESK, lambda raw: condition(raw, "Stalled").get("reason") == "AccessDenied")
     assert "403" in condition(raw, "Ready")["message"] and condition(raw, "Ready")["status"] == "False"
     await plane.kubectl("annotate", "va", "-n", "support", "parcel-desk", GLASS)
-    await until(plane, ("va", "-n", "support"), lambda raw: raw["items"] == [], within_s=20)
+    await until(plane, ("va", "-n", "support"), lambda raw: raw["items"] == [])
     left = await read(plane, "deployments", "-n", "voiceplane")
     assert left["items"], "nothing could be deleted"
 
@@ -126,4 +126,4 @@ async def test_a_region_that_cannot_be_read_any_more_is_let_go(plane: Plane, ope
             break
         await asyncio.sleep(0.5)
     await plane.kubectl("annotate", "vr", "weak", GLASS)
-    await until(plane, ("vr",), lambda raw: raw["items"] == [], within_s=20)
+    await until(plane, ("vr",), lambda raw: raw["items"] == [])

@@ -137,10 +137,13 @@ async def test_a_server_that_ends_every_watch_is_not_asked_without_a_pause(
     monkeypatch.setattr(watches, "RETRY_S", 0.05)
     server = _Short(expired=expired)
     watch = RegionWatch(server, "voiceplane", "hub", lambda _: None)  # type: ignore[arg-type]
-    following = asyncio.create_task(watch._follow(KINDS["Service"]))
-    await asyncio.sleep(0.3)
+    loop = asyncio.get_running_loop()
+    following, begun = asyncio.create_task(watch._follow(KINDS["Service"])), loop.time()
+    async with asyncio.timeout(20):
+        while server.asked < 12:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     following.cancel()
-    assert 2 <= server.asked <= 9
+    assert loop.time() - begun > 0.25, "five pauses at least: it asks twice at most before each"
 
 
 class _Refusing:

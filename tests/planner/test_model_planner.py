@@ -75,7 +75,7 @@ async def test_a_cancelled_task_closes_the_connection_before_the_first_word(
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
         assert work.cancelled()
-        await asyncio.wait_for(harness.endpoint.gone.wait(), 2)
+        await asyncio.wait_for(harness.endpoint.gone.wait(), 20)
 
 
 async def test_an_intent_is_a_function_and_its_steps_are_the_agents(bundle: Bundle, planner: FlowPlanner) -> None:

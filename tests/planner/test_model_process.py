@@ -136,4 +136,4 @@ async def test_the_flow_planner_answers_over_the_wire_when_the_endpoint_has_died
         events = [event async for event in client.reply(asked(bundle, "do you work on Sundays"))]
     assert isinstance(events[-1], Done)
     assert events[-1].intent == "opening-hours"
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 20.0, "the endpoint says nothing for 30 s"
