@@ -1,7 +1,7 @@
 import typing
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voiceplane.turn.events import (
@@ -251,6 +251,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
     return events
 
 
+@settings(deadline=None)
 @given(histories(), st.sampled_from(Floor))
 def test_no_turn_ends_before_it_began_or_twice_without_a_retraction(events: list[Event], floor: Floor) -> None:
     if floor in (Floor.CALLER, Floor.PAUSED, Floor.DUCKED):
@@ -267,18 +268,19 @@ def test_no_turn_ends_before_it_began_or_twice_without_a_retraction(events: list
                 open_turn = False
 
 
+@settings(deadline=None)
 @given(histories())
 def test_a_duck_ends_in_one_resume_or_one_interruption_or_with_the_agents_turn(events: list[Event]) -> None:
     state, ducked = SPEAKING, False
     for event in events:
-        was_ducked = ducked
+        was_ducked, late = ducked, state.unread_until is not None
         state, actions = advance(state, event, P)
         for action in actions:
             if isinstance(action, Duck):
                 assert not ducked
                 ducked = True
             if isinstance(action, Resume | Interrupt):
-                assert ducked
+                assert ducked or late
                 ducked = False
         if was_ducked and isinstance(event, AgentFinished):
             ducked = False
