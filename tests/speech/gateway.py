@@ -89,6 +89,10 @@ class Gateway:
                         return body
                 await asyncio.sleep(0.1)
 
+    def spooled(self) -> list[Path]:
+        """Return the files in which records wait: their process is away."""
+        return [path for path in (self.log.parent / "spool").rglob("*") if path.is_file()]
+
     def phone(self) -> Phone:
         return Phone(f"sip:parcel-desk@127.0.0.1:{self.sip}", PhoneSettings())
 

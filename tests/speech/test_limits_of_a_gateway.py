@@ -51,3 +51,24 @@ async def test_calls_that_come_too_fast_are_refused_and_a_later_one_is_taken(
             except CallRefused as refused:
                 assert refused.status == 503
                 await asyncio.sleep(1)
+
+
+async def test_a_call_without_a_packet_is_hung_up_as_such_and_the_next_is_taken(
+    endpoint: str, gateway_beside: Callable[..., Gateway]
+) -> None:
+    gateway = gateway_beside(endpoint, "--media-timeout=1")
+    await gateway.until(ready=True)
+    async with gateway.phone() as call:
+        call.media.sending = False
+        await until(lambda: call.ended)
+        assert call.facts.ended_by == "them"
+    await until(lambda: any(b"media-timeout" in file.read_bytes() for file in gateway.spooled()))
+    await gateway.answers()
+
+
+async def until(wanted: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if wanted():
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("it did not come")

@@ -137,7 +137,10 @@ async def _live(options: argparse.Namespace, console: Console) -> bool:
         print(f"gateway at {target}: {error.details()}", file=sys.stderr)
         return False
     for call in live.calls:
-        console.print(f"live  {call.call_id}  {call.agent}  {call.state}  {call.turns} turns", soft_wrap=True)
+        console.print(
+            f"live  {call.call_id}  {call.agent}  {call.state}  {call.turns} turn{'' if call.turns == 1 else 's'}",
+            soft_wrap=True,
+        )
     return True
 
 
@@ -150,8 +153,8 @@ def print_record(call: CallRow, audits: tuple[AuditRow, ...], console: Console) 
     for turn in call.turns:
         timings = ", ".join(f"{name} {value:.0f} ms" for name, value in sorted(turn.timings_ms.items()))
         console.print(f"  {turn.speaker:>7}  {turn.text_pii}", markup=False, soft_wrap=True)
-        if turn.intent or timings:
-            console.print(f"           {turn.intent}  {timings}", style="dim", markup=False, soft_wrap=True)
+        if told := "  ".join(part for part in (turn.intent, timings) if part):
+            console.print(f"           {told}", style="dim", markup=False, soft_wrap=True)
     for audit in audits:
         console.print(f"  {audit_line(audit)}", markup=False, soft_wrap=True)
     quality = call.quality
