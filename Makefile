@@ -2,9 +2,14 @@
 PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PATH
 
-ON_KUBERNETES := tests/charts tests/control tests/cluster
+ON_KUBERNETES := tests/cluster tests/charts tests/control
 # Real calls that take their time: whole conversations, other profiles and planners, SIPp's scenarios, transfers and holds, parts killed in a call.
 LONG_CALLS := tests/scenarios/test_conversation.py $(addprefix tests/e2e/test_,profiles.py model_planner.py real_model.py sipp.py transfers.py killed_parts.py trusted_trunk.py)
+
+# Two files at once, in the order given; they mostly wait.
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
+# What .ci/run leaves out here and runs later.
+WITHOUT :=
 
 .PHONY: help setup demo test check protos
 help:
@@ -26,7 +31,7 @@ demo: setup
 
 test: setup
 	@voiceplane install --all
-	@pytest -q $(addprefix --ignore=,$(ON_KUBERNETES) $(LONG_CALLS))
+	@pytest -q $(addprefix --ignore=,$(ON_KUBERNETES) $(LONG_CALLS) $(WITHOUT))
 	@echo "make test-calls runs the long calls, make test-k8s the tests on real Kubernetes control planes"
 
 .PHONY: test-calls
@@ -70,13 +75,14 @@ demo-k8s: setup
 	@voiceplane install
 	@python -m tests.cluster.demo $(if $(KEEP),--keep) $(if $(MODE),--mode $(MODE))
 
-test-k8s: setup
+test-k8s: controlplane-all
 	@voiceplane install
-	@.ci/controlplane keda-crds keda-operator keda-adapter prometheus prometheus-adapter >/dev/null
-	@python -m tests.cluster.rootless pytest -q $(ON_KUBERNETES)
+	@python -m tests.cluster.rootless pytest -q $(TWO) $(addprefix --ignore=,$(WITHOUT)) $(ON_KUBERNETES)
 
 # Built before the tests, so that its progress is seen.
-.PHONY: controlplane
+.PHONY: controlplane controlplane-all
 controlplane: setup
 	@.ci/controlplane >/dev/null
-demo-k8s test-k8s: controlplane
+controlplane-all: controlplane
+	@.ci/controlplane keda-crds keda-operator keda-adapter prometheus prometheus-adapter >/dev/null
+demo-k8s: controlplane
