@@ -132,8 +132,8 @@ def test_short_words_before_a_reply_that_stands_are_an_utterance_of_their_own() 
 def test_noise_before_a_reply_that_stands_lets_it_come() -> None:
     thinking, _ = run(LISTENING, *SAID, Tick(5.0))
     state, _ = run(thinking, SpeechStarted(5.1), TurnStands(5.1), SpeechPaused(5.3, 5.2))
-    state, actions = run(state, OverlapJudged(5.4, 1, Overlap.NOISE), AgentStarted(5.5), AgentFinished(7.0))
-    assert (state.floor, actions) == (Floor.OPEN, [Resume(5.4)])
+    state, actions = run(state, OverlapJudged(5.5, 1, Overlap.NOISE), AgentStarted(5.6), AgentFinished(7.0))
+    assert (state.floor, actions) == (Floor.OPEN, [Resume(5.5)])
 
 
 def test_an_agent_that_was_done_under_a_sound_ends_its_measuring() -> None:
@@ -156,8 +156,8 @@ def test_a_sound_is_judged_at_each_stage_and_at_its_end() -> None:
 
 @pytest.mark.parametrize("kind", sorted(set(Overlap) - {Overlap.INTERRUPT}, key=str))
 def test_what_is_no_interruption_lets_the_agent_go_on(kind: Overlap) -> None:
-    state, actions = run(SPEAKING, SpeechStarted(1.0), SpeechPaused(1.3, 1.2), OverlapJudged(1.4, 1, kind))
-    assert (state.floor, actions[-1]) == (Floor.AGENT, Resume(1.4))
+    state, actions = run(SPEAKING, SpeechStarted(1.0), SpeechPaused(1.3, 1.2), OverlapJudged(1.5, 1, kind))
+    assert (state.floor, actions[-1]) == (Floor.AGENT, Resume(1.5))
 
 
 def test_an_interruption_gives_the_floor_to_the_caller_who_still_speaks() -> None:

@@ -34,6 +34,11 @@ def test_a_word_that_wants_the_floor_need_not_be_likely(text: str, ended: bool) 
     assert named(text, ended, sure=False) is Overlap.INTERRUPT
 
 
+@pytest.mark.parametrize("text", ["chat please", "CHOP PLEASE.", "that, please"])
+def test_please_behind_a_misheard_word_wants_the_floor(text: str) -> None:
+    assert named(text, ENDED, sure=False) is Overlap.INTERRUPT
+
+
 def test_a_sound_that_lasts_takes_the_floor_though_its_words_are_unlikely() -> None:
     assert named("you had", LASTING, since_s=0.6, sure=False) is Overlap.INTERRUPT
 

@@ -212,8 +212,10 @@ class Listening:
         self.floor.expect_digits(digits.missing)
 
     def _duck(self) -> None:
-        self._overlaps.begin(self.floor.state.overlap_since or 0.0)
-        self._ducked_at = self._site.clock.monotonic()
+        since = self.floor.state.overlap_since or 0.0
+        self._overlaps.begin(since)
+        if self.floor.state.utterance_since >= since:  # else it has fallen silent for the first of the two before
+            self._ducked_at = self._site.clock.monotonic()
         self._mouth.duck()
 
     def _judge_overlap(self, question: JudgeOverlap) -> None:

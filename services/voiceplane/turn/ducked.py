@@ -17,6 +17,7 @@ from voiceplane.turn.events import (
     OverlapOver,
     PauseJudged,
     Resume,
+    Tick,
     WordsRead,
 )
 from voiceplane.turn.gate import SpeechPaused
@@ -25,31 +26,45 @@ from voiceplane.turn.parameters import TurnParameters
 from voiceplane.turn.state import Floor, Step, TurnState
 
 
-def duck_in_time(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
+def duck_in_time(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
     """Fall silent at the first sound of the caller, unless the phrase may not be interrupted yet."""
     if state.overlap_since is None or event.at < state.shield_until:
         return state, ()
+    since, paused_s = _heard_since(state, state.overlap_since, parameters)
     ducked = replace(
         state,
         floor=Floor.DUCKED,
         overlap=state.overlap + 1,
         overlap_stage=0,
         overlap_ended=None,
+        overlap_nothing=False,
+        aside=None,
         unread_until=None,  # its sound is given up for the new one
-        utterance_since=state.overlap_since,
-        longest_pause_s=0.0,
+        utterance_since=since,
+        longest_pause_s=paused_s,
         probability=None,
         reading=None,
     )
-    return ducked, (Duck(event.at), BeginUtterance(state.overlap_since))
+    return ducked, (Duck(event.at), BeginUtterance(since))
+
+
+def _heard_since(state: TurnState, began: float, parameters: TurnParameters) -> tuple[float, float]:
+    """Return from where on a sound is heard, and the pause in it: "Stop", alone nothing, and "please" are one wish."""
+    if state.aside is None or state.floor is not Floor.AGENT:
+        return began, 0.0
+    first, last = state.aside
+    soon = 0.0 <= began - last <= parameters.overlap_joins_s and began - first <= parameters.overlap_longest_s
+    return (first, began - last) if soon else (began, 0.0)
 
 
 def goes_on(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
     """Ask what the sound is at each stage; one that lasts is an interruption, one that is over and unclear is not."""
-    assert state.overlap_since is not None
+    assert isinstance(event, Tick) and state.overlap_since is not None
     if state.overlap_ended is not None:
-        unclear = event.at - state.overlap_ended >= parameters.overlap_wait_s
-        return _resume(state, event.at, unread_until=state.overlap_ended) if unclear else (state, ())
+        if event.at - state.overlap_ended >= parameters.overlap_wait_s:
+            unread = None if state.overlap_nothing else state.overlap_ended
+            return _resume(state, event.at, unread_until=unread)
+        return _rests(state, event.at, parameters, sounds=event.sounds)
     since_s = event.at - state.overlap_since
     if since_s >= parameters.interrupt_s:
         return _interrupted(state, event.at, parameters)
@@ -70,7 +85,8 @@ def pauses(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
 def sounds_again(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
     """Take up a sound that was not over."""
     paused_s = event.at - state.overlap_ended if state.overlap_ended is not None else 0.0
-    return replace(state, overlap_ended=None, longest_pause_s=max(state.longest_pause_s, paused_s)), ()
+    longest_s = max(state.longest_pause_s, paused_s)
+    return replace(state, overlap_ended=None, overlap_nothing=False, longest_pause_s=longest_s), ()
 
 
 def facts(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
@@ -84,13 +100,24 @@ def facts(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
 
 
 def judged(state: TurnState, event: Event, parameters: TurnParameters) -> Step:
-    """Do what the name of the sound asks for."""
+    """Do what the name of the sound asks for; one that is nothing for us may be a word's beginning until it rests."""
     assert isinstance(event, OverlapJudged)
     if event.overlap != state.overlap:
         return state, ()
     if event.kind is Overlap.INTERRUPT:
         return _interrupted(state, event.at, parameters)
-    return _resume(state, event.at)
+    if event.kind is Overlap.ECHO or state.overlap_ended is None:
+        return _resume(state, event.at)
+    return _rests(replace(state, overlap_nothing=True), event.at, parameters, sounds=False)
+
+
+def _rests(state: TurnState, at: float, parameters: TurnParameters, *, sounds: bool) -> Step:
+    """Let the agent go on after a sound that was nothing for us, once it is silent for long enough."""
+    assert state.overlap_ended is not None
+    if not state.overlap_nothing or sounds or at - state.overlap_ended < parameters.overlap_rest_s - 1e-6:
+        return state, ()
+    went_on, actions = _resume(state, at)
+    return replace(went_on, aside=(state.utterance_since, state.overlap_ended)), actions
 
 
 def was_hasty(state: TurnState, parameters: TurnParameters) -> TurnState:
@@ -113,8 +140,8 @@ def _caller_has_floor(state: TurnState) -> TurnState:
 
 
 def _resume(state: TurnState, at: float, *, unread_until: float | None = None) -> Step:
-    resumed = replace(state, floor=Floor.AGENT, overlap_since=None, overlap_ended=None, unread_until=unread_until)
-    return resumed, (Resume(at),)
+    resumed = replace(state, floor=Floor.AGENT, overlap_since=None, overlap_ended=None, overlap_nothing=False)
+    return replace(resumed, unread_until=unread_until), (Resume(at),)
 
 
 def words_come_late(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:

@@ -37,7 +37,7 @@ _NO_WISH = frozenset("and you have the a an i it is in that this so".split())
 _ANSWERS = frozenset("yes yeah yep yup no nope right correct sure ok okay exactly".split())
 _STOPS = frozenset(
     "no stop wait hold excuse sorry pardon actually but hello hey agent operator person help cancel enough quiet "
-    "listen question next when".split()
+    "listen question next when please".split()  # "please" alone is a listener's: "chat, please" was "stop, please"
 )
 SIDE_TALK_DB = -14.0
 SURE_S = 0.6  # so much continuous voice is no backchannel, whatever the recognizer makes of it

@@ -85,6 +85,9 @@ class TurnParameters:
     max_utterance_s: float = 60.0
     overlap_stages_s: tuple[float, ...] = (0.2, 0.4, 0.6)  # when a sound over the agent is judged
     overlap_wait_s: float = 0.7  # after such a sound: unclear until then, the agent goes on
+    overlap_rest_s: float = 0.25  # after one that is nothing for us: "Stop," and "Ex-" alone are not; more may come
+    overlap_joins_s: float = 0.6  # a sound so soon after such a one is heard together with it
+    overlap_longest_s: float = 2.0  # of what is heard together: a room's noises are no sentence
     interrupt_s: float = 0.9  # of continuous sound: the caller has the floor, whatever the recognizer says
     ask_after_s: float = 6.0
     asks: int = 2

@@ -45,6 +45,8 @@ class TurnState:
     unread_until: float | None = (
         None  # AGENT: the last voiced sound over it whose words have not come: they still count
     )
+    overlap_nothing: bool = False  # it is over and named nothing for us: the agent goes on when it stays silent
+    aside: tuple[float, float] | None = None  # first and last sound of the last one that was nothing for us
     shield_until: float = 0.0  # the agent's phrase may not be interrupted before
     asked: int = 0
 
