@@ -22,6 +22,7 @@ from voiceplane.contract.dialogue import CallerSaid, DialogueState, Done, ReplyR
 from voiceplane.contract.ids import new_call_id
 from voiceplane.planner.client import PlannerClient
 from voiceplane.runtime.clock import Clock
+from voiceplane.speech.errors import SpeechTimedOutError
 from voiceplane.speech.ports import Recognizer, TurnJudge
 from voiceplane.speech.prompts import DIGITS, said_before
 from voiceplane.speech.vad import SileroModel
@@ -36,6 +37,7 @@ from voiceplane.turn.reading import AskedDigits, Reading, read
 T = TypeVar("T")
 AFTER_S = 5.0  # of silence behind each recording: longer than the longest pause that the machine waits
 BEFORE_S = 0.5
+TRIES = 5  # a speech server that is slow five times is not only busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +197,11 @@ async def _ask(
     edge: SpeechPaused, silence: _Silence, recording: Recording, *, models: Models, now: float
 ) -> PauseFacts:
     clock, audio, before_s = models.clock, silence.audio, now - silence.at_s
-    began = clock.monotonic()
-    verdict, judged_s = await _timed(models.judge.end_probability(audio + ASSUMED_SILENCE), clock)
+    verdict, judged_s = await timed(lambda: models.judge.end_probability(audio + ASSUMED_SILENCE), clock)
     before = said_before(models.spec.hints, digits=recording.digits > 0)
-    transcript, read_s = await _timed(models.recognizer.recognize(audio, hints=before), clock)
-    understands, waited_for = await _understood(transcript.text, recording, models)
-    after_s = clock.monotonic() - began - judged_s
-    judged_after_s, read_after_s = max(0.0, judged_s - before_s), max(0.0, max(read_s, after_s) - before_s)
+    transcript, read_s = await timed(lambda: models.recognizer.recognize(audio, hints=before), clock)
+    (understands, waited_for), planned_s = await timed(lambda: _understood(transcript.text, recording, models), clock)
+    judged_after_s, read_after_s = max(0.0, judged_s - before_s), max(0.0, read_s + planned_s - before_s)
     return PauseFacts(
         now,
         edge.since,
@@ -215,9 +215,16 @@ async def _ask(
     )
 
 
-async def _timed(work: Awaitable[T], clock: Clock) -> tuple[T, float]:
-    began = clock.monotonic()
-    return await work, clock.monotonic() - began
+async def timed(ask: Callable[[], Awaitable[T]], clock: Clock) -> tuple[T, float]:
+    """Return an answer and how long it took; one that came too late on a busy machine is asked for again."""
+    for left in reversed(range(TRIES)):
+        began = clock.monotonic()
+        try:
+            return await ask(), clock.monotonic() - began
+        except SpeechTimedOutError:
+            if not left:
+                raise
+    raise AssertionError("TRIES is 1 or more")
 
 
 # What the planner of desk.yaml has asked when these are said; digits are any agent's own; all else is said unasked.
