@@ -52,7 +52,9 @@ def test_agents_that_took_no_part_are_understood_and_rarely_mistaken(parts: dict
     ("text", "wish"),
     [
         ("can I speak to a person", PERSON), ("agent", PERSON), ("Representative please.", PERSON),
-        ("get me a human", PERSON),
+        ("get me a human", PERSON), ("Stop, please. I want a person.", PERSON), ("I'd like a human, please", PERSON),
+        ("Can I have an operator?", PERSON), ("I need a real person now, please.", PERSON),
+        ("I need a person to sign for it", None), ("I don't want a person.", None),
         ("I want to talk to someone", PERSON), ("transfer me to an operator", PERSON),
         ("I need customer service", PERSON),
         ("what did you say", REPEAT), ("could you repeat that please", REPEAT), ("sorry?", REPEAT), ("pardon", REPEAT),
