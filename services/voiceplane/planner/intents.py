@@ -39,7 +39,8 @@ _BUILT_IN = {  # in this order: "no, nothing else, put me through to a person" i
         rf"|(?:get|give|put|connect|transfer|pass) me (?:on |through |over )?(?:to |with )?(?:a|an|some|the"
         rf"|your)?\s*(?:real |live )?{_WHO}\b"
         r"|(?:i(?: want| need|'d like| would like)(?: to have)?|(?:can|could|may) i (?:have|get))"
-        rf" (?:a|an|some|any)?\s*(?:real |live |actual |human )?{_WHO}(?=,? (?:please|now|instead|right now)\b|\W*$|[.;!?])"  # not "a person to sign for it"
+        rf" (?:a|an|some|any)?\s*(?:real |live |actual |human )?{_WHO}"
+        r"(?=,? (?:please|now|instead|right now)\b|\W*$|[.;!?])"  # not "a person to sign for it"
         r"|(?:transfer|connect) me\b(?! to (?!an?\b|the\b|some|your))|customer (?:service|support)|not (?:a "
         r")?(?:robot|machine|computer))",
         re.I,
