@@ -82,6 +82,12 @@ async def test_a_chart_is_clean_to_the_linter(plane: Plane, helm: str, chart: st
         ("voiceplane", "operator.replica=3", "replica"),
         ("voiceplane", "records.image.digest=latest", "digest"),
         ("voiceplane", "operator.logLevel=LOUD", "logLevel"),
+        ("voiceplane", "image.registry=https://mirror.example", "registry"),
+        ("voiceplane", "operator.resources.request=1", "request"),
+        ("voiceplane", "records.service.type=Balancer", "service/type"),
+        ("voiceplane-region", "namespace.name=Voice_Agents", "namespace/name"),
+        ("voiceplane-region", "hub.remote.token=true", "remote/create"),
+        ("voiceplane-region", "collector.resources.limit=1", "limit"),
         ("voiceplane-region", "test.target=parcel-desk", "target"),
         ("voiceplane-region", "podMonitor.enable=true", "enable"),
         ("voiceplane-region", "hub.serviceAccounts[0].name=only", "namespace"),
@@ -199,6 +205,19 @@ async def test_a_remote_cluster_gives_the_hub_a_token_for_its_kubeconfig(plane: 
             break
         await asyncio.sleep(0.2)
     assert {"token", "ca.crt"} <= set(secret["data"])
+
+
+async def test_records_have_an_address_for_other_clusters_that_tells_who_sends(plane: Plane) -> None:
+    values = ("--set", r"records.service.type=LoadBalancer,records.service.annotations.example\.com/internal=yes")
+    for given, ports in (((), {"grpc", "otlp-http", "metrics"}), (values, {"grpc", "otlp-http"})):
+        objects = await render(plane, "voiceplane", *given)
+        services = {one["metadata"]["name"]: one for one in objects if one["kind"] == "Service"}
+        records = services["voiceplane-records"]
+        assert {one["name"] for one in records["spec"]["ports"]} == ports
+        assert records["spec"].get("externalTrafficPolicy") == ("Local" if given else None)
+    assert records["metadata"]["annotations"] == {"example.com/internal": "yes"}
+    dry = ("apply", "--dry-run=server", "-f", "-")
+    await plane.kubectl(*dry, stdin=yaml.safe_dump({**records, "metadata": {"name": "r", "namespace": "default"}}))
 
 
 async def test_the_images_to_mirror_are_those_that_the_charts_run(plane: Plane) -> None:

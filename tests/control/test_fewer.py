@@ -104,7 +104,7 @@ async def test_words_about_the_same_state_wait_and_a_change_of_state_does_not() 
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize(("reason", "waits"), [("Starting", True), ("PodsInTrouble", False)])
+@pytest.mark.parametrize(("reason", "waits"), [("Starting", True), ("PolicyNotFound", True), ("PodsInTrouble", False)])
 async def test_a_new_agent_that_begins_as_it_should_is_told_of_when_it_is_ready_or_a_moment_later(
     reason: str, waits: bool
 ) -> None:

@@ -9,6 +9,7 @@ Object = dict[str, Any]
 MESSAGE_CHARS = 1000
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 STARTING = "Starting"  # the reason of a region in which parts are not up yet, and nothing is wrong with them
+POLICY_MISSING = "PolicyNotFound"
 AUTOSCALING = "AutoscalingActive"
 
 
@@ -108,9 +109,10 @@ def stalled(judged: list[Judged], reason: str, message: str) -> list[Judged]:
     return [Judged("Stalled", TRUE, reason, told) if one.type == "Stalled" else one for one in judged]
 
 
-def begins(outcomes: tuple[Outcome, ...]) -> bool:
-    """Say whether nothing is to be told but that an agent's parts are on their way everywhere."""
-    return bool(outcomes) and all(one.reason == STARTING and one.ready == FALSE for one in outcomes)
+def begins(judged: list[Judged], outcomes: tuple[Outcome, ...]) -> bool:
+    """Say whether nothing is to be told but what a new agent's parts, or its policy in the same file, soon change."""
+    comes = any(one.type == "Ready" and one.reason == POLICY_MISSING for one in judged)
+    return comes or (bool(outcomes) and all(one.reason == STARTING and one.ready == FALSE for one in outcomes))
 
 
 def _ready(choice: Choice, outcomes: tuple[Outcome, ...], revision: str) -> Judged:

@@ -234,7 +234,7 @@ class AgentReconciler:
         loop_s, name = asyncio.get_running_loop().time(), stored.full_name
         if status.said(written) == status.said(before):
             return None
-        if not before and status.begins(outcomes):
+        if not before and status.begins(judged, outcomes):
             later_s = self._told.setdefault(name, loop_s) + BEGINS_S - loop_s
             if later_s > 0.0:
                 return later_s

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from voiceplane.contract.agent import Placement, Rollout
 from voiceplane.contract.base import FROM_YAML
 from voiceplane_operator import errors, names
+from voiceplane_operator.decide import status
 from voiceplane_operator.hub.shared import Hub
 from voiceplane_operator.hub.store import Stored
 from voiceplane_operator.manifests.credential import KEY
@@ -33,7 +34,7 @@ class Wishes:
             raise errors.InvalidObjectError(
                 f"spec.policyRef: no VoicePolicy {policy_name} in namespace {stored.namespace}:"
                 " create it there, or correct the name",
-                reason="PolicyNotFound",
+                reason=status.POLICY_MISSING,
             )
         of_policy = (policy.uid, str(policy.generation)) if policy else ("", "0")
         key = (stored.uid, str(stored.generation), *of_policy)
