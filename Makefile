@@ -84,5 +84,5 @@ test-k8s: controlplane-all
 controlplane: setup
 	@.ci/controlplane >/dev/null
 controlplane-all: controlplane
-	@.ci/controlplane keda-crds keda-operator keda-adapter prometheus prometheus-adapter >/dev/null
+	@.ci/controlplane keda-crds keda-operator keda-adapter keda-webhooks prometheus prometheus-adapter >/dev/null
 demo-k8s: controlplane

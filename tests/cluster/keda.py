@@ -1,12 +1,14 @@
-"""KEDA beside a test plane: its definitions alone, or its operator and its metrics server too."""
+"""KEDA beside a test plane: its definitions alone, its admission, or its operator and its metrics server."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from tests.cluster.certificates import self_signed
 from tests.cluster.metrics import registered
 from tests.cluster.plane import LOOPBACK, Plane, binaries, ended, started
 
@@ -30,6 +32,55 @@ async def install_kinds(plane: Plane) -> None:
 def _established(raw: dict[str, dict[str, list[dict[str, str]]]]) -> bool:
     conditions = raw.get("status", {}).get("conditions") or []
     return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+
+
+@contextlib.asynccontextmanager
+async def admitting(plane: Plane, folder: Path) -> AsyncIterator[None]:
+    """Have KEDA's admission judge every ScaledObject until the block ends; one that is not judged is refused."""
+    found = await binaries("keda-webhooks")
+    certificates = folder / "certs"
+    await asyncio.to_thread(certificates.mkdir, parents=True)
+    await self_signed(certificates, "tls", f"subjectAltName=DNS:localhost,IP:{LOOPBACK}")
+    ports = free_ports()
+    port, health = next(ports), next(ports)
+    flags = (f"--cert-dir={certificates}", f"--port={port}", "--metrics-bind-address=0")
+    probed = f"--health-probe-bind-address={LOOPBACK}:{health}"
+    log = folder / "keda-webhooks.log"
+    process = await started(found / "keda-webhooks", *flags, probed, log=log, environment=plane.environment())
+    try:
+        await _listening(port, log)
+        await plane.kubectl("apply", "-f", "-", stdin=json.dumps(_admission(port, certificates / "tls.crt")))
+        yield
+    finally:
+        await plane.kubectl("delete", "validatingwebhookconfiguration", "keda-admission", "--ignore-not-found")
+        await ended(process)
+
+
+def _admission(port: int, authority: Path) -> dict[str, object]:
+    """Return what KEDA registers for ScaledObjects, at a port of this machine, and with no way around it."""
+    url = f"https://{LOOPBACK}:{port}/validate-keda-sh-v1alpha1-scaledobject"
+    rule = {"apiGroups": ["keda.sh"], "apiVersions": ["v1alpha1"], "resources": ["scaledobjects"]}
+    webhook = {
+        "name": "vscaledobject.kb.io",
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": {"url": url, "caBundle": base64.b64encode(authority.read_bytes()).decode()},
+        "failurePolicy": "Fail",
+        "rules": [rule | {"operations": ["CREATE", "UPDATE"]}],
+        "sideEffects": "None",
+    }
+    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+    return kind | {"metadata": {"name": "keda-admission"}, "webhooks": [webhook]}
+
+
+async def _listening(port: int, log: Path) -> None:
+    """Wait until somebody listens at a port; AssertionError with the end of a log when nobody does."""
+    for _ in range(200):
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(LOOPBACK, port)
+            writer.close()
+            return
+        await asyncio.sleep(POLL_S)
+    raise AssertionError("\n".join((await asyncio.to_thread(log.read_text)).splitlines()[-8:]))
 
 
 @contextlib.asynccontextmanager

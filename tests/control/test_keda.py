@@ -121,3 +121,31 @@ async def test_a_region_changes_its_autoscaler_and_no_gateway_goes(plane: Plane,
         await apply(plane, json.dumps(region({})))
         await until(plane, (kinds, "-n", "voiceplane"), lambda raw: not raw["items"])
         await until(plane, gateway, lambda raw: raw["spec"]["replicas"] == 3)
+
+
+async def test_kedas_admission_takes_what_is_made_for_it_over_switches_and_edits(plane: Plane, tmp_path: Path) -> None:
+    await keda.install_kinds(plane)
+    scaled = ("scaledobjects", "-n", "voiceplane")
+    async with keda.admitting(plane, tmp_path / "keda"), operating.operating(plane, tmp_path, "--no-lease"):
+        await apply(plane, json.dumps(region({"enabled": True})))
+        await apply(plane, AGENT)
+        await until(plane, ("hpa", "-n", "voiceplane"), lambda raw: len(raw["items"]) == 1)
+        first = await until(plane, DESK, ready)
+        await apply(plane, json.dumps(region(KEDA)))  # refused as long as the other autoscaler has the Deployment
+        (live,) = (await until(plane, scaled, lambda raw: len(raw["items"]) == 1))["items"]
+        await until(plane, DESK, ready)
+        twin = {**live, "metadata": {"name": "twin", "namespace": "voiceplane"}}
+        with pytest.raises(AssertionError, match="already managed by the ScaledObject"):
+            await apply(plane, json.dumps(twin))  # so it is asked, and does refuse
+        await plane.kubectl(
+            "patch", *scaled, live["metadata"]["name"], "--type=merge", "-p", '{"spec": {"maxReplicaCount": 7}}'
+        )
+        await until(plane, scaled, lambda raw: raw["items"][0]["spec"]["maxReplicaCount"] != 7)
+        await apply(plane, AGENT.replace("How can I help you?", "What can I do for you?"))
+
+        def moved(raw: Any) -> bool:
+            return ready(raw) and raw["status"]["revision"] != first["status"]["revision"]
+
+        newest = (await until(plane, DESK, moved))["status"]["revision"]
+        named = {one["metadata"]["name"] for one in (await read(plane, *scaled))["items"]}
+        assert any(name.endswith(newest) for name in named)
