@@ -15,6 +15,12 @@ class Api:
     counted: bool = True  # metadata.generation follows its spec; otherwise resourceVersion tells a change
     optional: bool = False  # a cluster may lack the kind, or not let us see it
 
+    @property
+    def rule(self) -> str:
+        """Return the rule of a Role that lets somebody watch it, as YAML in one line."""
+        group = self.base.removeprefix("/api/v1").removeprefix("/apis/").rpartition("/")[0]
+        return f'{{apiGroups: ["{group}"], resources: [{self.plural}], verbs: [get, list, watch]}}'
+
     def path(self, namespace: str | None, name: str | None = None) -> str:
         """Return the path of a collection, or of one object."""
         inside = f"/namespaces/{namespace}" if self.namespaced and namespace else ""

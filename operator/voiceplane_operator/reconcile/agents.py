@@ -252,8 +252,8 @@ def _soonest(*waits_s: float | None) -> float | None:
 
 
 def _settled(outcome: Outcome) -> bool:
-    """Say whether only an event changes this: it serves, or its region has no contact and tells when it has again."""
-    return not outcome.draining and (outcome.ready == status.TRUE or outcome.reason in converge.NO_CONTACT)
+    """Say whether only an event changes this: it serves, or it cannot be seen, until an event tells that it can."""
+    return not outcome.draining and (outcome.ready == status.TRUE or outcome.reason in converge.UNSEEN)
 
 
 def _with_calls(outcome: Outcome, calls: int | None) -> Outcome:

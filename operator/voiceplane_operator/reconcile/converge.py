@@ -20,7 +20,8 @@ from voiceplane_operator.regions.fleet import Contact, Region
 DEADLINE_S = 30.0  # of one pass over one region; a slow one delays its own agents only
 OPTIONAL = {"RayService": "KubeRayMissing", "ScaledObject": "KedaMissing"}
 CONNECTING = "Connecting"
-NO_CONTACT = (CONNECTING, "RegionLost")
+FORBIDDEN = "WatchForbidden"
+UNSEEN = (CONNECTING, "RegionLost", FORBIDDEN)  # an event tells of their end
 MESSAGES = {
     "KedaMissing": "this cluster has no ScaledObject (keda.sh/v1alpha1): install KEDA, or set autoscaling.engine: hpa",
     "KubeRayMissing": "this cluster has no RayService (ray.io/v1): install KubeRay, or set spec.planner.engine: ray",
@@ -70,11 +71,17 @@ async def converge(region: Region, target: Target, texts: Texts, *, held: bool =
         return unreachable(region)
     try:
         async with asyncio.timeout(DEADLINE_S):
-            return await (_hold if held else _converge)(region, target, texts)
+            return _seen(region, await (_hold if held else _converge)(region, target, texts))
     except TimeoutError:
         return Outcome(region.name, UNKNOWN, "Slow", f"no pass was finished in {DEADLINE_S:g} s; it is tried again")
     except errors.ClusterError as error:
         return _failed(region, error)
+
+
+def _seen(region: Region, outcome: Outcome) -> Outcome:
+    """Take back what is known of an agent where not all of it can be watched any more."""
+    told = region.watch.forbidden() if region.watch is not None and not outcome.denied else ""
+    return replace(outcome, ready=UNKNOWN, reason=FORBIDDEN, message=told) if told else outcome
 
 
 async def remove(region: Region, prefix: str, *, late: bool = False) -> Outcome:

@@ -62,7 +62,7 @@ class RegionReconciler:
         if region.contact is Contact.OPENING and stored.status.get("observedGeneration") == stored.generation:
             return None  # this process has just begun: what the status says holds until the region answers or does not
         problem = await self._once(region)
-        await self._write(stored, [problem or _contact(region), _credentials(region)], region)
+        await self._write(stored, [problem or _contact(region), _credentials(region), _watches(region)], region)
         return SOON_S if problem else None
 
     def take_up(self, stored: Stored) -> None:
@@ -179,6 +179,16 @@ def _credentials(region: Region) -> Judged:
     if region.contact is Contact.UP:
         return Judged("CredentialsCurrent", status.TRUE, "InUse", "the newest credentials are in use")
     return Judged("CredentialsCurrent", status.UNKNOWN, region.reason, "nothing is known of them without an answer")
+
+
+def _watches(region: Region) -> Judged:
+    """Say whether all that happens in the region is seen."""
+    if region.contact is not Contact.UP or region.watch is None:
+        return Judged("WatchesCurrent", status.UNKNOWN, region.reason, "nothing is seen of it without contact")
+    told = region.watch.forbidden()
+    if told:
+        return Judged("WatchesCurrent", status.FALSE, converge.FORBIDDEN, told)
+    return Judged("WatchesCurrent", status.TRUE, "Watching", "what changes there is seen at once")
 
 
 def parse_region(stored: Stored) -> VoiceRegion:

@@ -80,6 +80,8 @@ async def watched(
         await asyncio.wait({listed, following}, timeout=LIST_S, return_when=asyncio.FIRST_COMPLETED)
         connection.check()
         if not listed.done():  # say why: the watches only log it
+            if told := watch.forbidden():
+                raise errors.AccessDeniedError(told)
             await cluster.list(CHILDREN[0], spec.namespace)
             raise errors.ClusterAwayError(f"{name}: its objects could not be listed in {LIST_S:g} s")
     except BaseException:

@@ -16,6 +16,7 @@ from voiceplane_operator.moments import now
 
 log = logging.getLogger(__name__)
 RETRY_S = 1.0
+REFUSALS = 3  # in a row, which takes seconds, until it is told: an API server that begins refuses what it will allow
 REFUSED_S = 30.0  # the longest pause of a watch that is not allowed: only a person heals it, and that is seen soon
 LOOK_FOR_KIND_S = 10.0
 Object = dict[str, Any]
@@ -27,6 +28,7 @@ class _Trouble:
 
     words: str = ""
     refused: int = 0  # how often in a row
+    forbidden: bool = False  # we are known there, and may not: told to people
 
 
 def pause_s(refused: int) -> float:
@@ -73,6 +75,17 @@ class RegionWatch:
         """Return how long ago each kind's watch has said something."""
         return {kind: now - at for kind, at in self._at.items() if kind not in self.missing}
 
+    def forbidden(self) -> str:
+        """Say which watches are not allowed any more, and which rule allows them; empty while none is refused."""
+        kinds = [api for api in self._kinds if api.kind in self._troubles and self._troubles[api.kind].forbidden]
+        if not kinds:
+            return ""
+        what, rules = ", ".join(api.plural for api in kinds), ", ".join(api.rule for api in kinds)
+        return (
+            f"the operator may not watch {what} in namespace {self._namespace} any more, and does not see what changes"
+            f" there: give its identity the role of chart voiceplane-region, whose rules are {rules}"
+        )
+
     def applied(self, raw: Object, *, replicas: int | None = None) -> None:
         """Take the answer to an own apply, its metadata: known at once, and no reason to look again.
 
@@ -114,6 +127,7 @@ class RegionWatch:
                     if trouble.words != str(error):
                         log.warning("a watch is not allowed", extra={"kind": api.kind, "reason": str(error)})
                     trouble.words, trouble.refused = str(error), trouble.refused + 1
+                    self._forbid(trouble, error)
                     await asyncio.sleep(pause_s(trouble.refused))
                     continue
                 if api.optional:
@@ -127,6 +141,7 @@ class RegionWatch:
                 if trouble.words != str(error):
                     log.info("a watch ended", extra={"kind": api.kind, "reason": str(error)})
                 trouble.words, trouble.refused = str(error), 0
+                self._forbid(trouble, error)
                 await asyncio.sleep(error.after_s if isinstance(error, errors.BusyError) else RETRY_S)
 
     async def _list(self, api: Api) -> str:
@@ -167,8 +182,23 @@ class RegionWatch:
         return since
 
     def _goes_on(self, api: Api) -> None:
-        if self._troubles.pop(api.kind, None) is not None:
+        trouble = self._troubles.pop(api.kind, None)
+        if trouble is not None:
             log.info("a watch goes on", extra={"kind": api.kind})
+            if trouble.forbidden:
+                self._tell_all()
+
+    def _forbid(self, trouble: _Trouble, error: errors.ClusterError) -> None:
+        """Have the region and its agents say that a watch is not allowed, or is again; a 401 is told elsewhere."""
+        refused = isinstance(error, errors.AccessDeniedError) and not isinstance(error, errors.CredentialsRefusedError)
+        before, trouble.forbidden = trouble.forbidden, refused and trouble.refused >= REFUSALS
+        if trouble.forbidden != before:
+            self._tell_all()
+
+    def _tell_all(self) -> None:
+        """Look again at the region and at each agent there: its policies are of the region's own name."""
+        for owner in set(self.owners.values()):
+            self._changed(owner)
 
     def _place(self, meta: Object) -> str:
         return str((meta.get("labels") or {}).get(names.AGENT, ""))
