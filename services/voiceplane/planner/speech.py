@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
+from voiceplane.contract.spoken_digits import UNITS
 from voiceplane.planner import digits, ear
 from voiceplane.planner.phrases import phrases
 
@@ -18,7 +19,7 @@ _MARKUP = re.compile(r"[{}\[\]|\\]|</?\w[^<>]*>|<!|&#?\w+;|```")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
 _SOFT = re.compile(r"\*+|__|^\s*(?:[-*•]|#+|\d+[.)])\s+|`", re.M)
 _REFERENCE = re.compile(r"\d(?:[ -]?\d){3,}")
-_SPELLED = re.compile(rf"\b(?:(?:{'|'.join([*digits.UNITS, 'oh'])})\b[\s,.-]*){{4,}}", re.I)
+_SPELLED = re.compile(rf"\b(?:(?:{'|'.join([*UNITS, 'oh'])})\b[\s,.-]*){{4,}}", re.I)
 _ADDRESS = re.compile(rf"{ear.KINDS['email'].pattern}|{ear.KINDS['url'].pattern}", re.I)
 _UNSPOKEN = frozenset({"So", "Cs", "Co", "Cn", "Cf", "Cc", "Me"})  # emoji, halves of letters, control characters
 _LATIN = "\u024f"  # the last letter that a voice of this project can read

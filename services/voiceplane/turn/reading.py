@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from voiceplane.contract.spoken_digits import HOMOPHONES, OHS, REPEATS, TEENS, TENS, UNITS
+
 
 class Reading(Enum):
     """What the words so far say about the end of the turn."""
@@ -50,12 +52,8 @@ _BEFORE_DIGITS = frozenset(
     "it is it's its the my number um uh er hmm yes yeah yep okay ok sure so well alright right oh let me see "
     "parcel package tracking order and".split()
 )  # what is said while the paper is looked for
-_UNITS = dict(zip("zero one two three four five six seven eight nine oh".split(), "01234567890", strict=True))
-_MISHEARD = {"to": "2", "too": "2", "for": "4", "ate": "8", "pre": "3", "tree": "3"}  # digits, behind digits
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_LONG = {word: str(n) for n, word in enumerate(_TEENS, start=10)} | {w: f"{n}0" for n, w in enumerate(_TENS, start=2)}
-_TIMES = {"double": 2, "triple": 3}
+_DIGITS = UNITS | dict.fromkeys(OHS, "0")
+_LONG = TEENS | {word: f"{digit}0" for word, digit in TENS.items()}
 _POLITE = frozenset("thank thanks you please very much".split())  # behind a yes or a no
 _QUESTION_WORDS = 4  # fewer are rather the beginning of one: "How do I?"
 _HEARD = 0.5  # of whisper tiny's probability of a word: at 0.4 it misses some, at 0.6 it only costs time
@@ -78,16 +76,16 @@ def said_digits(text: str) -> str:
     for word in re.findall(r"[a-z]+|\d+", text.lower()):
         if word.isdigit():
             said += word * times
-        elif word in _MISHEARD and said:
-            said += _MISHEARD[word]
-        elif word in _UNITS and after_tens:
-            said = said[:-1] + _UNITS[word]
-        elif word in _UNITS:
-            said += _UNITS[word] * times
+        elif word in HOMOPHONES and said:
+            said += HOMOPHONES[word]
+        elif word in _DIGITS and after_tens:
+            said = said[:-1] + _DIGITS[word]
+        elif word in _DIGITS:
+            said += _DIGITS[word] * times
         elif word in _LONG:
             said += _LONG[word] * times
-        times = _TIMES.get(word, 1)
-        after_tens = word in _TENS
+        times = REPEATS.get(word, 1)
+        after_tens = word in TENS
     return said
 
 
@@ -156,7 +154,7 @@ def _once_more(said: str, asked: AskedDigits) -> bool:
 
 
 def _only_digits(words: list[str]) -> bool:
-    return all(word.isdigit() or word in _UNITS or word in _MISHEARD for word in words)
+    return all(word.isdigit() or word in _DIGITS or word in HOMOPHONES for word in words)
 
 
 def _is_open(text: str, words: list[str], *, understood: bool) -> bool:
