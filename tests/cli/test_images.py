@@ -26,7 +26,7 @@ def test_the_mistakes_of_an_agent_have_their_line(tmp_path: Path, capsys: pytest
     [
         ("kind: VoiceRegion\nspec: {mode: cloudy}\n", ":2: spec.mode: "),
         ("kind: VoiceRegion\nspec: {mode: [\n", ":3: "),
-        ("kind: VoicePolicy\n", ": no VoiceRegion in it"),
+        ("kind: VoicePolicy\n", ":1: (file): expected one VoiceRegion, found 0"),
     ],
 )
 def test_the_mistakes_of_a_region_have_their_line(

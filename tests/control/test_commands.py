@@ -54,7 +54,7 @@ def test_files_that_are_no_yaml_are_named(region: str, tmp_path: Path, capsys: p
     broken.write_text("spec: [\n")
     for arguments in (["--region", str(broken)], ["--region", region, "--with", str(broken)]):
         assert main(["render", AGENT, *arguments]) == 1
-        assert capsys.readouterr().err.startswith(f"{broken}: ")
+        assert capsys.readouterr().err.startswith(f"{broken}:")
 
 
 KUBECONFIG = """

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from voiceplane.contract.base import FROM_YAML
-from voiceplane.contract.load import load_bundle
+from voiceplane.contract.load import InvalidAgentError, load_bundle, load_region
 from voiceplane.contract.region import VoiceRegion
 from voiceplane_operator.decide.placement import Candidate, choose
 from voiceplane_operator.decide.ports import free_block
@@ -75,12 +75,11 @@ def _credential(wish: Wish, beside: Iterable[Document]) -> str:
 
 def read_region(path: Path) -> VoiceRegion:
     """Read a VoiceRegion from a file; ValueError names the mistakes."""
-    found = [one for one in read(path) if one.get("kind") == "VoiceRegion"]
-    if len(found) != 1:
-        raise ValueError(f"{path}: expected one VoiceRegion, found {len(found)}")
     try:
-        return as_region(found[0])
-    except ValueError as error:
+        return load_region(path.read_text())
+    except InvalidAgentError as error:
+        raise ValueError("\n".join(mistake.at(path) for mistake in error.mistakes)) from error
+    except UnicodeDecodeError as error:
         raise ValueError(f"{path}: {error}") from error
 
 

@@ -3,15 +3,9 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
-
-import yaml
-from pydantic import ValidationError
 
 from voiceplane.cli.validate import read_bundle
-from voiceplane.contract.base import FROM_YAML
-from voiceplane.contract.documents import read_documents
-from voiceplane.contract.load import InvalidAgentError, mistakes_of
+from voiceplane.contract.load import InvalidAgentError, load_region
 from voiceplane.contract.region import Images, VoiceRegion
 from voiceplane.runtime.models import Model, ModelUnavailableError, catalogue
 from voiceplane.speech.profiles import load_profile
@@ -86,16 +80,6 @@ def _region(path: Path | None) -> VoiceRegion | None:
     if path is None:
         return None
     try:
-        for content, node in read_documents(path.read_text()):
-            if isinstance(content, dict) and content.get("kind") == "VoiceRegion":
-                return _parsed(content, node)
+        return load_region(path.read_text())
     except InvalidAgentError as error:
         raise ValueError("\n".join(mistake.at(path) for mistake in error.mistakes)) from error
-    raise ValueError(f"{path}: no VoiceRegion in it")
-
-
-def _parsed(content: dict[str, Any], node: yaml.Node) -> VoiceRegion:
-    try:
-        return VoiceRegion.model_validate(content, context=FROM_YAML)
-    except ValidationError as error:
-        raise InvalidAgentError(tuple(mistakes_of(error, node))) from error

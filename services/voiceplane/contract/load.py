@@ -11,10 +11,19 @@ from pydantic import ValidationError
 from voiceplane.contract.agent import API_VERSION, Placement, Rollout, VoiceAgent
 from voiceplane.contract.base import EXPECTED, FROM_YAML
 from voiceplane.contract.crosschecks import cross_checks
-from voiceplane.contract.documents import InvalidAgentError, Mistake, Path, dotted, line_of, parse_documents
+from voiceplane.contract.documents import (
+    InvalidAgentError,
+    Mistake,
+    Path,
+    dotted,
+    line_of,
+    parse_documents,
+    read_documents,
+)
 from voiceplane.contract.policy import VoicePolicy, VoicePolicySpec, digest
+from voiceplane.contract.region import VoiceRegion
 
-__all__ = ["Bundle", "InvalidAgentError", "Mistake", "load_bundle", "mistakes_of"]
+__all__ = ["Bundle", "InvalidAgentError", "Mistake", "load_bundle", "load_region", "mistakes_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,19 @@ def load_bundle(text: str) -> Bundle:
     agent = agents[0]
     reference = agent.spec.policy_ref
     return Bundle(agent, policies[reference.name].spec if reference else VoicePolicySpec())
+
+
+def load_region(text: str) -> VoiceRegion:
+    """Read the one VoiceRegion among a text's documents; InvalidAgentError lists every mistake."""
+    found = [(content, node) for content, node in read_documents(text) if _kind(content) == "VoiceRegion"]
+    if len(found) != 1:
+        line = line_of(found[1][1], ()) if found else 1
+        raise InvalidAgentError((Mistake("(file)", line, f"expected one VoiceRegion, found {len(found)}"),))
+    content, node = found[0]
+    try:
+        return VoiceRegion.model_validate(content, context=FROM_YAML, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise InvalidAgentError(tuple(mistakes_of(error, node))) from error
 
 
 def _kind(content: Any) -> Any:
