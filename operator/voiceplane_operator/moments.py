@@ -8,6 +8,11 @@ def now() -> float:
     return datetime.now(UTC).timestamp()
 
 
+def now_precisely() -> str:
+    """Return this moment as a Lease holds it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def now_text() -> str:
     """Return this moment as Kubernetes writes it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -24,6 +24,11 @@ FINALIZER = f"{DOMAIN}/drain"
 RELEASE = f"{DOMAIN}/release-finalizer"  # annotation: break glass
 
 
+def full_name(namespace: str, name: str) -> str:
+    """Return namespace/name, or the name of a cluster-wide object: the key by which the operator knows it."""
+    return f"{namespace}/{name}" if namespace else name
+
+
 @functools.lru_cache(maxsize=16_384)  # asked for some three hundred times for each agent
 def prefix(owner: str) -> str:
     """Return the short name of an agent given as namespace/name: readable, and never another agent's."""

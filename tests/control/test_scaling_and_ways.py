@@ -109,7 +109,8 @@ def test_gateways_follow_the_trunks_and_keep_others_out_where_no_policy_holds(mo
 
 def test_a_trust_is_told_the_gateways_as_it_stands_in_the_trunk() -> None:
     spec = {"sources": ["198.51.100.0/24"], "numbers": ["+15550100"], "identity": {"trust": "asserted"}}
-    trusted = trunk({"metadata": {"name": "carrier", "namespace": "support"}, "spec": spec})
+    named = {"agentRef": {"name": "parcel-desk"}, **spec}
+    trusted = trunk({"metadata": {"name": "carrier", "namespace": "support"}, "spec": named})
     assert trusted == CARRIER.model_copy(update={"identity": TrunkIdentity(trust=Trust.ASSERTED)})
     told = only(replace(target(), trunks=(trusted,)), "ConfigMap")["data"]["trunks.json"]
     assert Trunks.model_validate_json(told).trunks == (trusted,)

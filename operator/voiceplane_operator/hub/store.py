@@ -28,8 +28,8 @@ class Stored:
 
     @property
     def full_name(self) -> str:
-        """Return namespace/name, or the name of a cluster-wide object."""
-        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+        """Return the key by which the operator knows it."""
+        return names.full_name(self.namespace, self.name)
 
     def raw(self) -> Object:
         """Return the object as the models parse it."""
@@ -113,9 +113,7 @@ class Store:
     def read(self, raw: Object) -> Stored:
         """Take from an object what is worth remembering, with what is known of it already."""
         meta = raw["metadata"]
-        namespace = meta.get("namespace", "")
-        name = f"{namespace}/{meta['name']}" if namespace else meta["name"]
-        return read(raw, self._objects[raw["kind"]].get(name))
+        return read(raw, self.get(raw["kind"], names.full_name(meta.get("namespace", ""), meta["name"])))
 
     def put(self, stored: Stored) -> Stored | None:
         """Remember an object; return what was known of it before."""
@@ -163,4 +161,4 @@ class Store:
         spec = json.loads(stored.spec)
         field, index = ("policyRef", self._by_policy) if stored.kind == "VoiceAgent" else ("agentRef", self._by_trunk)
         named = (spec.get(field) or {}).get("name")
-        return [(index, f"{stored.namespace}/{named}")] if named else []
+        return [(index, names.full_name(stored.namespace, named))] if named else []

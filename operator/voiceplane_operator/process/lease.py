@@ -8,11 +8,11 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from voiceplane_operator import errors
 from voiceplane_operator.api.cluster import Cluster
+from voiceplane_operator.moments import now_precisely
 
 log = logging.getLogger(__name__)
 LEASE_S, RENEW_DEADLINE_S, RENEW_S = 15.0, 10.0, 2.0
@@ -88,7 +88,7 @@ class Leader:
             return None
 
     async def _take(self, lease: Object | None) -> None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        now = now_precisely()
         spec: Object = {"holderIdentity": self.identity, "leaseDurationSeconds": int(LEASE_S), "renewTime": now}
         if lease is None:
             body: Object = {

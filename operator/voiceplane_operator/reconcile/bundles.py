@@ -17,7 +17,7 @@ from voiceplane.contract.crosschecks import cross_checks
 from voiceplane.contract.documents import dotted
 from voiceplane.contract.load import Bundle
 from voiceplane.contract.policy import VoicePolicy, VoicePolicySpec
-from voiceplane.contract.trunk import TrunkIdentity, TrunkOfAgent
+from voiceplane.contract.trunk import SIPTrunk, TrunkOfAgent
 from voiceplane_operator.errors import InvalidObjectError
 from voiceplane_operator.manifests.target import Everywhere, Revision
 
@@ -73,11 +73,7 @@ def parse_policy(raw: dict[str, Any]) -> VoicePolicy:
 
 def trunk(raw: dict[str, Any]) -> TrunkOfAgent:
     """Return a stored SIPTrunk, which the API server has checked, as gateways know it."""
-    meta, spec = raw["metadata"], raw["spec"]
-    sources, numbers = tuple(spec.get("sources") or ()), tuple(spec.get("numbers") or ())
-    identity = TrunkIdentity.model_validate(spec.get("identity") or {})
-    name = f"{meta.get('namespace', 'default')}/{meta['name']}"
-    return TrunkOfAgent(name=name, sources=sources, numbers=numbers, identity=identity)
+    return SIPTrunk.model_validate(_identified(raw, "SIPTrunk")).told()
 
 
 def explain(error: ValidationError) -> str:
