@@ -5,15 +5,12 @@ import contextlib
 import difflib
 from collections.abc import AsyncIterator
 
+from voiceplane.cli.conversation import agent_speech
 from voiceplane.cli.voices import CallerVoice, transcribe
-from voiceplane.contract.audio import SPEECH_RATE, Pcm
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.testing.phone import Phone, PhoneCall
-from voiceplane.testing.phone.audio import resample
-from voiceplane.testing.phone.timings import GATE, stretches
 
 AGENT_S = 30.0  # the longest wait for the agent's first sound: the two cores here are busy
-MARGIN_MS = 150
 TRIES = 3
 LATE_S = 4.0
 ALIKE = 0.6  # two different answers of the example are at most 0.4 alike
@@ -35,7 +32,8 @@ class Caller:
     async def listen(self) -> str:
         """Wait until the agent has finished speaking; return its words."""
         await self._call.wait_for_agent_silence(timeout_s=AGENT_S)
-        return await transcribe(self._ears, self._heard())
+        sound, self._taken = agent_speech(self._call, self._taken)
+        return await transcribe(self._ears, sound) if sound is not None else ""
 
     async def ask(self, words: str) -> str:
         """Say something; return the agent's answer."""
@@ -55,14 +53,6 @@ class Caller:
             if max(likeness(heard, answer) for answer in answers) > ALIKE:
                 break
         return heard
-
-    def _heard(self) -> Pcm:
-        samples, rate = self._call.recording.agent.samples(), self._call.recording.sample_rate
-        found = list(stretches(samples[self._taken :], rate, gate=GATE))
-        margin = rate * MARGIN_MS // 1000
-        start = max(self._taken + (found[0].start if found else 0) - margin, 0)
-        self._taken = len(samples)
-        return resample(Pcm(samples[start:].astype("<i2").tobytes(), rate), SPEECH_RATE)
 
 
 @contextlib.asynccontextmanager
