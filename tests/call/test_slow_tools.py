@@ -57,6 +57,21 @@ def test_a_slow_tool_is_bridged_then_reported_on_then_answered(bundle: Bundle, p
     virtually(conversation())
 
 
+def test_what_the_caller_said_its_tool_and_its_answer_have_one_index(bundle: Bundle, planner: FlowPlanner) -> None:
+    async def conversation() -> None:
+        async with talking(bundle, planner, Tools({}, RESULTS)) as call:
+            await call.says(TRACK)
+            await call.waits(10.0)
+            assert [(turn.speaker, turn.index) for turn in call.recorder.turns] == [
+                ("agent", 0),
+                ("caller", 1),
+                ("agent", 1),
+            ]
+            assert [asked.turn_index for asked in call.tools.asked] == [1]
+
+    virtually(conversation())
+
+
 def late(objective: str) -> float:
     return REGISTRY.get_sample_value("voiceplane_turns_late_total", {"objective": objective}) or 0.0
 

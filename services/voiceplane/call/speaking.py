@@ -34,7 +34,7 @@ class Speaking:
         self._mouth = mouth
         self._listening = listening
         self._shields = PhraseShields(site.bundle.agent.spec)
-        self.index = 0  # of the turn, for the record
+        self.index = 0  # of the caller's turn that is answered, for the record: its tools and its answer have it too
         self.begun = False  # something of this turn was given to the mouth
         self._marks: dict[str, float] = {}  # of this turn's first phrase: given to the voice, first speech from it
         self._synthesis_ms = 0.0

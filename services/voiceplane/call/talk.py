@@ -179,6 +179,7 @@ class Talk:
             answered = True
         except (OutOfPatienceError, SpeechError, PlannerUnavailableError):
             self._attempt = None
+            self._speaking.index += 1
             self._speaking.keep(caller_turn)
             await self._give_up()
             return
@@ -287,7 +288,7 @@ class Talk:
         clock = self._listening.clock
         began, ended = clock.wall_ns_at(timings.spoken_since), clock.wall_ns_at(timings.spoken_until)
         proof = at_hand if at_hand in self._proofs else ""
-        return Turn(self._speaking.index, "caller", given.text, began, ended, proof=proof)
+        return Turn(self._speaking.index + 1, "caller", given.text, began, ended, proof=proof)
 
     def _now(self) -> float:
         return self._site.clock.monotonic()
