@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
+from tests.call.proving import AGENT
 from tests.call.talking import Tools, talking
 from tests.call.virtual import virtually
 
@@ -13,26 +14,6 @@ from voiceplane.planner.flow import FlowPlanner
 from voiceplane.planner.intents import Understanding
 from voiceplane.policy.gate import decide
 
-AGENT = """
-apiVersion: voiceplane.dev/v1alpha1
-kind: VoiceAgent
-metadata: {name: parcel-desk, namespace: support}
-spec:
-  opening: "Hello."
-  intents:
-    - name: prove-who-you-are
-      examples: ["I want to identify myself", "verify me with my PIN", "log me in"]
-      slots: [{name: pin, type: digits, length: 4, ask: "What is your PIN?"}]
-      tool: check-pin
-      reply: "Thank you."
-    - name: cancel-contract
-      examples: ["cancel my contract", "I want to end the contract"]
-      tool: cancel
-      reply: "It is cancelled."
-  tools:
-    - {name: check-pin, http: {method: POST, url: "http://a.svc/pin"}, grants: verified}
-    - {name: cancel, http: {method: POST, url: "http://a.svc/cancel"}, requires: verified}
-"""
 MORE = "Is there anything else I can help with?"
 ASKED = "agent: For that I have to know who you are. What is your PIN?"
 

@@ -4,8 +4,8 @@ import asyncio
 import json
 import uuid
 
+from tests.call.proving import AGENT
 from tests.call.talking import Tools, talking
-from tests.call.test_authentication import AGENT
 from tests.call.virtual import virtually
 
 from voiceplane.call.recorder import CallFacts, Recorder

@@ -1,80 +1,28 @@
 """Whole conversations with the flow planner, turn by turn. Pure: the model runs, nothing else does."""
 
-import json
 from dataclasses import replace
 
 import pytest
+from tests.planner.conversation import Conversation
 
 from voiceplane.contract.agent import Escalation, Intent, Slot, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import (
     CallerSaid,
     DialogueState,
-    Done,
     HangUp,
-    HeardTurn,
-    ReplyEvent,
-    ReplyRequest,
-    Say,
     ToolCall,
     ToolOutcome,
-    ToolResult,
     Transfer,
 )
-from voiceplane.contract.ids import CallId
 from voiceplane.contract.load import Bundle
 from voiceplane.planner.embed import Embedder
 from voiceplane.planner.flow import FlowPlanner
 from voiceplane.planner.intents import Understanding
 
-MONDAY = "2026-11-23"
 ASK_NUMBER = "What is the six digit parcel number?"
 ASK_DAY = "Which day suits you?"
 MORE = "Is there anything else I can help with?"
 UNSURE = "Sorry, I did not understand that. Could you say it another way?"
-
-
-class Conversation:
-    """Says lines to a planner, keeping its state as the gateway does."""
-
-    def __init__(self, planner: FlowPlanner, state: DialogueState | None = None) -> None:
-        self.planner = planner
-        self.state = state or DialogueState()
-        self.events: list[ReplyEvent] = []
-
-    def put(self, given: CallerSaid | ToolResult) -> str:
-        """Give one input; return what is said, and the other events in brackets."""
-        history = (HeardTurn("caller", given.text),) if isinstance(given, CallerSaid) else ()
-        request = ReplyRequest(CallId("0" * 32), "support/parcel-desk", "r", 0, "q", self.state, given, MONDAY, history)
-        self.events = list(self.planner.reply(request))
-        assert isinstance(self.events[-1], Done)
-        assert not any(isinstance(event, Done) for event in self.events[:-1])
-        self.state = self.events[-1].state
-        return " ".join(_written(event) for event in self.events[:-1])
-
-    def say(self, text: str) -> str:
-        return self.put(CallerSaid(text))
-
-    def press(self, keys: str) -> str:
-        return self.put(CallerSaid(keys, keys=True))
-
-    def tool(self, content: object, *, name: str = "parcel-status", outcome: ToolOutcome = ToolOutcome.OK) -> str:
-        return self.put(ToolResult(name, outcome, content if isinstance(content, str) else json.dumps(content)))
-
-
-def _written(event: ReplyEvent) -> str:
-    match event:
-        case Say(text):
-            return text
-        case ToolCall(tool, _, arguments):
-            return f"[{tool} {arguments}]"
-        case Transfer(reason):
-            return f"[transfer {reason}]"
-        case HangUp(reason):
-            return f"[hang up {reason}]"
-        case Done():
-            return ""
-
-
 TRANSFER = "I will connect you with a colleague. One moment, please."
 GOODBYE = "Thank you for calling. Goodbye. [hang up goodbye]"
 HOURS = f"Our parcel shops are open from eight in the morning until eight in the evening, Monday to Saturday. {MORE}"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from tests.call.test_authentication import AGENT
+from tests.call.proving import AGENT
 from tests.planner.scripted import Call, Finish, Script, Words
 from tests.planner.talking import TALK, TODAY, Harness, talking, texts
 

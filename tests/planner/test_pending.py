@@ -1,7 +1,8 @@
 """What the caller may say while a tool runs, or over a question that was not heard."""
 
 import pytest
-from tests.planner.test_dialogues import GOODBYE, MORE, Conversation
+from tests.planner.conversation import Conversation
+from tests.planner.test_dialogues import GOODBYE, MORE
 
 from voiceplane.contract.dialogue import DialogueState, RunningTool
 from voiceplane.planner.flow import FlowPlanner

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from tests.call.test_authentication import AGENT
+from tests.call.proving import AGENT
 
 from voiceplane.contract.dialogue import (
     CallerSaid,

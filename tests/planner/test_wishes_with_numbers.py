@@ -1,7 +1,8 @@
 """A wish said in one breath with its number: the number says nothing about the wish and must not hide it."""
 
 import pytest
-from tests.planner.test_dialogues import CALL, FOUND, Conversation
+from tests.planner.conversation import Conversation
+from tests.planner.test_dialogues import CALL, FOUND
 
 from voiceplane.planner.digits import without_numbers
 from voiceplane.planner.flow import FlowPlanner
