@@ -1,7 +1,10 @@
 """The demo says in one line why a call failed; nothing of it is a traceback or an empty line."""
 
 import argparse
+import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -49,6 +52,19 @@ def test_a_call_that_fails_is_told_in_one_line(
     assert demo.run(argparse.Namespace(agent=AGENT, say=None, parcel=demo.PARCEL)) == 1
     told = capsys.readouterr().err
     assert f"the call failed: {error}\nlogs: " in told and "Traceback" not in told
+
+
+def test_ctrl_c_is_taken_note_of_while_the_stack_stops(
+    fails_with: Callable[[Exception], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def pressed(*_: object, record: Path) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(60)
+
+    fails_with(AssertionError())
+    monkeypatch.setattr(demo, "hold", pressed)
+    assert demo.run(argparse.Namespace(agent=AGENT, say=None, parcel=demo.PARCEL)) == 130
+    assert "stopping\n" in capsys.readouterr().err
 
 
 async def test_a_record_that_does_not_come_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,9 @@ def run(options: argparse.Namespace) -> int:
         return 1
     try:
         install((bundle.agent.spec.voice.profile,))
-        status = asyncio.run(shutdown.unless_stopped(_show(bundle, options)))
+        report = reporter(SystemClock())
+        shown = shutdown.unless_stopped(_show(bundle, options, report), stopping=lambda: report("stopping"))
+        status = asyncio.run(shown)
         return INTERRUPTED if status is None else status
     except (OSError, ModelUnavailableError, StackFailedError, NoFreePortError) as error:
         print(error, file=sys.stderr)
@@ -94,9 +96,8 @@ def run(options: argparse.Namespace) -> int:
     return 1
 
 
-async def _show(bundle: Bundle, options: argparse.Namespace) -> int:
+async def _show(bundle: Bundle, options: argparse.Namespace, report: Callable[[str], None]) -> int:
     folder = _folder()
-    report = reporter(SystemClock())
     stack = StackOptions(options.agent, folder, sip_port=None, parcels=True)
     async with running_stack(bundle, stack, report) as endpoints, open_speech(endpoints.speech) as speech:
         if speech is None:
