@@ -42,9 +42,7 @@ class TurnState:
     overlap: int = 0  # sounds over the agent in this call
     overlap_stage: int = 0  # of the running one: how often it was judged
     overlap_ended: float | None = None  # its last voiced sound, once it has paused
-    unread_until: float | None = (
-        None  # AGENT: the last voiced sound over it whose words have not come: they still count
-    )
+    unread_until: float | None = None  # AGENT: where a sound over it ended whose words are still to come
     overlap_nothing: bool = False  # it is over and named nothing for us: the agent goes on when it stays silent
     aside: tuple[float, float] | None = None  # first and last sound of the last one that was nothing for us
     shield_until: float = 0.0  # the agent's phrase may not be interrupted before

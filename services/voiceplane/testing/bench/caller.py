@@ -17,11 +17,12 @@ from voiceplane.records.rows import CallRow
 from voiceplane.runtime.clock import Clock
 from voiceplane.testing.bench.line import TimedTrack, keep_times, return_echo
 from voiceplane.testing.bench.place import Place
-from voiceplane.testing.bench.sound import Sound, sounds, trimmed
+from voiceplane.testing.bench.sound import EDGE_JOIN_MS, Sound, sounds, trimmed
 from voiceplane.testing.phone import CallEnded, NoAgentAudio, Phone, PhoneError, PhoneSettings
 from voiceplane.testing.phone.audio import Samples, as_samples, resample
 from voiceplane.testing.phone.ear import Ear, Heard
 from voiceplane.testing.phone.rtp import MediaStream
+from voiceplane.testing.phone.timings import heard_around
 
 RATE = 8000  # PCMU, what most trunks carry
 QUIET_S = 0.8  # the agent's turn is over
@@ -183,12 +184,8 @@ def keep(media: MediaStream, track: TimedTrack, held: Held) -> None:
 
 def placed(deed: Deed, caller: Samples) -> Deed:
     """Put an act where its sound lies on the caller's track; a silent one stays where the clock put it."""
-    first = max(0, int((deed.start_ms - _SLACK_MS) * RATE / 1000))
-    found = sounds(caller[first : int((deed.end_ms + _SLACK_MS) * RATE / 1000)], RATE)
-    if not found:
-        return deed
-    offset = 1000.0 * first / RATE
-    return Deed(deed.act, offset + found[0].start_ms, offset + found[-1].end_ms)
+    found = heard_around(caller, RATE, deed.start_ms, deed.end_ms, slack_ms=_SLACK_MS, join_ms=EDGE_JOIN_MS)
+    return Deed(deed.act, *found) if found is not None else deed
 
 
 async def _record(records: str, call_id: str) -> CallRow | None:

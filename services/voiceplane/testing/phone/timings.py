@@ -59,6 +59,15 @@ def stretches(track: Samples, rate: int, *, gate: float = GATE, join_ms: float =
     return tuple(found)
 
 
+def heard_around(
+    track: Samples, rate: int, start_ms: float, end_ms: float, *, slack_ms: float, join_ms: float = _JOIN_MS
+) -> tuple[float, float] | None:
+    """Return the first and last sound of what was said then by the script's clock, in milliseconds; None in silence."""
+    first = max(0, int((start_ms - slack_ms) * rate / 1000))
+    found = stretches(track[first : int((end_ms + slack_ms) * rate / 1000)], rate, join_ms=join_ms)
+    return (1000.0 * (first + found[0].start) / rate, 1000.0 * (first + found[-1].end) / rate) if found else None
+
+
 def turn_timings(caller: Samples, agent: Samples, rate: int) -> tuple[TurnTiming, ...]:
     """Pair the end of each caller's turn with the agent's next sound.
 

@@ -4,20 +4,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from voiceplane.contract.audio import Pcm
 from voiceplane.runtime.clock import Clock, SystemClock
 from voiceplane.testing.phone import CallEnded, NoAgentAudio, Phone, PhoneCall, PhoneError, PhoneSettings
 from voiceplane.testing.phone.audio import Samples, as_samples, read_wav
 from voiceplane.testing.phone.ear import Ear
 from voiceplane.testing.phone.recording import Recording
-from voiceplane.testing.phone.timings import stretches
+from voiceplane.testing.phone.timings import heard_around, stretches
 from voiceplane.testing.scenarios.evidence import Span, StepTaken
 from voiceplane.testing.scenarios.model import After, Anchor, Scenario, Step
 
 QUIET_S = 0.7  # agent silence that ends its turn
 LAST_QUIET_S = 1.5  # at the end of the call: a tool's result may follow a bridging phrase
+_SLACK_MS = 60.0  # around the script's own times: a packet time before, a few after
 SPEECH_MARGIN_S = 90.0  # longest turn of an agent that is waited out
 
 Speak = Callable[[str, str], Awaitable[Pcm]]  # words and the voice's name
@@ -154,12 +153,6 @@ def _trimmed(pcm: Pcm) -> Pcm:
 
 def _placed(step: StepTaken, recording: Recording) -> StepTaken:
     """Put a spoken step where its sound lies on the caller's track; other steps stay where the clock put them."""
-    rate, slack = recording.sample_rate, 60.0  # ms: a packet time before, a few after
-    track = recording.caller.samples()
-    first = max(0, int((step.at.start_ms - slack) * rate / 1000))
-    last = int((step.at.end_ms + slack) * rate / 1000)
-    found = stretches(np.asarray(track[first:last], dtype=np.int16), rate)
-    if not found:
-        return step
-    start, end = (1000.0 * (first + at) / rate for at in (found[0].start, found[-1].end))
-    return StepTaken(step.index, Span(start, end))
+    track, rate = recording.caller.samples(), recording.sample_rate
+    found = heard_around(track, rate, step.at.start_ms, step.at.end_ms, slack_ms=_SLACK_MS)
+    return StepTaken(step.index, Span(*found)) if found is not None else step
