@@ -21,7 +21,7 @@ def named(
     return judge(OverlapFacts(since_s, voiced_s, ended, text, level_db, answers, sure))
 
 
-@pytest.mark.parametrize("text", ["You had.", "What's that?", "Go king.", "earth"])
+@pytest.mark.parametrize("text", ["You had.", "What's that?", "Go king.", "earth", "but"])
 def test_unlikely_words_of_a_short_sound_are_a_hum(text: str) -> None:
     assert named(text, ENDED, sure=False) is Overlap.NOISE
     assert named(text, LASTING, sure=False) is None
@@ -51,7 +51,8 @@ def test_words_are_likely_by_themselves_and_together(confidence: float, logprob:
 
 
 @pytest.mark.parametrize(
-    "text", ["Mm-hm.", "right", "Okay.", "uh huh", "yeah, okay", "I see.", "Got it, thanks!", "please"]
+    "text",
+    ["Mm-hm.", "right", "Okay.", "uh huh", "yeah, okay", "I see.", "Got it, thanks!", "please", "All right", "M-M"],
 )
 def test_a_sign_of_listening_is_a_backchannel_once_it_is_over(text: str) -> None:
     assert named(text, ENDED) is Overlap.BACKCHANNEL

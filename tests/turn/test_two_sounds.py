@@ -8,6 +8,7 @@ from voiceplane.turn.events import (
     Duck,
     Event,
     Interrupt,
+    JudgeOverlap,
     JudgePause,
     OverlapJudged,
     Resume,
@@ -58,7 +59,13 @@ def test_a_word_that_follows_before_the_agent_goes_on_is_of_the_same_sound() -> 
     assert (state.floor, state.utterance_since) == (Floor.DUCKED, 1.0)
     assert not any(isinstance(action, Resume) for action in actions)
     _, actions = run(state, OverlapJudged(1.75, 1, Overlap.INTERRUPT))
-    assert actions == [Interrupt(1.75, 1.0)]
+    assert actions == [Interrupt(1.75, 1.4)]
+
+
+def test_a_listener_who_says_two_words_has_not_spoken_for_long() -> None:
+    at = 1.001 + P.interrupt_s
+    state, actions = run(SPEAKING, *FIRST, NOTHING, SpeechStarted(1.4), Tick(1.401 + P.overlap_stages_s[0]), Tick(at))
+    assert (state.floor, actions[-1]) == (Floor.DUCKED, JudgeOverlap(1, 1.4, False))
 
 
 def test_a_word_soon_after_the_agent_went_on_is_heard_together_with_the_one_before() -> None:

@@ -158,6 +158,8 @@ class Listening:
             return
         if isinstance(edge, SpeechStarted) and self.floor.state.floor in (Floor.PAUSED, Floor.DUCKED):
             self._hearing.speech_goes_on()
+            if self.floor.state.overlap_nothing:  # what was nothing says nothing of what follows it
+                self._overlaps.begin(edge.at)
         self.floor.feed(edge)
 
     async def words(self, turn: EndTurn) -> Transcript:

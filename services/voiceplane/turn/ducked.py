@@ -83,10 +83,12 @@ def pauses(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
 
 
 def sounds_again(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:
-    """Take up a sound that was not over."""
+    """Take up a sound that was not over; one that was nothing so far makes the next no longer than it is."""
     paused_s = event.at - state.overlap_ended if state.overlap_ended is not None else 0.0
-    longest_s = max(state.longest_pause_s, paused_s)
-    return replace(state, overlap_ended=None, overlap_nothing=False, longest_pause_s=longest_s), ()
+    again = replace(state, overlap_ended=None, longest_pause_s=max(state.longest_pause_s, paused_s))
+    if not state.overlap_nothing:
+        return again, ()
+    return replace(again, overlap_since=event.at, overlap_stage=0, overlap_nothing=False), ()
 
 
 def facts(state: TurnState, event: Event, _parameters: TurnParameters) -> Step:

@@ -29,14 +29,14 @@ class OverlapFacts:
 
 
 _BACKCHANNELS = frozenset(
-    "mm mhm mmhm hmm hm mmm uh huh uhhuh um yeah yep yes yup ok okay right sure alright ah oh aha i see got it "
-    "good great fine nice cool thanks thank you exactly please".split()
+    "m mm mhm mmhm hmm hm mmm uh huh uhhuh um yeah yep yes yup ok okay right sure alright ah oh aha i see got it "
+    "all good great fine nice cool thanks thank you exactly please".split()
 )
 # What a recognizer makes of a hum, and what is no wish when nothing follows it.
 _NO_WISH = frozenset("and you have the a an i it is in that this so".split())
 _ANSWERS = frozenset("yes yeah yep yup no nope right correct sure ok okay exactly".split())
 _STOPS = frozenset(
-    "no stop wait hold excuse sorry pardon actually but hello hey agent operator person help cancel enough quiet "
+    "no stop wait hold excuse sorry pardon actually hello hey agent operator person help cancel enough quiet "
     "listen question next when please".split()  # "please" alone is a listener's: "chat, please" was "stop, please"
 )
 SIDE_TALK_DB = -14.0
