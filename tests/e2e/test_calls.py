@@ -25,8 +25,9 @@ MARKS = {  # what happened inside a span, at least
 
 
 async def test_a_caller_hears_the_true_status_of_a_parcel(running: Any) -> None:
-    outcome = await running.call(ASKS, NUMBER)
-    assert "out for delivery" in outcome.words
+    outcome = await running.understood(ASKS, NUMBER)
+    assert outcome.hears("Parcel 456721 is out for delivery and should arrive today before six.")
+    assert "out for delivery" in outcome.said
     assert outcome.result.faults == ()
     record = outcome.record
     assert (record.outcome, record.end_reason) == ("completed", "caller-hung-up")
@@ -37,7 +38,7 @@ async def test_a_caller_hears_the_true_status_of_a_parcel(running: Any) -> None:
 
 
 async def test_one_trace_follows_the_call_through_every_process_without_orphans(running: Any) -> None:
-    outcome = await running.call(ASKS, NUMBER)
+    outcome = await running.understood(ASKS, NUMBER)
     spans: tuple[Any, ...] = ()
     for _ in range(80):  # Triton sends its spans in batches of a few seconds
         spans = await read_trace(running.endpoints.records, outcome.record.call_id)
@@ -64,14 +65,14 @@ async def test_one_trace_follows_the_call_through_every_process_without_orphans(
 
 @pytest.mark.parametrize("codec", ["PCMA", "G722"])
 async def test_every_codec_carries_the_conversation(running: Any, codec: str) -> None:
-    outcome = await running.call(ASKS, settings=PhoneSettings(codecs=(codec,)))
+    outcome = await running.understood(ASKS, settings=PhoneSettings(codecs=(codec,)))
     assert outcome.record.quality.codec == codec
-    assert "digit" in outcome.words  # "What is the six digit parcel number?"
+    assert outcome.hears("What is the six digit parcel number?")
 
 
 async def test_an_invite_without_an_offer_is_answered_and_understood(running: Any) -> None:
-    outcome = await running.call(ASKS, settings=PhoneSettings(offer=False))
-    assert "digit" in outcome.words  # "What is the six digit parcel number?"
+    outcome = await running.understood(ASKS, settings=PhoneSettings(offer=False))
+    assert outcome.hears("What is the six digit parcel number?")
 
 
 async def test_digits_may_be_typed(running: Any) -> None:
@@ -86,14 +87,15 @@ async def test_digits_may_be_typed(running: Any) -> None:
 
 
 async def test_a_caller_who_asks_for_a_person_is_referred_with_a_summary(running: Any) -> None:
-    outcome = await running.call(PERSON, settings=PhoneSettings(transfers=TransferPolicy(result=200)))
+    outcome = await running.understood(PERSON, settings=PhoneSettings(transfers=TransferPolicy(result=200)))
     assert outcome.result.refer_to is not None and "sip:queue@pbx.example" in outcome.result.refer_to
     assert outcome.record.outcome == "transferred"
 
 
 async def test_a_failed_transfer_is_told_and_the_call_goes_on(running: Any) -> None:
-    outcome = await running.call(PERSON, settings=PhoneSettings(transfers=TransferPolicy(result=486, hang_up=False)))
-    assert "nobody could be reached" in outcome.words
+    fails = PhoneSettings(transfers=TransferPolicy(result=486, hang_up=False))
+    outcome = await running.understood(PERSON, settings=fails)
+    assert "nobody could be reached" in outcome.said
     assert outcome.record.outcome != "transferred"
 
 
@@ -122,17 +124,21 @@ async def test_hold_stops_the_agent_and_resume_brings_it_back(running: Any) -> N
 
 
 async def test_speech_that_dies_in_a_call_is_bridged_and_the_call_goes_on(running: Any) -> None:
-    async with Phone(running.endpoints.sip) as call:
-        sound = await FliteVoice().speak(ASKS)
-        await call.wait_for_agent_silence(timeout_s=20)
-        saying = asyncio.create_task(call.say(sound))
-        await asyncio.sleep(max(0.0, sound.duration_ms / 1000 - 0.5))
-        running.kill("speech")  # half a second before the last word: it is away when the turn ends
-        await saying
-        await call.wait_for_agent_silence(timeout_s=60, quiet_ms=8000)
-        call_id = call.leg.dialog.remote_session_id
-    record, _ = await running.record(call_id)
-    said = [turn.text_pii for turn in record.turns if turn.speaker == "agent"]
+    sound = await FliteVoice().speak(ASKS)
+
+    async def place() -> str:
+        async with Phone(running.endpoints.sip) as call:
+            await call.wait_for_agent_silence(timeout_s=20)
+            saying = asyncio.create_task(call.say(sound))
+            await asyncio.sleep(max(0.0, sound.duration_ms / 1000 - 0.5))
+            running.kill("speech")  # half a second before the last word: it is away when the turn ends
+            await saying
+            await call.wait_for_agent_speech(timeout_s=60)
+            await running.restarted("gateway")  # where speech is there again, however long that takes
+            await call.wait_for_agent_silence(timeout_s=60, quiet_ms=8000)
+            return str(call.leg.dialog.remote_session_id)
+
+    said = await running.answers(place)
     assert any("One moment" in text for text in said), said
     assert any("parcel number" in text for text in said), said
 
@@ -142,23 +148,27 @@ async def test_a_tool_gateway_that_dies_in_a_call_is_waited_for(running: Any) ->
         await call.wait_for_agent_silence(timeout_s=20)
         await running.ask(call, ASKS)
         running.kill("tools")
-        await call.say(await FliteVoice().speak(NUMBER))
+        await call.dtmf("456721#")
         await call.wait_for_agent_silence(timeout_s=60, quiet_ms=6000)
         call_id = call.leg.dialog.remote_session_id
     record, _ = await running.record(call_id)
     assert any("out for delivery" in turn.text_pii for turn in record.turns)
+    await running.restarted("gateway")
 
 
 async def test_a_planner_replica_that_dies_in_a_call_is_replaced(running: Any) -> None:
-    async with Phone(running.endpoints.sip) as call:
-        voice = FliteVoice()
-        await call.wait_for_agent_silence(timeout_s=20)
-        await asyncio.to_thread(_kill_replica, running)
-        await call.say(await voice.speak(ASKS))
-        await call.wait_for_agent_silence(timeout_s=60, quiet_ms=8000)
-        call_id = call.leg.dialog.remote_session_id
-    record, _ = await running.record(call_id)
-    assert any("parcel number" in turn.text_pii for turn in record.turns), record.turns
+    sound = await FliteVoice().speak(ASKS)
+
+    async def place() -> str:
+        async with Phone(running.endpoints.sip) as call:
+            await call.wait_for_agent_silence(timeout_s=20)
+            await asyncio.to_thread(_kill_replica, running)
+            await call.say(sound)
+            await call.wait_for_agent_silence(timeout_s=60, quiet_ms=8000)
+            return str(call.leg.dialog.remote_session_id)
+
+    said = await running.answers(place)
+    assert any("parcel number" in text for text in said), said
 
 
 def _kill_replica(running: Any) -> None:

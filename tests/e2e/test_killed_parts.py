@@ -36,21 +36,24 @@ async def test_a_tool_gateway_that_dies_while_it_asks_is_bridged_and_the_true_st
 
 
 async def test_a_planner_replica_that_dies_with_a_request_is_bridged_and_replaced(running: Any) -> None:
-    async with Phone(running.endpoints.sip) as call:
-        await call.wait_for_agent_silence(timeout_s=20)
-        sound = await FliteVoice().speak(ASKS)
-        replicas = await asyncio.to_thread(_replicas, running)
-        for pid in replicas:
-            os.kill(pid, signal.SIGSTOP)  # the next request stays with it
-        try:
-            await call.say(sound)
-            await call.wait_for_agent_speech()  # the bridge: there can be no reply
-        finally:
+    sound = await FliteVoice().speak(ASKS)
+
+    async def place() -> str:
+        async with Phone(running.endpoints.sip) as call:
+            await call.wait_for_agent_silence(timeout_s=20)
+            replicas = await asyncio.to_thread(_replicas, running)
             for pid in replicas:
-                os.kill(pid, signal.SIGKILL)
-        await call.wait_for_agent_silence(timeout_s=60, quiet_ms=8000)
-        call_id = call.leg.dialog.remote_session_id
-    _bridged_then(await _said(running, call_id), "parcel number")
+                os.kill(pid, signal.SIGSTOP)  # the next request stays with it
+            try:
+                await call.say(sound)
+                await call.wait_for_agent_speech()  # the bridge: there can be no reply
+            finally:
+                for pid in replicas:
+                    os.kill(pid, signal.SIGKILL)
+            await call.wait_for_agent_silence(timeout_s=60, quiet_ms=8000)
+            return str(call.leg.dialog.remote_session_id)
+
+    _bridged_then(" ".join(await running.answers(place)), "parcel number")
 
 
 def _bridged_then(said: str, words: str) -> None:

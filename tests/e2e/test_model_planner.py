@@ -56,10 +56,9 @@ async def modelled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mo
 
 async def test_the_model_talks_and_its_wish_runs_the_tool(modelled: Modelled) -> None:
     modelled.say(TALK)
-    outcome = await modelled.running.call(SELL, LATE, Line(keys="456721#"))
-    assert "boxes" in outcome.words
-    assert "strong" in outcome.words
-    assert "out for delivery" in outcome.words
+    outcome = await modelled.running.understood(SELL, LATE, Line(keys="456721#"))
+    assert outcome.hears("We sell brown boxes. They are strong.")
+    assert "out for delivery" in outcome.said
     assert [(audit.tool, audit.outcome) for audit in outcome.audits] == [("parcel-status", "ok")]
     said = [message for request in modelled.endpoint.requests for message in request["messages"]]
     assert {"role": "assistant", "content": "We sell brown boxes. They are strong."} in said  # what was heard
@@ -70,7 +69,7 @@ async def test_the_caller_s_next_words_stop_a_reply_that_is_still_being_written(
     modelled.endpoint.gone.clear()
     before = modelled.endpoint.sent
     outcome = await modelled.running.call(SELL, "What are your opening hours?")
-    assert "eight" in outcome.words or "8" in outcome.words
+    assert "eight in the morning" in outcome.said
     await asyncio.wait_for(modelled.endpoint.gone.wait(), 15)
     generated = modelled.endpoint.sent
     await asyncio.sleep(0.5)
@@ -82,11 +81,11 @@ async def test_a_tool_that_the_model_wished_for_is_given_up_when_the_caller_says
     outcome = await modelled.running.call(
         LATE, Line(keys=f"{SLOW_PARCEL}#"), "Never mind, forget it.", "What are your opening hours?", "Thank you."
     )
-    assert "delivered" not in outcome.words
+    assert "delivered" not in " ".join(outcome.heard).lower()
     assert [(audit.tool, audit.reason) for audit in outcome.audits] == [
         ("parcel-status", "nobody waits for it any more")
     ]
-    assert "delivered" not in " ".join(turn.text_pii for turn in outcome.record.turns if turn.speaker == "agent")
+    assert "delivered" not in outcome.said
 
 
 async def test_a_caller_is_led_to_the_proof_and_no_request_to_the_endpoint_ever_has_it(modelled: Modelled) -> None:

@@ -14,8 +14,8 @@ LINES = ("Can you track my package?", "It is four five six, seven two one.")
 
 async def track(running: Running) -> list[str]:
     """Place the call; return the intents of the caller's turns."""
-    outcome = await running.call(*LINES)
-    assert "out for delivery" in outcome.words
+    outcome = await running.understood(*LINES)
+    assert "out for delivery" in outcome.said
     assert outcome.result.faults == ()
     assert [audit.outcome for audit in outcome.audits] == ["ok"]
     return outcome.intents
