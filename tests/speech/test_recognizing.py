@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from voiceplane.contract.audio import SPEECH_RATE, Pcm
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.speech.errors import SpeechRefusedError
+from voiceplane.speech.prompts import DIGITS
 from voiceplane.testing.phone.audio import read_wav, resample
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -119,9 +120,10 @@ SOUNDS = {
 }
 
 
+@pytest.mark.parametrize("hints", ["", "parcel, Northwind, Kowalczyk", DIGITS])
 @pytest.mark.parametrize("sound", SOUNDS)
-async def test_what_is_no_speech_has_no_words(speech: TritonSpeech, sound: str) -> None:
-    heard = await speech.recognize((SOUNDS[sound] * 32767).astype("<i2").tobytes())
+async def test_what_is_no_speech_has_no_words(speech: TritonSpeech, sound: str, hints: str) -> None:
+    heard = await speech.recognize((SOUNDS[sound] * 32767).astype("<i2").tobytes(), hints=hints)
     assert heard.text == "" and heard.words == ()
 
 

@@ -29,6 +29,7 @@ MAX_S = 28.0
 SECONDS_PER_POSITION = 0.02  # one encoder position
 NO_SPEECH = 0.6  # openai/whisper's thresholds
 MIN_LOGPROB = -1.0
+SURE_LOGPROB = -0.5  # of words in what sounds like no speech, where the first decode heard none: hold music is "you"
 MAX_COMPRESSION = 2.4
 _NOISE = re.compile(r"[\[(][^\])]*[\])]|♪+")  # "[BLANK_AUDIO]", "(upbeat music)"
 
@@ -72,7 +73,11 @@ class Recognizer:
                 likelier = (
                     other and other["logprob"] > answer["logprob"] and len(other["words"]) >= len(answer["words"])
                 )
-                if other is None or (not looped and (unheard or likelier)):  # a shorter text is likelier by its length
+                if unlikely and other and not other["text"]:
+                    likelier = other["no_speech"] > NO_SPEECH  # hints make words of a hiss and of music
+                elif unheard and other:
+                    likelier = other["no_speech"] <= NO_SPEECH or other["logprob"] >= SURE_LOGPROB
+                if other is None or (not looped and likelier):  # a shorter text is likelier by its length
                     answers[index] = other
         return answers
 
