@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180
 HEARD = {  # written, and words that must be heard in this order
     "Your parcel 456721 is on its way.": "4 5 6 7 2 1",
     "The number is 9876543210.": "9 8 7 6 5 4 3 2 1 0",
-    "It will arrive on 2026-11-24.": "Tuesday November 24th",
+    "It will arrive on 2026-11-24.": "November 24 2026",
     "The shop opens at 09:30.": "9 30",
     "They come between 08:00 and 14:45.": "2 45",
     "The price is $12.50.": "12",
@@ -30,13 +30,20 @@ async def heard(speech: TritonSpeech, text: str) -> list[str]:
     return plain(transcript.text.lower().replace(" for ", " 4 ").replace(".", " ").replace(":", " ").replace("$", " "))
 
 
+def says(words: list[str], wanted: str) -> bool:
+    """Say whether the wanted words are among these, in their order."""
+    heard_words = iter(words)
+    return all(word in heard_words for word in plain(wanted))
+
+
 async def test_a_caller_hears_what_was_written(speech: TritonSpeech) -> None:
     missed = []
     for written, wanted in HEARD.items():
-        words, needed = await heard(speech, ear.written(written)), iter(plain(wanted))
-        want = next(needed, None)
-        for word in words:
-            want = next(needed, None) if word == want else want
-        if want is not None:
-            missed.append(f"{written!r} said as {ear.written(written)!r} was heard as {' '.join(words)!r}")
-    assert len(missed) <= 2, "\n".join(missed)  # whisper tiny mishears some; 5 of these 12 as they are written
+        said = ear.written(written)
+        # Piper never says a sentence twice alike, and whisper tiny mishears some: what is right is heard in two.
+        tries = [await heard(speech, said)]
+        if not says(tries[0], wanted):
+            tries.append(await heard(speech, said))
+        if not says(tries[-1], wanted):
+            missed.append(f"{written!r} said as {said!r} was heard as {' and '.join(map(' '.join, tries))!r}")
+    assert len(missed) <= 2, "\n".join(missed)  # 5 of these 12 as they are written
