@@ -143,9 +143,17 @@ async def test_kedas_admission_takes_what_is_made_for_it_over_switches_and_edits
         await until(plane, scaled, lambda raw: raw["items"][0]["spec"]["maxReplicaCount"] != 7)
         await apply(plane, AGENT.replace("How can I help you?", "What can I do for you?"))
 
-        def moved(raw: Any) -> bool:
-            return ready(raw) and raw["status"]["revision"] != first["status"]["revision"]
+        def edited(raw: Any) -> bool:
+            return bool(raw["status"]["revision"] != first["status"]["revision"])
 
-        newest = (await until(plane, DESK, moved))["status"]["revision"]
-        named = {one["metadata"]["name"] for one in (await read(plane, *scaled))["items"]}
-        assert any(name.endswith(newest) for name in named)
+        newest = (await until(plane, DESK, edited))["status"]["revision"]
+
+        def admitted(raw: Any) -> bool:
+            return any(one["metadata"]["name"].endswith(newest) for one in raw["items"])
+
+        await until(plane, scaled, admitted)
+        waits = await until(plane, DESK, lambda raw: "1 of 3" in condition(raw, "Ready")["message"])
+        assert "its autoscaler starts the others" in condition(waits, "Ready")["message"]
+        gateway = ("deployment", live["metadata"]["name"].replace(first["status"]["revision"], newest))
+        await plane.kubectl("scale", "-n", "voiceplane", *gateway, "--replicas=3")  # as KEDA's operator does
+        await until(plane, DESK, ready)

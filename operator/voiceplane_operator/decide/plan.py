@@ -70,8 +70,7 @@ def serving(view: AgentView, current: str) -> str:
 
 def _serving(view: AgentView, current: str, least: int) -> str:
     up = _up(view, "Deployment", "gateway", current) and all(_up(view, "", part) for part in INNER_WORKLOADS)
-    scaled = any(one.kind in SCALERS and one.revision == current for one in view.children.values())
-    if up and (not scaled or _available(view, current) >= least):
+    if up and (not _scaled(view, current) or _available(view, current) >= least):
         return current
     if _pointed(view) == current and _available(view, current):
         return current  # calls came to it already: a part that is being replaced sends them nowhere else
@@ -80,6 +79,11 @@ def _serving(view: AgentView, current: str, least: int) -> str:
     if able:
         return max(able, key=lambda revision: _available(view, revision))
     return current if _available(view, current) and all(_some(view, part) for part in INNER_WORKLOADS) else ""
+
+
+def _scaled(view: AgentView, revision: str) -> bool:
+    """Say whether an autoscaler has the gateways of a revision."""
+    return any(one.kind in SCALERS and one.revision == revision for one in view.children.values())
 
 
 def _pointed(view: AgentView) -> str:
@@ -236,4 +240,6 @@ def _judge(target: Target, view: AgentView, *, full: bool, ready: bool) -> tuple
     missing = [part for part in INNER_WORKLOADS if not _up(view, "", part)]
     if not _up(view, "Deployment", "gateway", target.revision.name):
         missing.append("gateway")
+    elif _scaled(view, target.revision.name) and (there := _available(view, target.revision.name)) < target.floor:
+        missing.append(f"gateways ({there} of {target.floor} are up; its autoscaler starts the others)")
     return STARTING, f"waiting for {', '.join(missing) or 'the last changes'}"
