@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from voiceplane.cli import bench_command
+from voiceplane.cli.validate import read_bundle
 from voiceplane.testing.bench.lines import Line
 
 
@@ -58,3 +59,23 @@ def test_an_agent_of_ones_own_goes_with_ones_own_recordings(
     assert "--recordings" in capsys.readouterr().err
     assert bench_command.run(parser.parse_args(["bench", "turns", "--recordings", str(tmp_path), *agent])) == 1
     assert opened == [tmp_path / "agent.yaml"]
+
+
+def test_another_profile_changes_nothing_else_of_the_benchs_agent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs: list[dict[str, Any]] = []
+
+    @contextlib.asynccontextmanager
+    async def own(_folder: Path, _tell: object, agent: Path) -> AsyncIterator[tuple[Any, Any]]:
+        specs.append(read_bundle(str(agent)).agent.spec.model_dump())
+        raise OSError("no further")
+        yield
+
+    monkeypatch.setattr(bench_command, "open_place", own)
+    parser = argparse.ArgumentParser()
+    bench_command.add(parser.add_subparsers())
+    for profile in ([], ["--profile", "cpu-base"]):
+        assert bench_command.run(parser.parse_args(["bench", "--output", str(tmp_path), *profile])) == 1
+    assert [spec["voice"].pop("profile") for spec in specs] == ["cpu-small", "cpu-base"]
+    assert specs[0] == specs[1]

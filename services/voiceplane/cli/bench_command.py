@@ -20,7 +20,7 @@ from voiceplane.planner.client import open_client
 from voiceplane.runtime import shutdown
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.speech.client import TritonSpeech
-from voiceplane.speech.profiles import load_profile
+from voiceplane.speech.profiles import load_profile, profile_names
 from voiceplane.speech.vad import SileroModel
 from voiceplane.testing.bench import lines as tables
 from voiceplane.testing.bench import recordings, stages, turn_picture, turn_sweep
@@ -36,6 +36,7 @@ EPILOG = """examples:
   voiceplane bench --json bench.json             every suite; docs/benchmarks.md says what each measures
   voiceplane bench --suite turn --suite load     only these
   voiceplane bench --runs 3                      three times as many cases
+  voiceplane bench --suite turn --profile cpu-base   the same calls with another speech profile
   voiceplane bench turns --recordings my/calls   the same over your own recordings, listed in my/calls/recordings.csv
   voiceplane bench turns --recordings my/calls --agent my/agent.yaml   they were said to this agent
   voiceplane bench turns --picture turns.svg     sweep the end of turn over recordings: cut-offs against delay
@@ -61,6 +62,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--agent", type=Path, metavar="FILE", help="with --recordings: the VoiceAgent they were said to"
     )
     parser.add_argument("--suite", action="append", choices=sorted(SUITES), help="run this one; again for more")
+    parser.add_argument(
+        "--profile", choices=profile_names(), help="speech of the bench's own agent (default cpu-small)"
+    )
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="times the usual number of cases")
     parser.add_argument("--quick", action="store_true", help="few cases")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all values")
@@ -76,6 +80,9 @@ def run(options: argparse.Namespace) -> int:
         return 2
     if options.agent is not None and options.recordings is None:
         print("--agent goes with turns --recordings: the suites know what their own agent says", file=sys.stderr)
+        return 2
+    if options.agent is not None and options.profile is not None:
+        print("--profile is of the bench's own agent; the one of --agent names its own", file=sys.stderr)
         return 2
     try:
         options.output.mkdir(parents=True, exist_ok=True)
@@ -98,7 +105,7 @@ async def _work(options: argparse.Namespace) -> int:
     effort = Effort(quick=options.quick, runs=options.runs)
     measured: dict[str, list[Line]] = {}
     failed: list[str] = []
-    agent = options.agent or AGENT
+    agent = options.agent or _own_agent(options.profile, options.output)
     async with open_place(options.output.resolve(), tell, agent) as (place, endpoints):
         if options.what == "turns":
             return await _sweep(place, endpoints, effort, agent=agent, options=options)
@@ -117,6 +124,17 @@ async def _work(options: argparse.Namespace) -> int:
         print(f"not measured: {', '.join(failed)}", file=sys.stderr)
         return 1
     return 0 if all(line.measured for found in measured.values() for line in found if line.goal.text) else 1
+
+
+def _own_agent(profile: str | None, folder: Path) -> Path:
+    """Return the bench's agent, with another profile as a copy in the folder."""
+    if profile is None:
+        return AGENT
+    text = AGENT.read_text()
+    own = read_bundle(str(AGENT)).agent.spec.voice.profile
+    copy = folder / f"desk-{profile}.yaml"
+    copy.write_text(text.replace(f"profile: {own}", f"profile: {profile}"))
+    return copy
 
 
 async def _sweep(
