@@ -16,7 +16,7 @@ from voiceplane.cli.conversation import Line
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 SELL = "Tell me about the things you sell."
 LATE = "Something that I ordered is late."
-LEAVE = "You are too expensive, so I am leaving you."
+LEAVE = "You are too expensive and I am leaving you."  # no comma: a pause there may be taken for the end
 TALK: Script = (Words("We sell "), Words("brown boxes. "), Pause(0.5), Words("They are strong. "), Finish())
 MANY = 600
 ENDLESS: Script = (Words("We sell brown boxes. "), *(Words("word "), Pause(0.05)) * MANY)
