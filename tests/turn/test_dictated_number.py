@@ -1,24 +1,15 @@
 """A number that was asked for: dictated in groups, whole, or with a digit that was misheard."""
 
 import pytest
+from tests.turn.stepping import P, run
 
-from voiceplane.turn.events import Action, EndTurn, Event, PauseJudged, Tick, WordsRead
+from voiceplane.turn.events import EndTurn, PauseJudged, Tick, WordsRead
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
 from voiceplane.turn.machine import Floor, TurnState, advance
-from voiceplane.turn.parameters import TurnParameters
 from voiceplane.turn.reading import Reading
 
-P = TurnParameters()
 ASKED = TurnState(floor=Floor.OPEN, digits=6)
 SAID = (SpeechStarted(1.0), SpeechPaused(2.07, 2.0))
-
-
-def run(state: TurnState, *events: Event) -> tuple[TurnState, list[Action]]:
-    actions: list[Action] = []
-    for event in events:
-        state, step = advance(state, event, P)
-        actions += step
-    return state, actions
 
 
 def test_half_a_number_waits_for_the_rest() -> None:

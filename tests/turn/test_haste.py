@@ -3,12 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.turn.stepping import P, run
 
 from voiceplane.turn.events import (
-    Action,
     AgentStarted,
     EndTurn,
-    Event,
     OverlapJudged,
     PauseJudged,
     Retracted,
@@ -16,31 +15,22 @@ from voiceplane.turn.events import (
     WordsRead,
 )
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
-from voiceplane.turn.machine import Floor, TurnState, advance
+from voiceplane.turn.machine import Floor, TurnState
 from voiceplane.turn.overlap import Overlap
-from voiceplane.turn.parameters import Sureness, TurnParameters, required_silence
+from voiceplane.turn.parameters import Sureness, required_silence
 from voiceplane.turn.reading import Reading
 
-P = TurnParameters()
 TABLE_S = P.patience[Reading.UNCLEAR, Sureness.DONE]
-
-
-def feed(state: TurnState, *events: Event) -> tuple[TurnState, list[Action]]:
-    actions: list[Action] = []
-    for event in events:
-        state, step = advance(state, event, P)
-        actions += step
-    return state, actions
 
 
 def speak(state: TurnState, at: float) -> tuple[TurnState, float]:
     """Say unclear words from `at` for a second; return the state at the turn's end, and the silence before it."""
     if state.floor is not Floor.CALLER:
-        state, _ = feed(state, SpeechStarted(at))
-    state, _ = feed(state, SpeechPaused(at + 1.06, at + 1.0))
-    state, _ = feed(state, PauseJudged(at + 1.1, state.pause, 0.6), WordsRead(at + 1.1, state.pause, Reading.UNCLEAR))
+        state, _ = run(state, SpeechStarted(at))
+    state, _ = run(state, SpeechPaused(at + 1.06, at + 1.0))
+    state, _ = run(state, PauseJudged(at + 1.1, state.pause, 0.6), WordsRead(at + 1.1, state.pause, Reading.UNCLEAR))
     for tick in range(6, 150):
-        state, actions = feed(state, Tick(at + 1.0 + 0.02 * tick))
+        state, actions = run(state, Tick(at + 1.0 + 0.02 * tick))
         if any(isinstance(action, EndTurn) for action in actions):
             return state, 0.02 * tick
     raise AssertionError("the turn never ended")
@@ -48,14 +38,14 @@ def speak(state: TurnState, at: float) -> tuple[TurnState, float]:
 
 def contradicted(state: TurnState, at: float) -> TurnState:
     """Let the caller go on after the end of a turn, before the reply is heard."""
-    return feed(state, SpeechStarted(at), Retracted(at))[0]
+    return run(state, SpeechStarted(at), Retracted(at))[0]
 
 
 def interrupted(state: TurnState, after_s: float) -> TurnState:
     """Let the caller interrupt the agent so long after the end of a turn."""
     at = state.turn_ended
-    state, _ = feed(state, AgentStarted(at + 0.05), SpeechStarted(at + after_s))
-    return feed(state, OverlapJudged(at + after_s + 0.3, state.overlap, Overlap.INTERRUPT))[0]
+    state, _ = run(state, AgentStarted(at + 0.05), SpeechStarted(at + after_s))
+    return run(state, OverlapJudged(at + after_s + 0.3, state.overlap, Overlap.INTERRUPT))[0]
 
 
 def test_a_turn_whose_end_was_taken_back_ends_after_a_longer_silence() -> None:
@@ -76,8 +66,8 @@ def test_a_caller_who_interrupts_a_reply_later_had_finished() -> None:
 
 
 def test_a_caller_who_interrupts_the_opening_was_not_cut_off() -> None:
-    state, _ = feed(TurnState(), AgentStarted(0.1), SpeechStarted(0.3))
-    state, _ = feed(state, OverlapJudged(0.6, state.overlap, Overlap.INTERRUPT))
+    state, _ = run(TurnState(), AgentStarted(0.1), SpeechStarted(0.3))
+    state, _ = run(state, OverlapJudged(0.6, state.overlap, Overlap.INTERRUPT))
     assert state.floor is Floor.CALLER and state.haste == 0
 
 

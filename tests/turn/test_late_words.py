@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from tests.turn.stepping import P, run
 
 from voiceplane.turn.events import (
-    Action,
     AgentFinished,
     AskAgain,
     EndTurn,
-    Event,
     Interrupt,
     JudgeOverlap,
     OverlapJudged,
@@ -18,20 +17,9 @@ from voiceplane.turn.events import (
     WordsRead,
 )
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
-from voiceplane.turn.machine import Floor, TurnState, advance
+from voiceplane.turn.machine import Floor, TurnState
 from voiceplane.turn.overlap import Overlap
-from voiceplane.turn.parameters import TurnParameters
 from voiceplane.turn.reading import Reading
-
-P = TurnParameters()
-
-
-def run(state: TurnState, *events: Event) -> tuple[TurnState, list[Action]]:
-    actions: list[Action] = []
-    for event in events:
-        state, step = advance(state, event, P)
-        actions += step
-    return state, actions
 
 
 def went_on(*, shield_until: float = 0.0) -> TurnState:

@@ -3,9 +3,9 @@ import typing
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.turn.stepping import P, run
 
 from voiceplane.turn.events import (
-    Action,
     AgentFinished,
     AgentStarted,
     AskAgain,
@@ -31,22 +31,13 @@ from voiceplane.turn.events import (
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
 from voiceplane.turn.machine import RULES, Floor, TurnState, advance
 from voiceplane.turn.overlap import Overlap
-from voiceplane.turn.parameters import Sureness, TurnParameters, required_silence
+from voiceplane.turn.parameters import Sureness, required_silence
 from voiceplane.turn.reading import Reading
 
-P = TurnParameters()
 LISTENING = TurnState(floor=Floor.OPEN)
 SPEAKING = TurnState(floor=Floor.AGENT)
 SAID = (SpeechStarted(1.0), SpeechPaused(2.07, 2.0))
 SURE = P.patience[Reading.COMPLETE, Sureness.SURE]
-
-
-def run(state: TurnState, *events: Event) -> tuple[TurnState, list[Action]]:
-    actions: list[Action] = []
-    for event in events:
-        state, step = advance(state, event, P)
-        actions += step
-    return state, actions
 
 
 def test_every_pair_of_floor_and_event_has_a_rule() -> None:

@@ -1,12 +1,11 @@
 """A word that was nothing alone, and what follows it: "Stop," read as "Chats", and "please", a listener's word."""
 
 import pytest
+from tests.turn.stepping import P, run
 
 from voiceplane.turn.events import (
-    Action,
     BeginUtterance,
     Duck,
-    Event,
     Interrupt,
     JudgeOverlap,
     JudgePause,
@@ -15,23 +14,13 @@ from voiceplane.turn.events import (
     Tick,
 )
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
-from voiceplane.turn.machine import Floor, TurnState, advance
+from voiceplane.turn.machine import Floor, TurnState
 from voiceplane.turn.overlap import Overlap
-from voiceplane.turn.parameters import TurnParameters
 
-P = TurnParameters()
 SPEAKING = TurnState(floor=Floor.AGENT)
 RESTED = 1.2 + P.overlap_rest_s
 FIRST = (SpeechStarted(1.0), SpeechPaused(1.264, 1.2))
 NOTHING = OverlapJudged(1.36, 1, Overlap.NOISE)
-
-
-def run(state: TurnState, *events: Event) -> tuple[TurnState, list[Action]]:
-    actions: list[Action] = []
-    for event in events:
-        state, step = advance(state, event, P)
-        actions += step
-    return state, actions
 
 
 @pytest.mark.parametrize("kind", [Overlap.NOISE, Overlap.BACKCHANNEL, Overlap.SIDE_TALK])
