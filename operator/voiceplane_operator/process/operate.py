@@ -96,7 +96,7 @@ class Operation:
         """Have an agent's policy say anew how many name it."""
         policy = bundles.policy_name(agent.raw()) if agent is not None else ""
         if agent is not None and policy:
-            key = Key("VoicePolicy", f"{agent.namespace}/{policy}")
+            key = Key("VoicePolicy", names.full_name(agent.namespace, policy))
             self.hub.queue.add(key, Urgency.OBSERVED, delay_s=COUNT_S)
 
     def observed(self, owner: str) -> None:
@@ -156,9 +156,8 @@ class Operation:
                     await asyncio.sleep(RETRY_S)
         for stored in self.hub.store.all("VoiceRegion"):
             self.regions.take_up(stored)
-        for stored in self.hub.store.all(
-            "VoiceAgent"
-        ):  # as counted before this process: the next count says what differs
+        # As counted before this process: the next count says what differs.
+        for stored in self.hub.store.all("VoiceAgent"):
             for state in stored.status.get("regionStates") or ():
                 if state.get("calls") is not None:
                     self.hub.calls[state["name"], names.prefix(stored.full_name)] = state["calls"]

@@ -29,9 +29,8 @@ class Wishes:
     def parse(self, stored: Stored) -> Wish:
         """Return the newest wish, parsed once for each generation of agent and policy."""
         policy_name = bundles.policy_name(stored.raw())
-        policy = (
-            self.hub.store.get("VoicePolicy", names.full_name(stored.namespace, policy_name)) if policy_name else None
-        )
+        full_name = names.full_name(stored.namespace, policy_name)
+        policy = self.hub.store.get("VoicePolicy", full_name) if policy_name else None
         if policy_name and (policy is None or policy.deleted_at):
             raise errors.InvalidObjectError(
                 f"spec.policyRef: no VoicePolicy {policy_name} in namespace {stored.namespace}:"
