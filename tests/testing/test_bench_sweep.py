@@ -1,12 +1,13 @@
 """The sweep of the end of turn, on facts that are known."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from voiceplane.testing.bench.turn_facts import Facts, PauseFacts
+from voiceplane.testing.bench.turn_kept import Facts, PauseFacts, keep, read_kept
 from voiceplane.testing.bench.turn_picture import draw
-from voiceplane.testing.bench.turn_sweep import Setting, changed, in_use, judge, recommended, sweep, table
+from voiceplane.testing.bench.turn_sweep import Setting, changed, in_use, judge, recommended, spread, sweep, table
 from voiceplane.turn.parameters import Sureness, TurnParameters, required_silence
 from voiceplane.turn.reading import Reading
 
@@ -130,3 +131,20 @@ def test_a_sweep_shows_what_the_wait_for_more_to_come_costs_and_saves() -> None:
     }
     assert by_wait[0.3] == 100 and by_wait[0.85] == 0
     assert "| more to come | last word |" in table(sweep(facts, USED))
+
+
+def test_the_spread_tells_the_cut_offs_of_each_offset_by_itself() -> None:
+    patience = required_silence(Reading.UNKNOWN, 0.2, USED, digits=False)
+    lasting, cut = spoken(1.5 + patience - 0.3), spoken(1.5 + patience + 0.3)
+    heard = [lasting, replace(lasting, offset=1), lasting, replace(cut, offset=1)]
+    told = spread(in_use(sweep(heard, USED)))
+    assert "| tuned, hesitation | 1 of 4 (25.0 %) | 0 - 1 |" in told
+
+
+def test_facts_are_kept_for_the_same_recordings_and_ears_only(tmp_path: Path) -> None:
+    facts = [replace(spoken(3.0), sounds_s=(1.66, 1.68), offset=2)]
+    kept = tmp_path / "facts.json"
+    assert read_kept(kept, "one") is None
+    keep(kept, "one", facts)
+    assert read_kept(kept, "one") == tuple(facts)
+    assert read_kept(kept, "other") is None

@@ -57,6 +57,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("what", nargs="?", choices=("calls", "turns"), default="calls", help="default %(default)s")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="with turns: write the sweep as SVG")
+    parser.add_argument(
+        "--offsets", type=int, default=3, metavar="N", help="with turns: hear each recording at N places (default 3)"
+    )
     parser.add_argument("--recordings", type=Path, metavar="FOLDER", help="with turns: these; docs/benchmarks.md")
     parser.add_argument(
         "--agent", type=Path, metavar="FILE", help="with --recordings: the VoiceAgent they were said to"
@@ -75,8 +78,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(options: argparse.Namespace) -> int:
     """Run the suites and write what came of them."""
-    if options.runs < 1:
-        print("--runs is 1 or more", file=sys.stderr)
+    if options.runs < 1 or options.offsets < 1:
+        print("--runs and --offsets are 1 or more", file=sys.stderr)
         return 2
     if options.agent is not None and options.recordings is None:
         print("--agent goes with turns --recordings: the suites know what their own agent says", file=sys.stderr)
@@ -156,9 +159,11 @@ async def _sweep(
             clock=place.clock,
         )
         made = of_folder(options.recordings) if options.recordings else await recordings.made(place, effort)
-        facts = await gather(made, models, options.output / "turn-facts.json", place.tell)
+        kept = options.output / "turn-facts.json"
+        facts = await gather(made, models, kept, tell=place.tell, offsets=options.offsets)
     points = turn_sweep.sweep(facts, TurnParameters())
-    text = f"{len(facts)} recordings, {machine()}\n\n{turn_sweep.table(points)}"
+    heard = f"{len(made)} recordings, each at {options.offsets} offsets, {machine()}"
+    text = f"{heard}\n\n{turn_sweep.table(points)}\nIn use:\n\n{turn_sweep.spread(turn_sweep.in_use(points))}"
     print(text)
     _write_sweep(options, text, turn_picture.draw(points, turn_sweep.in_use(points), len(facts)))
     return 0

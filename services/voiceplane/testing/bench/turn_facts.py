@@ -6,9 +6,8 @@ the line's codec, the gateway's own ears and a running stack's models, pause by 
 
 import datetime
 import hashlib
-import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +28,7 @@ from voiceplane.speech.vad import SileroModel
 from voiceplane.testing.bench.caller import RATE
 from voiceplane.testing.bench.recordings import Recording, RecordingsError
 from voiceplane.testing.bench.sound import pause
+from voiceplane.testing.bench.turn_kept import Facts, PauseFacts, keep, read_kept
 from voiceplane.testing.phone.audio import Samples, resample
 from voiceplane.testing.phone.codecs import CODECS
 from voiceplane.turn.gate import GateParameters, SpeechPaused, SpeechStarted
@@ -37,37 +37,8 @@ from voiceplane.turn.reading import AskedDigits, Reading, read
 T = TypeVar("T")
 AFTER_S = 5.0  # of silence behind each recording: longer than the longest pause that the machine waits
 BEFORE_S = 0.5
+OFFSET_S = 0.0113  # few multiples of it lie alike against frames, windows and the steps of the recognizer's spectrum
 TRIES = 5  # a speech server that is slow five times is not only busy
-
-
-@dataclass(frozen=True, slots=True)
-class PauseFacts:
-    """What is learned of one pause, and how long after it was noticed."""
-
-    noticed_s: float
-    since_s: float
-    probability: float
-    judged_after_s: float
-    understood: bool | None  # by the planner
-    read_after_s: float
-    text: str
-    last_word: float = 1.0  # its probability
-    expected: bool = False  # to the letter, by the planner
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """One recording as the gateway heard it, in seconds from its beginning."""
-
-    part: str  # the set that it is from
-    kind: str
-    words: str
-    digits: int
-    end_s: float  # the last sound
-    total_s: float
-    starts_s: tuple[tuple[float, float], ...]  # noticed at, since
-    pauses: tuple[PauseFacts, ...]
-    sounds_s: tuple[float, ...] = ()  # ends of the frames in which a pause was no silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,65 +55,51 @@ class Models:
     clock: Clock
 
 
-async def gather(made: list[Recording], models: Models, kept: Path, tell: Callable[[str], None]) -> tuple[Facts, ...]:
-    """Return the facts of all recordings; those of a run before are read from the file if nothing has changed."""
-    key = _key(made, models)
-    if (found := _kept(kept, key)) is not None:
+async def gather(
+    made: list[Recording], models: Models, kept: Path, *, tell: Callable[[str], None], offsets: int = 1
+) -> tuple[Facts, ...]:
+    """Return the facts of all recordings, each heard at so many offsets.
+
+    Those of a run before are read from the file if nothing has changed.
+    """
+    key = _key(made, models, offsets)
+    if (found := read_kept(kept, key)) is not None:
         tell(f"facts of {len(found)} recordings from {kept}")
         return found
     for recording in made:
         if recording.digits and asked_for_digits(models.spec, recording.digits) is None:
             raise RecordingsError(f"{recording.words}: the agent never asks for {recording.digits} digits")
     facts = []
-    for number, recording in enumerate(made, start=1):
-        facts.append(await _listen(recording, models))
-        if number % 20 == 0 or number == len(made):
-            tell(f"heard {number} of {len(made)} recordings")
-    _keep(kept, key, facts)
+    total = len(made) * offsets
+    for recording in made:
+        for offset in range(offsets):
+            facts.append(await _listen(recording, models, offset))
+            if len(facts) % 20 == 0 or len(facts) == total:
+                tell(f"heard {len(facts)} of {total} recordings")
+    keep(kept, key, facts)
     return tuple(facts)
 
 
-def _key(made: list[Recording], models: Models) -> str:
-    """Name recordings, ears and agent: other ones have other facts."""
+def _key(made: list[Recording], models: Models, offsets: int) -> str:
+    """Name recordings, offsets, ears and agent: other ones have other facts."""
     digest = hashlib.sha256(
         f"{models.revision} {DIGITS} {GateParameters()} {len(ASSUMED_SILENCE)} ahead sounds last-word expected".encode()
     )
+    digest.update(f"{offsets} of {OFFSET_S}".encode())
     for recording in made:
         digest.update(recording.sound.tobytes())
         digest.update(repr((recording.part, recording.kind, recording.digits, recording.end_s)).encode())
     return digest.hexdigest()
 
 
-def _keep(kept: Path, key: str, facts: list[Facts]) -> None:
-    kept.write_text(json.dumps({"key": key, "facts": [asdict(each) for each in facts]}))
-
-
-def _kept(kept: Path, key: str) -> tuple[Facts, ...] | None:
-    try:
-        content = json.loads(kept.read_text())
-    except (OSError, ValueError):
-        return None
-    if content.get("key") != key:
-        return None
-    return tuple(
-        Facts(
-            **{
-                **each,
-                "starts_s": tuple((at, since) for at, since in each["starts_s"]),
-                "pauses": tuple(PauseFacts(**one) for one in each["pauses"]),
-                "sounds_s": tuple(each["sounds_s"]),
-            }
-        )
-        for each in content["facts"]
-    )
-
-
-async def _listen(recording: Recording, models: Models) -> Facts:
+async def _listen(recording: Recording, models: Models, offset: int) -> Facts:
     """Let the ears hear a recording frame by frame; of each pause the models hear what was there at its beginning.
 
     They are asked then, as a call that is alone asks them: at the first silent window, before the pause is noticed.
+    `offset`: the recording begins so many steps later against frames and windows, which changes doubtful words.
     """
-    sound = np.concatenate([pause(BEFORE_S, RATE), recording.sound, pause(AFTER_S, RATE)])
+    before_s = BEFORE_S + offset * OFFSET_S
+    sound = np.concatenate([pause(before_s, RATE), recording.sound, pause(AFTER_S, RATE)])
     heard = over_the_line(sound)
     ears, begun = Ears(models.vad.detector()), False
     starts: list[tuple[float, float]] = []
@@ -170,11 +127,12 @@ async def _listen(recording: Recording, models: Models) -> Facts:
         kind=recording.kind,
         words=recording.words,
         digits=recording.digits,
-        end_s=BEFORE_S + recording.end_s,
+        end_s=before_s + recording.end_s,
         total_s=len(sound) / RATE,
         starts_s=tuple(starts),
         pauses=tuple(pauses),
         sounds_s=tuple(sounds),
+        offset=offset,
     )
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from voiceplane.testing.bench.lines import percentile
-from voiceplane.testing.bench.turn_facts import Facts, reading_of
+from voiceplane.testing.bench.turn_facts import reading_of
+from voiceplane.testing.bench.turn_kept import Facts
 from voiceplane.turn.events import (
     AgentFinished,
     EndTurn,
@@ -36,6 +37,7 @@ class End:
     cut_off: bool
     delay_s: float  # from the last sound to the turn's end
     taken_back: int  # ends that were taken back because the caller went on in time
+    offset: int = 0  # of the recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def judge(facts: Facts, parameters: TurnParameters) -> End:
                 state, _ = advance(state, Retracted(action.at), parameters)
                 ended, taken_back = None, taken_back + 1
     ended_at = facts.total_s if ended is None else ended.at
-    return End(facts.part, facts.kind, ended_at < facts.end_s, ended_at - facts.end_s, taken_back)
+    return End(facts.part, facts.kind, ended_at < facts.end_s, ended_at - facts.end_s, taken_back, facts.offset)
 
 
 def _spoken_at(ended: EndTurn, facts: Facts) -> float:
@@ -206,6 +208,21 @@ def table(points: Sequence[Point]) -> str:
         cells += [f"{tried.going_on_s:g} s", f"{tried.doubtful_s:g} s"]
         cells += [*(f"{share:.1f} %" for share in shares), *(f"{delay:.0f} ms" for delay in delays)]
         cells += [str(sum(end.taken_back for end in point.ends)), ", ".join(marks)]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def spread(point: Point) -> str:
+    """Write the cut-offs of each set and kind as a Markdown table: all, and the least and most of one offset."""
+    offsets = sorted({end.offset for end in point.ends})
+    rows = ["| recordings | false cut-offs | at one offset | delay median, p95, mean |", f"|{' --- |' * 4}"]
+    for part, kind in dict.fromkeys((end.part, end.kind) for end in point.ends):
+        chosen = [end for end in point.ends if (end.part, end.kind) == (part, kind)]
+        counts = [sum(end.cut_off for end in chosen if end.offset == offset) for offset in offsets]
+        waits = [1000 * max(0.0, end.delay_s) for end in chosen]
+        delays = (percentile(waits, 0.5) or 0.0, percentile(waits, 0.95) or 0.0, sum(waits) / len(waits))
+        cells = [f"{part}, {kind}", f"{sum(counts)} of {len(chosen)} ({100 * sum(counts) / len(chosen):.1f} %)"]
+        cells += [f"{min(counts)} - {max(counts)}", f"{', '.join(f'{delay:.0f}' for delay in delays)} ms"]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
 
