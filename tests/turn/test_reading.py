@@ -135,6 +135,12 @@ def test_a_word_or_two_before_the_digits_are_open(text: str) -> None:
     assert reading(text, digits=6, understood=False) is Reading.OPEN
 
 
+@pytest.mark.parametrize("text", ["Yes, please.", "no, thank you", "okay thanks"])
+def test_a_polite_yes_or_no_where_digits_were_asked_for_is_an_answer_and_not_their_beginning(text: str) -> None:
+    assert reading(text, digits=6, understood=False) is Reading.BRIEF
+    assert reading(text.split()[0], digits=6, understood=False) is Reading.OPEN  # "yes, it is four five"
+
+
 def test_an_answer_without_digits_is_complete_when_the_planner_understands_it() -> None:
     assert reading("I do not have it here", digits=6, understood=True) is Reading.COMPLETE
     assert reading("I do not have it here", digits=6, understood=False) is Reading.UNCLEAR

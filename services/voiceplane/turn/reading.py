@@ -116,7 +116,7 @@ def read(
         return Reading.COUNTED if len(said_digits(text)) == number else Reading.OPEN
     if understood and set(words) <= _BRIEF:
         return Reading.BRIEF
-    if understood and (expected or (words[0] in _BRIEF and set(words[1:]) <= _POLITE)):
+    if understood and (expected or _polite(words)):
         return Reading.EXPECTED
     if understood and last_word < _HEARD:
         return Reading.DOUBTFUL
@@ -142,6 +142,8 @@ def _read_digits(text: str, words: list[str], *, asked: AskedDigits, understood:
         return Reading.LACKING if 1 < wanted == len(said) + 1 else Reading.OPEN
     if understood and words:
         return Reading.COMPLETE
+    if _polite(words) and len(words) > 1:
+        return Reading.BRIEF  # "yes, please": no digit sounds like it; a bare yes may come before them
     if len(words) <= 2 or set(words) <= _BEFORE_DIGITS:
         return Reading.OPEN
     return _FROM_PLANNER[understood]
@@ -151,6 +153,11 @@ def _once_more(said: str, asked: AskedDigits) -> bool:
     """Say whether a caller who was asked for the rest of a number begins all of it once more."""
     least = min(len(said), len(asked.known))
     return least > 1 and said[:least] == asked.known[:least]
+
+
+def _polite(words: list[str]) -> bool:
+    """Say whether this is a yes or a no and nothing else than thanks or please."""
+    return bool(words) and words[0] in _BRIEF and set(words[1:]) <= _POLITE
 
 
 def _only_digits(words: list[str]) -> bool:
