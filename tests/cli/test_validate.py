@@ -108,7 +108,7 @@ def test_a_voice_that_no_profile_has_is_named_with_its_place(
         (
             'target: "sip:queue@',
             'target: "queue@',
-            "spec.escalation.target: expected a SIP address, such as sip:queue@pbx.example",
+            "spec.escalation.target: expected a sip:, sips: or tel: address, such as sip:queue@pbx.example",
         ),
         ('url: "http://parcels', 'url: "parcels', "http.url: expected an address that begins with http:// or https://"),
         ("residency: [US]", "residency: [us]", "expected a country by its two capital letters"),

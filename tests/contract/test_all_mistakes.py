@@ -3,6 +3,7 @@
 import pytest
 from tests.contract.test_load import AGENT, POLICY
 
+from voiceplane.contract.crosschecks import cross_checks
 from voiceplane.contract.load import InvalidAgentError, load_bundle
 
 
@@ -136,8 +137,39 @@ def test_braces_in_a_sentence_that_nothing_fills_are_told(path: str, old: str, n
         ("timeout: 2s", "timeout: 2s\n      idempotent: maybe", "expected true or false"),
         ('"What is the number?"', '""', "expected text: at least 1 character"),
         ('"What is the number?"', f'"{"a" * 2001}"', "expected at most 2000 characters"),
+        (
+            "sip:queue@pbx.example",
+            "tel:operator",
+            "expected a sip:, sips: or tel: address, such as sip:queue@pbx.example or tel:+15550100",
+        ),
+        (
+            "  escalation:",
+            "  objectives: {turnP50: 900ms}\n  escalation:",
+            "turnP50 (900ms) is above turnP95 (800ms): half of the turns cannot be slower than 95 % are",
+        ),
     ],
 )
 def test_a_wrong_value_is_told_in_words_for_people(old: str, new: str, told: str) -> None:
     ((_, _, words),) = mistakes(changed((old, new)))
     assert words == told
+
+
+def _intent(name: str, *examples: str) -> dict[str, object]:
+    return {"name": name, "examples": list(examples), "reply": "Yes."}
+
+
+def test_an_example_of_two_intents_is_told_with_both() -> None:
+    spec = {
+        "intents": [
+            _intent("track", "Where is my parcel?", "track it"),
+            _intent("find", "find it", "where is  my PARCEL"),
+        ]
+    }
+    ((path, told),) = cross_checks(spec, ())
+    assert path == ("spec", "intents", 1, "examples", 1)
+    assert told == "'where is  my PARCEL' is an example of intent 'track' too: keep it in 'track' or 'find', not both"
+
+
+def test_an_example_written_twice_in_one_intent_harms_nobody() -> None:
+    spec = {"intents": [_intent("track", "track it", "Track it!"), _intent("find", "find it", "...")]}
+    assert list(cross_checks(spec, ())) == []

@@ -88,7 +88,7 @@ MISTAKES = [
     ("is {status}.", "is {status.", "spec.intents[0].reply", 15, "brace"),
     ("is {status}.", "is {status:>99999999}.", "spec.intents[0].reply", 15, "brace"),
     ("is {status}.", "is {0}.", "spec.intents[0].reply", 15, "not a plain name"),
-    ("sip:queue@pbx.example", "queue", "spec.escalation.target", 20, "such as sip:queue@pbx.example"),
+    ("sip:queue@pbx.example", "queue", "spec.escalation.target", 20, "such as sip:queue@pbx.example or tel:"),
     ("  escalation:", "  policyRef: {name: x}\n  escalation:", "spec.policyRef.name", 20, "no VoicePolicy 'x'"),
     ("name: parcel-desk", "name: Parcel Desk", "metadata.name", 3, "expected a name"),
     ("voiceplane.dev/v1alpha1", "voiceplane.dev/v1", "apiVersion", 1, "v1alpha1"),

@@ -31,6 +31,8 @@ BAD = {
     "a name that is none": ("to {day}?", "to {the day}?", "holds no plain name"),
     "a brace in an address": ("parcels/{parcel_number}\"", "parcels/parcel_number}\"", "a brace is open or closed"),
     "an answer of a caller as his number": ("name: parcel_number,", "name: caller_number,", "no answer of a caller"),
+    "half slower than nearly all": ("turnP50: 300ms", "turnP50: 900ms", "turnP50 is above turnP95"),
+    "a target that is no address": ("sip:queue@pbx.example", "tel:operator", "spec.escalation.target"),
     "a field that is misspelt": ("opening:", "openning:", "unknown field"),
 }  # fmt: skip
 
@@ -156,6 +158,7 @@ UNABLE = {
     "no-policy": ("policyRef: {name: retail}", "policyRef: {name: none}", "Ready", "PolicyNotFound"),
     "far-away": ("residency: [US]", "residency: [DE]", "Ready", "NoRegionFits"),
     "too-big": ("capacity: 20", "capacity: 5000", "CapacityAvailable", "TooFewCalls"),
+    "said-twice": ('"track my package"', '"When are you open?"', "Ready", "Invalid"),
     "names-nothing": ("Our parcel shops", "Our {parcel} shops", "Ready", "Invalid"),
 }  # fmt: skip
 

@@ -187,10 +187,10 @@ def test_a_refresh_without_any_answer_ends_the_call() -> None:
     assert ended(caller) == ["session-expired"]
 
 
-def referring() -> tuple[Caller, Request | Response]:
+def referring(target: str = "sip:queue@pbx.example") -> tuple[Caller, Request | Response]:
     caller = Caller()
     caller.call()
-    caller.agent.calls.refer(caller.dialog, "sip:queue@pbx.example", "Wants a\r\nrefund.", caller.now)
+    caller.agent.calls.refer(caller.dialog, target, "Wants a\r\nrefund.", caller.now)
     (refer,) = caller.take(caller.agent.take())
     return caller, refer
 
@@ -202,6 +202,11 @@ def progress(caller: Caller) -> list[tuple[int, bool]]:
 def notify(caller: Caller, fragment: str, state: str = "active;expires=60", *, event: str = "refer") -> bytes:
     headers = f"Event: {event}\r\nSubscription-State: {state}\r\nContent-Type: message/sipfrag;version=2.0\r\n"
     return caller.text("NOTIFY", headers=headers, body=fragment).replace(b"Content-Type: application/sdp\r\n", b"")
+
+
+def test_a_call_is_referred_to_a_telephone_number() -> None:  # RFC 3515 section 2.1: any URI
+    _, refer = referring("tel:+1-555-0100;ext=7")
+    assert header(refer, "Refer-To") == "<tel:+1-555-0100;ext=7>"
 
 
 def test_a_transfer_is_followed_to_its_final_result() -> None:

@@ -3,8 +3,8 @@
 The same rules hold on a laptop (contract.load, the models' validators); here the API server refuses the object before
 it is stored, whoever sends it. Costs are bounded by the lengths in the models. Braces are looked at, but not what the
 names in them name: a rule that finds them in 200 intents' replies of 2,000 characters is more than 100 times over the
-API server's budget (Kubernetes 1.36), and shorter agents would be the price. `voiceplane validate` and the agent's
-status name them.
+API server's budget (Kubernetes 1.36), and shorter agents would be the price. So it is with an example that two intents
+have. `voiceplane validate` and the agent's status name them.
 """
 
 from dataclasses import dataclass
@@ -101,6 +101,12 @@ RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
                 " && (!has(self.requires) || self.requires == 'none'"
                 " || (self.requires == 'identified' && self.grants == 'verified')))",
                 "a tool that grants a level requires a lower one, and is not speculative",
+            ),
+        ),
+        "spec.objectives": (
+            Rule(
+                "!has(self.turnP50) || !has(self.turnP95) || duration(self.turnP50) <= duration(self.turnP95)",
+                "turnP50 is above turnP95: half of the turns cannot be slower than 95 % are",
             ),
         ),
         "spec.rollout.steps": (Rule("self.isSorted()", "the shares of rollout.steps rise: 5, 25, 100"),),

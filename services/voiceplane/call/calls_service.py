@@ -9,13 +9,13 @@ import grpc
 
 from voiceplane.call.ending import OPERATOR
 from voiceplane.call.hub import CallHub
+from voiceplane.contract.base import TARGET
 from voiceplane.media.dtmf import KEYS
 from voiceplane.media.sender import MAX_KEYS
 from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
-# It becomes the Refer-To header: a line break would start a header of the asker's choice (RFC 3261 section 25.1).
-_TARGET = re.compile(r"(?:sips?:[!#-;=?-~]{1,255}|tel:\+?[0-9*#().-]{1,40}(?:;[!#-;=?-~]{1,200})?)")
+_TARGET = re.compile(TARGET)
 _DIGITS = re.compile(f"[{KEYS}{KEYS.lower()}]{{1,{MAX_KEYS}}}")
 _TARGET_HELP = (
     "target must be one URI without spaces, line breaks, quotes or angle brackets, "

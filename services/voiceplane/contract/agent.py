@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from voiceplane.contract.barge_in import BargeIn
 from voiceplane.contract.base import (
     COUNTRY,
+    CallTarget,
     ContractModel,
     DnsLabel,
     Duration,
@@ -16,7 +17,7 @@ from voiceplane.contract.base import (
     ObjectMeta,
     ObjectName,
     Sentence,
-    SipUri,
+    format_duration,
 )
 from voiceplane.contract.tool import CALLER_NUMBER, HttpUrl, Tool
 
@@ -124,7 +125,7 @@ class Planner(ContractModel):
 class Escalation(ContractModel):
     """When and where a person takes the call."""
 
-    target: SipUri
+    target: CallTarget
     on_unsure: Annotated[int, Field(ge=1, le=10)] = 2  # turns in a row not understood
     on_request: bool = True
     on_tool_failure: bool = False
@@ -169,6 +170,15 @@ class Objectives(ContractModel):
 
     turn_p50: Duration = Field(default=0.3, alias="turnP50")
     turn_p95: Duration = Field(default=0.8, alias="turnP95")
+
+    @model_validator(mode="after")
+    def _rise(self) -> Self:
+        if self.turn_p50 > self.turn_p95:
+            half, most = format_duration(self.turn_p50), format_duration(self.turn_p95)
+            raise ValueError(
+                f"turnP50 ({half}) is above turnP95 ({most}): half of the turns cannot be slower than 95 % are"
+            )
+        return self
 
 
 class Rollout(ContractModel):

@@ -62,21 +62,24 @@ Duration = Annotated[
 ]
 # The lengths stand beside the patterns because a cluster prices a CEL rule by them.
 _LABEL, _NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
-_IDENTIFIER, _SIP = r"^[a-z][a-z0-9_]{0,62}$", r"^sips?:[^\s<>\"]{1,255}$"
+_IDENTIFIER = r"^[a-z][a-z0-9_]{0,62}$"
+# Where a call can be sent (RFC 3261 section 19.1, RFC 3966). It becomes the Refer-To header: no space, bracket or line
+# break, which would start a header of somebody's choice.
+TARGET = r"^(sips?:[!#-;=?-~]{1,255}|tel:\+?[().-]{0,4}[0-9*#][0-9*#().-]{0,40}(;[!#-;=?-~]{1,200})?)$"
 HTTP, COUNTRY = r"^https?://[^\s]+$", r"^[A-Z]{2}$"
 # What a person should have written, for those who read no regular expressions.
 EXPECTED = {
     _LABEL: "expected a name of a-z, 0-9 and -, at most 63 characters, such as track-parcel",
     _NAME: "expected a name of a-z, 0-9, - and ., such as parcel-desk",
     _IDENTIFIER: "expected a name of a-z, 0-9 and _ that begins with a letter, such as parcel_number",
-    _SIP: "expected a SIP address, such as sip:queue@pbx.example",
+    TARGET: "expected a sip:, sips: or tel: address, such as sip:queue@pbx.example or tel:+15550100",
     HTTP: "expected an address that begins with http:// or https://",
     COUNTRY: "expected a country by its two capital letters (ISO 3166), such as US",
 }
 DnsLabel = Annotated[str, StringConstraints(pattern=_LABEL, max_length=63)]
 Identifier = Annotated[str, StringConstraints(pattern=_IDENTIFIER, max_length=63)]
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
-SipUri = Annotated[str, StringConstraints(pattern=_SIP, max_length=260)]
+CallTarget = Annotated[str, StringConstraints(pattern=TARGET, max_length=260)]
 
 
 class ObjectMeta(ContractModel):

@@ -18,6 +18,7 @@ Found = Iterator[tuple[Path, str]]
 _Node = Mapping[Any, Any]
 _AT: Path = ("spec",)
 _BRACED = re.compile(r"\{\w+\}")
+_WORDS = re.compile(r"\w+")
 
 
 def cross_checks(spec: object, policies: Collection[str]) -> Found:
@@ -26,6 +27,7 @@ def cross_checks(spec: object, policies: Collection[str]) -> Found:
     intents, tools = _items(root, "intents"), _items(root, "tools")
     yield from _duplicates((*_AT, "intents"), intents)
     yield from _duplicates((*_AT, "tools"), tools)
+    yield from _shared_examples(intents)
     names = {name: (index, tool) for index, tool in tools if (name := _text(tool, "name"))}
     all_tools = _all_named(root, "tools")
     for index, intent in intents:
@@ -128,6 +130,22 @@ def _duplicates(at: Path, named: list[tuple[int, _Node]]) -> Found:
         if count > 1:
             last = max(index for index, other in names if other == name)
             yield (*at, last, "name"), f"the name {name!r} is used {count} times: names must differ"
+
+
+def _shared_examples(intents: list[tuple[int, _Node]]) -> Found:
+    """Find what two intents have as an example, but for case and punctuation: a caller who says it may want either."""
+    owners: dict[str, tuple[int, str]] = {}
+    for index, intent in intents:
+        name = _text(intent, "name") or f"intents[{index}]"
+        for number, example in enumerate(_list(intent, "examples")):
+            words = " ".join(_WORDS.findall(example.casefold())) if isinstance(example, str) else ""
+            owner, other = owners.setdefault(words, (index, name)) if words else (index, name)
+            if owner != index:
+                at: Path = (*_AT, "intents", index, "examples", number)
+                yield (
+                    at,
+                    f"{example!r} is an example of intent {other!r} too: keep it in {other!r} or {name!r}, not both",
+                )
 
 
 def _template(at: Path, text: object, known: list[str] | None) -> Found:
