@@ -1,6 +1,6 @@
 """The sizes of a region's pods: what is left out is the part's own default."""
 
-from voiceplane.contract.region import Sizes
+from voiceplane.contract.sizes import Sizes
 
 
 def test_a_part_of_which_only_the_memory_is_set_keeps_its_processor() -> None:

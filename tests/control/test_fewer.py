@@ -34,7 +34,7 @@ def budgets(wanted: Target) -> dict[str, Any]:
 def test_a_single_pod_has_no_budget_and_several_have_one_that_kubernetes_can_count() -> None:
     sizes = {part: {"replicas": 3} for part in ("speech", "planner", "tools")}
     bound = {"maxUnavailable": 1}
-    assert budgets(target("on-prem")) == {}
+    assert budgets(target_of(AGENT, region("on-prem"), calls=7)) == {}
     wide = target_of(AGENT, region("on-prem", sizes=sizes, gateway={"calls": 10}))
     assert budgets(wide) == dict.fromkeys(("speech", "tools", "planner", "gateway"), bound)
     rays = target_of(AGENT, region("cloud", sizes=sizes))  # scaled: there may be several gateways

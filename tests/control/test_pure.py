@@ -251,7 +251,8 @@ def test_an_answer_that_comes_after_the_watch_takes_nothing_back() -> None:
 
     def seen(version: int, available: int) -> dict[str, object]:
         meta = {**deployment["metadata"], "resourceVersion": str(version), "generation": 1}
-        counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), available)
+        there = available * deployment["spec"]["replicas"]
+        counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), there)
         return {**deployment, "metadata": meta, "status": {"observedGeneration": 1, **counts}}
 
     for version, available in ((11, 0), (12, 1)):

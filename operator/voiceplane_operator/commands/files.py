@@ -6,6 +6,7 @@ VoiceRegions, which share its calls.
 
 import base64
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from voiceplane.contract.base import FROM_YAML
 from voiceplane.contract.load import InvalidAgentError, load_bundle, load_region
 from voiceplane.contract.region import VoiceRegion
-from voiceplane_operator.decide.placement import Candidate, choose
+from voiceplane_operator.decide.placement import Candidate, Choice, choose
 from voiceplane_operator.decide.ports import free_block
 from voiceplane_operator.manifests.credential import KEY
 from voiceplane_operator.manifests.target import Target
@@ -25,10 +26,25 @@ from voiceplane_operator.reconcile.bundles import Wish
 Document = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An agent in a region, and in words what the region lacks for its calls, if anything."""
+
+    target: Target
+    shortage: str
+
+
 def target_of(
     agent_text: str, region: VoiceRegion, beside: Iterable[Document] = (), *, hub: str = "hub", calls: int | None = None
 ) -> Target:
-    """Return an agent file's target in a region, serving its newest revision as it does once all of it is up.
+    """Return an agent file's target in a region, serving its newest revision as it does once all of it is up."""
+    return place(agent_text, region, beside, hub=hub, calls=calls).target
+
+
+def place(
+    agent_text: str, region: VoiceRegion, beside: Iterable[Document] = (), *, hub: str = "hub", calls: int | None = None
+) -> Placed:
+    """Place an agent file in a region; ValueError when it is not placed there.
 
     `calls`: the region's share, where other agents have some of its capacity.
     """
@@ -40,21 +56,26 @@ def target_of(
     wish = Wish(bundle.agent, bundles.revision(bundle.agent, policy))
     trunks = sorted(filter(wish.is_own_trunk, beside), key=lambda one: str(one["metadata"]["name"]))
     everywhere = wish.everywhere(hub, trunks, credential=_credential(wish, beside))
-    share = _share(wish, region, beside) if calls is None else calls
+    choice = _choice(wish, region, beside, calls)
+    share = dict(choice.shares)[region.metadata.name] if calls is None else calls
     target = everywhere.in_region(region.metadata.name, region.spec, calls=share)
-    return target.served(free_block(region.spec, []) if region.spec.network.exposure == "host" else None)
+    block = free_block(region.spec, []) if region.spec.network.exposure == "host" else None
+    return Placed(target.served(block), choice.message)
 
 
-def _share(wish: Wish, region: VoiceRegion, beside: Iterable[Document]) -> int:
-    """Return the calls that placement gives a region when all of them answer and hold no other agents."""
-    others = (as_region(one) for one in beside if one.get("kind") == "VoiceRegion")
+def _choice(wish: Wish, region: VoiceRegion, beside: Iterable[Document], calls: int | None) -> Choice:
+    """Choose as placement does when all regions answer and hold no other agents; with `calls`, this region alone."""
+    others = (as_region(one) for one in beside if one.get("kind") == "VoiceRegion") if calls is None else ()
     fleet = {one.metadata.name: one for one in (*others, region)}
-    candidates = tuple(Candidate(name, one.spec, True, False, False) for name, one in sorted(fleet.items()))
-    choice = choose(wish.agent.spec.placement, candidates)
-    shares = dict(choice.shares)
-    if region.metadata.name not in shares:
-        raise ValueError(f"the agent is not placed in region {region.metadata.name}: {choice.message or 'not needed'}")
-    return shares[region.metadata.name]
+    candidates = tuple(Candidate(name, one.spec, True, False, calls is not None) for name, one in sorted(fleet.items()))
+    wanted = wish.agent.spec.placement
+    if calls is not None:
+        wanted = wanted.model_copy(update={"capacity": calls, "modes": (region.spec.mode,), "residency": ()})
+    choice = choose(wanted, candidates)
+    if region.metadata.name not in dict(choice.shares):
+        name, why = region.metadata.name, choice.message or "not needed"
+        raise ValueError(f"the agent is not placed in region {name}: {why}")
+    return choice
 
 
 def _credential(wish: Wish, beside: Iterable[Document]) -> str:

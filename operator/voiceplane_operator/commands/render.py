@@ -13,7 +13,7 @@ import yaml
 from voiceplane.contract.load import InvalidAgentError
 from voiceplane_operator import errors, manifests, names
 from voiceplane_operator.api.kinds import CHILDREN
-from voiceplane_operator.commands.files import read, read_region, target_of
+from voiceplane_operator.commands.files import place, read, read_region
 from voiceplane_operator.decide import facts, plan
 from voiceplane_operator.definitions.plain_yaml import as_yaml
 from voiceplane_operator.manifests import ways
@@ -64,7 +64,10 @@ def _guarded(options: argparse.Namespace, run: Any) -> int:
 def _target(options: argparse.Namespace) -> Target:
     beside = [one for path in options.beside for one in read(path)]
     region = read_region(options.region)
-    target = target_of(options.agent.read_text(), region, beside, hub=options.hub, calls=options.calls)
+    placed = place(options.agent.read_text(), region, beside, hub=options.hub, calls=options.calls)
+    target = placed.target
+    if placed.shortage:
+        print(f"CapacityAvailable will be False: {placed.shortage}", file=sys.stderr)  # noqa: T201
     if target.revision.credential and not target.credential:
         told = f"without Secret {target.revision.credential}, which the operator waits for: give its file by --with"
         print(told, file=sys.stderr)  # noqa: T201

@@ -1,9 +1,13 @@
 """Choose the regions of an agent, and how many calls each must hold. Pure: regions as facts in, a choice out."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from voiceplane.contract.agent import Placement
 from voiceplane.contract.region import VoiceRegionSpec
+from voiceplane.contract.sizes import MOST_REPLICAS
+
+NAMED = 3  # regions in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +43,30 @@ def choose(placement: Placement, candidates: tuple[Candidate, ...]) -> Choice:
     open_ones = [one for one in fitting if one.holds or (one.answers and not one.spec.suspend)]
     if not open_ones:
         return Choice((), "NoRegionAnswers", _none_open(fitting))
-    shares = _shares(placement.capacity, sorted(open_ones, key=lambda one: one.name))
+    open_ones.sort(key=lambda one: one.name)
+    shares = _shares(placement.capacity, {one.name: _room(one) for one in open_ones})
+    speech = _too_little_speech(shares, open_ones)
     room = sum(map(_room, open_ones))
     if room < placement.capacity:
-        total = sum(one.spec.capacity for one in open_ones)
-        others = f" and other agents have {total - room} of them" if room < total else ""
-        wish = f"spec.placement.capacity wants {placement.capacity} calls"
-        told = f"{wish}, the regions that fit hold {total}{others}: add regions or lower it"
-        return Choice(shares, "TooFewCalls", told)
-    return Choice(shares)
+        told = f"{placement.capacity} calls are asked for (spec.placement.capacity), {room} can be carried"
+        return Choice(shares, "TooFewCalls", "; ".join((told, *_limits(placement.capacity, open_ones), *speech)))
+    return Choice(shares, "TooLittleSpeech" if speech else "", "; ".join(speech))
 
 
-def _room(region: Candidate) -> int:
-    """Return the calls that a region has for the agent."""
+def _free(region: Candidate) -> int:
+    """Return the calls of a region that no other agent may have."""
     return max(region.spec.capacity - region.taken, min(region.own, region.spec.capacity), 0)
 
 
-def _shares(calls: int, regions: list[Candidate]) -> tuple[tuple[str, int], ...]:
-    """Spread calls evenly, to no region more than it holds while another has room."""
-    shares = {one.name: 0 for one in regions}
-    rooms = {one.name: _room(one) for one in regions}
+def _room(region: Candidate) -> int:
+    """Return the calls that a region has for the agent: what is free, and no more than its gateways can become."""
+    most = region.spec.most_calls
+    return _free(region) if most is None else min(_free(region), most)
+
+
+def _shares(calls: int, rooms: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    """Spread calls evenly, to no region more than it has room for while another has some."""
+    shares = dict.fromkeys(rooms, 0)
     left = calls
     while left > 0:
         able = [name for name in shares if rooms[name] > shares[name]]
@@ -70,6 +78,40 @@ def _shares(calls: int, regions: list[Candidate]) -> tuple[tuple[str, int], ...]
             shares[name] += given
             left -= given
     return tuple(sorted(shares.items()))
+
+
+def _limits(calls: int, regions: list[Candidate]) -> Iterator[str]:
+    """Say what keeps the calls out, and which field lets them in."""
+    free = sum(map(_free, regions))
+    wanted = dict(_shares(calls, {one.name: _free(one) for one in regions}))
+    capped = [one for one in regions if (one.spec.most_calls or wanted[one.name]) < wanted[one.name]]
+    for one in capped[:NAMED]:
+        most, needed = one.spec.autoscaling.max_replicas, -(-wanted[one.name] // one.spec.gateway.calls)
+        way = f"raise its spec.autoscaling.maxReplicas to {needed}" if needed <= MOST_REPLICAS else "add regions"
+        yield (
+            f"VoiceRegion {one.name} has room for {_free(one)}, but {most} gateways of {one.spec.gateway.calls} calls"
+            f" carry {one.spec.most_calls}: {way}"
+        )
+    if free < calls:
+        total = sum(one.spec.capacity for one in regions)
+        others = f" and other agents have {total - free} of them" if free < total else ""
+        yield f"the regions that fit hold {total}{others}: add regions, raise their spec.capacity, or ask for fewer"
+
+
+def _too_little_speech(shares: tuple[tuple[str, int], ...], regions: list[Candidate]) -> tuple[str, ...]:
+    """Name the regions that are told to have fewer pods of speech than their calls need; calls wait there."""
+    calls = dict(shares)
+    short = []
+    for one in regions:
+        speech = one.spec.sizes.speech
+        there, needed = speech.pods(calls[one.name]), speech.needed(calls[one.name])
+        if there < needed and speech.calls_a_pod is not None:
+            short.append(
+                f"in VoiceRegion {one.name} {there} speech pods (sizes.speech.replicas) carry"
+                f" {there * speech.calls_a_pod} of {calls[one.name]} calls, and callers of more wait long: raise it to"
+                f" {needed}, leave it out, or say in sizes.speech.calls what a pod carries on your machines"
+            )
+    return tuple(short[:NAMED])
 
 
 def _none_open(fitting: list[Candidate]) -> str:

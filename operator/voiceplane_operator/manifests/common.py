@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-from voiceplane.contract.region import Size, VoiceRegionSpec
+from voiceplane.contract.region import VoiceRegionSpec
+from voiceplane.contract.sizes import Size
 from voiceplane_operator import names
 from voiceplane_operator.manifests.target import Target
 

@@ -9,7 +9,7 @@ PART = "speech"
 
 def manifests(target: Target) -> tuple[Object, ...]:
     """Return the Deployment, its Service and, for more than one pod, its budget."""
-    size = target.spec.sizes.speech
+    size, pods = target.spec.sizes.speech, target.spec.sizes.speech.pods(target.capacity)
     ports = {"grpc": SPEECH_GRPC, "http": SPEECH_HTTP, "metrics": SPEECH_METRICS}
     command = ["python", "-m", "voiceplane.speech", "serve", "--profile", target.profile, "--host", "0.0.0.0"]
     for option, port in ports.items():
@@ -24,7 +24,7 @@ def manifests(target: Target) -> tuple[Object, ...]:
     spec = common.pod(target, main, priority="voiceplane-inner", extra_volumes=(memory,))
     meta = common.metadata(target, f"{target.prefix}-{PART}", PART)
     return (
-        common.deployment(target, meta, spec, replicas=size.replicas, select=common.selector(target, PART)),
+        common.deployment(target, meta, spec, replicas=pods, select=common.selector(target, PART)),
         common.headless(target, PART, ports),
-        *common.disruption_budget(target, PART, pods=size.replicas),
+        *common.disruption_budget(target, PART, pods=pods),
     )

@@ -10,10 +10,10 @@ from pydantic import Field, StringConstraints, model_validator
 
 from voiceplane.contract.agent import Country, Mode
 from voiceplane.contract.base import ContractModel, DnsLabel, Duration, ObjectMeta
+from voiceplane.contract.sizes import Replicas, Sizes
 
 Image = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][^\s]*$", max_length=512)]
 HostPort = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\[\]:-]+:[0-9]{1,5}$", max_length=261)]
-Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=20)]
 Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", max_length=49)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 Port = Annotated[int, Field(ge=1024, le=65535)]
@@ -48,54 +48,6 @@ class Images(ContractModel):
     tools: Image = "ghcr.io/voiceplane/tools:0.1.0"
 
 
-class Size(ContractModel):
-    """What one pod asks for. Memory is also its limit; the processor has none, because throttling is heard."""
-
-    cpu: Quantity = "250m"
-    memory: Quantity = "512Mi"
-    gpu: Annotated[int, Field(ge=0, le=16)] = 0  # nvidia.com/gpu
-    replicas: Annotated[int, Field(ge=1, le=1000)] = 1
-
-
-class GatewaySize(Size):
-    """What a gateway's pod asks for.
-
-    As much processor as a speech pod: where a node is full, this is its weight against the models (adr/0003).
-    """
-
-    cpu: Quantity = "1"
-
-
-class SpeechSize(Size):
-    """What a pod of the speech models asks for."""
-
-    cpu: Quantity = "1"
-    memory: Quantity = "2Gi"
-
-
-class PlannerSize(Size):
-    """What a planner's pod asks for."""
-
-    cpu: Quantity = "500m"
-    memory: Quantity = "2Gi"
-
-
-class ToolsSize(Size):
-    """What a tool gateway's pod asks for."""
-
-    cpu: Quantity = "100m"
-    memory: Quantity = "256Mi"
-
-
-class Sizes(ContractModel):
-    """The size of each part, what is left out by the part's own default; the gateway's count follows from the calls."""
-
-    gateway: GatewaySize = GatewaySize()
-    speech: SpeechSize = SpeechSize()
-    planner: PlannerSize = PlannerSize()
-    tools: ToolsSize = ToolsSize()
-
-
 class Models(ContractModel):
     """Where models lie when they are not in the images: the same files by digest, on a mirror."""
 
@@ -128,10 +80,7 @@ class Network(ContractModel):
 
 
 class Gateways(ContractModel):
-    """How many calls one gateway may hold.
-
-    As many as were measured in one without a late packet; its one process is full at about 30 (docs/benchmarks.md).
-    """
+    """How many calls one gateway may hold: of its one process about two thirds (docs/kubernetes.md)."""
 
     calls: Annotated[int, Field(ge=1, le=2000)] = 20
 
@@ -145,13 +94,14 @@ class PlannerEngine(ContractModel):
 class Autoscaling(ContractModel):
     """Follow the calls by the metric voiceplane_calls_active; without it the count follows from the capacity.
 
+    maxReplicas bounds the gateways of one agent: maxReplicas times gateway.calls are the calls it can have here.
     engine hpa: an adapter offers the metric as an external one. engine keda: KEDA asks Prometheus itself.
     """
 
     enabled: bool = False
     engine: Literal["hpa", "keda"] = "hpa"
     prometheus: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=512)] | None = None
-    max_replicas: Annotated[int, Field(ge=1, le=1000)] = 10
+    max_replicas: Replicas = 10
     scale_down_after: Duration = 600.0  # of fewer calls; the next gateway goes half as long after that
 
     @model_validator(mode="after")
@@ -215,6 +165,11 @@ class VoiceRegionSpec(ContractModel):
     image_pull_secrets: Annotated[tuple[Name, ...], Field(max_length=10)] = ()
     drain_timeout: Duration = 3600.0
     suspend: bool = False  # no new agents come here; what runs goes on
+
+    @property
+    def most_calls(self) -> int | None:
+        """Return how many calls of one agent its gateways can be scaled for; None: for as many as there are."""
+        return self.autoscaling.max_replicas * self.gateway.calls if self.autoscaling.enabled else None
 
     @property
     def is_open(self) -> bool:
