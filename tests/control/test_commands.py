@@ -40,6 +40,14 @@ def test_images_names_everything_to_mirror_by_digest(region: str, capsys: pytest
     assert sum("sha256:" in line for line in lines if line.startswith("model ")) == 5
 
 
+def test_images_has_keda_where_the_region_scales_by_it(region: str, capsys: pytest.CaptureFixture[str]) -> None:
+    scaled = "autoscaling: {enabled: true, engine: keda, prometheus: 'http://p:9090'}, planner: {engine: ray}, mode:"
+    Path(region).write_text(Path(region).read_text().replace("mode:", scaled, 1))
+    assert main(["images", AGENT, "--region", region]) == 0
+    images = {line.split()[1] for line in capsys.readouterr().out.splitlines() if line.startswith("image ")}
+    assert {"keda", "keda-metrics", "keda-webhooks"} <= images and "kuberay" not in images
+
+
 def test_render_says_what_is_wrong_with_a_region(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "region.yaml"
     path.write_text(

@@ -11,7 +11,7 @@ from voiceplane.runtime.models import Model, ModelUnavailableError, catalogue
 from voiceplane.speech.profiles import load_profile
 
 EMBEDDINGS = "minilm-l6-v2"  # of the flow planner
-# What the charts and KubeRay run beside an agent's own pods; tests/charts holds them against the charts' values.
+# What the charts run beside an agent's own pods; tests/charts holds them against the charts' values.
 BESIDE = {
     "operator": "ghcr.io/voiceplane/operator:0.1.0",
     "records": "ghcr.io/voiceplane/records:0.1.0",
@@ -24,6 +24,8 @@ EPILOG = """examples:
 exit status: 0 listed, 1 mistakes in a file, 2 a file cannot be read
 """
 KUBERAY = "quay.io/kuberay/operator:v1.6.1"
+_KEDA = {"keda": "keda", "keda-metrics": "keda-metrics-apiserver", "keda-webhooks": "keda-admission-webhooks"}
+KEDA = {part: f"ghcr.io/kedacore/{name}:2.21.0" for part, name in _KEDA.items()}
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -56,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     for part, image in sorted(images.items()):
-        print(f"image {part:<10} {image}")
+        print(f"image {part:<13} {image}")
     models: list[Model] = [*profile.models(), catalogue()[EMBEDDINGS]]
     for model in models:
         print(f"model {model.name:<24} sha256:{model.digest}  {model.wheel} ({model.licence})")
@@ -73,7 +75,8 @@ def _images(region: VoiceRegion | None) -> dict[str, str]:
     spec = region.spec if region is not None else None
     own = spec.images if spec is not None else Images()
     kuberay = {"kuberay": KUBERAY} if spec is None or spec.planner.engine == "kuberay" else {}
-    return {**own.model_dump(), **BESIDE, **kuberay}
+    scaled = spec is not None and spec.autoscaling.enabled and spec.autoscaling.engine == "keda"
+    return {**own.model_dump(), **BESIDE, **kuberay, **(KEDA if scaled else {})}
 
 
 def _region(path: Path | None) -> VoiceRegion | None:
