@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
-from tests.control import controllers, operating
+from tests.control import controllers, kuberay, operating
 from tests.control.faults import way_to
 from tests.control.operating import AGENT, REGION, apply, condition, events, ready, until
 
@@ -66,3 +66,26 @@ async def test_a_watch_that_is_allowed_no_more_is_told_with_its_rule_until_it_is
             await until(plane, FAR, lambda raw: condition(raw, "WatchesCurrent").get("status") == "True", within_s=150)
             await until(plane, DESK, ready)
             assert (await events(plane))[-2:] == [("Warning", "WatchForbidden"), ("Normal", "Serving")]
+
+
+async def test_a_kind_that_is_there_and_not_allowed_is_told_with_the_right_and_not_as_missing(tmp_path: Path) -> None:
+    rules = [_rule(api) for api in (*CHILDREN, POD) if api.kind != "RayService"]
+    far = (REGION % ("far", "namespace: far, kubeConfig: {name: far}")).replace("engine: ray", "engine: kuberay")
+    async with running_plane(tmp_path / "plane", PlaneOptions(controllers=False)) as plane:
+        content = json.loads(operating.portable_kubeconfig(plane))
+        content["users"][0]["user"]["token"] = await _prepared(plane)
+        await _role(plane, rules)
+        secret = f"--from-literal=kubeconfig={json.dumps(content)}"
+        await plane.kubectl("create", "secret", "generic", "-n", "voiceplane-system", "far", secret)
+        await apply(plane, far)
+        async with operating.operating(plane, tmp_path, "--no-lease"):
+            await apply(plane, AGENT)
+            lacking = await until(plane, DESK, lambda raw: condition(raw, "Stalled").get("reason") == "KubeRayMissing")
+            assert "install KubeRay" in condition(lacking, "Ready")["message"], "its definition is not there"
+            await apply(plane, kuberay.DEFINITION)
+            denied = await until(plane, DESK, lambda raw: condition(raw, "Stalled").get("reason") == "KubeRayDenied")
+            told = condition(denied, "Ready")["message"]
+            assert "may not list rayservices (ray.io/v1) in namespace far" in told and "install" not in told
+            assert "kuberay=true in chart voiceplane-region" in told
+            await _role(plane, [*rules, yaml.safe_load(told[told.index("{") :])])
+            await until(plane, ("rayservices", "-n", "far"), lambda raw: len(raw["items"]) == 1)

@@ -18,8 +18,17 @@ class Api:
     @property
     def rule(self) -> str:
         """Return the rule of a Role that lets somebody watch it, as YAML in one line."""
-        group = self.base.removeprefix("/api/v1").removeprefix("/apis/").rpartition("/")[0]
-        return f'{{apiGroups: ["{group}"], resources: [{self.plural}], verbs: [get, list, watch]}}'
+        return self.rule_to("get", "list", "watch")
+
+    @property
+    def group_version(self) -> str:
+        """Return its API as people write it: apps/v1."""
+        return self.base.removeprefix("/apis/").removeprefix("/api/")
+
+    def rule_to(self, *verbs: str) -> str:
+        """Return the rule of a Role that lets somebody do so to it, as YAML in one line."""
+        group = self.group_version.rpartition("/")[0]
+        return f'{{apiGroups: ["{group}"], resources: [{self.plural}], verbs: [{", ".join(verbs)}]}}'
 
     def path(self, namespace: str | None, name: str | None = None) -> str:
         """Return the path of a collection, or of one object."""
@@ -27,11 +36,12 @@ class Api:
         return f"{self.base}{inside}/{self.plural}" + (f"/{name}" if name else "")
 
 
+CORE = "/api/v1"
 OURS = "/apis/voiceplane.dev/v1alpha1"
 CHILDREN = (
-    Api("ConfigMap", "/api/v1", "configmaps", counted=False),
-    Api("Secret", "/api/v1", "secrets", counted=False, optional=True),  # a region may keep its Secrets from us
-    Api("Service", "/api/v1", "services", counted=False),
+    Api("ConfigMap", CORE, "configmaps", counted=False),
+    Api("Secret", CORE, "secrets", counted=False, optional=True),  # a region may keep its Secrets from us
+    Api("Service", CORE, "services", counted=False),
     Api("Deployment", "/apis/apps/v1", "deployments", whole=True),
     Api("NetworkPolicy", "/apis/networking.k8s.io/v1", "networkpolicies"),
     Api("PodDisruptionBudget", "/apis/policy/v1", "poddisruptionbudgets"),
@@ -39,7 +49,7 @@ CHILDREN = (
     Api("ScaledObject", "/apis/keda.sh/v1alpha1", "scaledobjects", whole=True, optional=True),
     Api("RayService", "/apis/ray.io/v1", "rayservices", whole=True, optional=True),
 )
-POD = Api("Pod", "/api/v1", "pods", whole=True)
+POD = Api("Pod", CORE, "pods", whole=True)
 KINDS = {
     api.kind: api
     for api in (
@@ -49,7 +59,7 @@ KINDS = {
         Api("VoicePolicy", OURS, "voicepolicies"),
         Api("VoiceRegion", OURS, "voiceregions", namespaced=False),
         Api("SIPTrunk", OURS, "siptrunks"),
-        Api("Event", "/api/v1", "events"),
+        Api("Event", CORE, "events"),
         Api("Lease", "/apis/coordination.k8s.io/v1", "leases"),
         Api("ClusterProfile", "/apis/multicluster.x-k8s.io/v1alpha1", "clusterprofiles"),
         Api("CustomResourceDefinition", "/apis/apiextensions.k8s.io/v1", "customresourcedefinitions", namespaced=False),

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from voiceplane_operator import errors
-from voiceplane_operator.decide import autoscalers, plan
+from voiceplane_operator.decide import autoscalers, lacking, plan
 from voiceplane_operator.decide.facts import AgentView, holding
 from voiceplane_operator.decide.status import FALSE, TRUE, UNKNOWN, Outcome
 from voiceplane_operator.manifests.bundle import POLICY_DIGEST
@@ -18,15 +18,10 @@ from voiceplane_operator.reconcile.bundles import revision_of_text
 from voiceplane_operator.regions.fleet import Contact, Region
 
 DEADLINE_S = 30.0  # of one pass over one region; a slow one delays its own agents only
-OPTIONAL = {"RayService": "KubeRayMissing", "ScaledObject": "KedaMissing"}
 CONNECTING = "Connecting"
 FORBIDDEN = "WatchForbidden"
 UNSEEN = (CONNECTING, "RegionLost", FORBIDDEN)  # an event tells of their end
-MESSAGES = {
-    "KedaMissing": "this cluster has no ScaledObject (keda.sh/v1alpha1): install KEDA, or set autoscaling.engine: hpa",
-    "KubeRayMissing": "this cluster has no RayService (ray.io/v1): install KubeRay, or set spec.planner.engine: ray",
-    "NoPortBlock": "no block of ports is free: widen spec.network.firstPort..lastPort or lower spec.gateway.calls",
-}
+NO_PORT_BLOCK = "no block of ports is free: widen spec.network.firstPort..lastPort or lower spec.gateway.calls"
 
 
 @dataclass(slots=True)
@@ -123,18 +118,20 @@ async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
     older = await texts.older(region, target.prefix, plan.live_revisions(view, current))
     target = replace(target, others=older, block=_block(region, target, view))
     if target.spec.network.exposure == "host" and target.block is None:
-        return Outcome(region.name, FALSE, "NoPortBlock", MESSAGES["NoPortBlock"], denied=True)
+        return Outcome(region.name, FALSE, "NoPortBlock", NO_PORT_BLOCK, denied=True)
     planned = plan.converge(target, view)
-    lacking = [one["kind"] for one in planned.apply if one["kind"] in OPTIONAL and one["kind"] in region.watch.missing]
+    wanted = {one["kind"] for one in planned.apply}
+    lacks = sorted(wanted & lacking.OPTIONAL & region.watch.missing)
     for one in planned.hand_over:
         await region.client.apply(one, manager=HANDOVER)
     # KEDA's admission refuses a ScaledObject while another autoscaler has the Deployment
     await _delete(region, [one for one in planned.delete if one[0] in autoscalers.SCALERS])
-    await once.apply(region, [one for one in planned.apply if one["kind"] not in lacking])
+    await once.apply(region, [one for one in planned.apply if one["kind"] not in lacks])
     await _delete(region, [one for one in planned.delete if one[0] not in autoscalers.SCALERS])
-    if lacking:
-        reason = OPTIONAL[lacking[0]]
-        return Outcome(region.name, FALSE, reason, MESSAGES[reason], planned.serving, denied=True)
+    if lacks:
+        denied = lacks[0] in region.watch.denied
+        reason, told = lacking.told(lacks[0], target.namespace, denied=denied)
+        return Outcome(region.name, FALSE, reason, told, planned.serving, denied=True)
     if planned.apply and planned.serving == current:  # what was applied may have been all that was left
         planned = plan.converge(target, holding(region.watch.view(target.prefix), now()))
     verified = any(one.component == "gateway" and one.revision == current and one.ready for one in view.pods.values())

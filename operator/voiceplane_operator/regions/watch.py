@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from voiceplane_operator import errors, names
-from voiceplane_operator.api.cluster import Cluster
-from voiceplane_operator.api.kinds import CHILDREN, KINDS, POD, Api
+from voiceplane_operator.api.cluster import Cluster, Request
+from voiceplane_operator.api.kinds import CHILDREN, CORE, KINDS, POD, Api
 from voiceplane_operator.decide import autoscalers, facts
 from voiceplane_operator.decide.facts import AgentView
 from voiceplane_operator.moments import now
@@ -51,7 +51,8 @@ class RegionWatch:
         self._troubles: dict[str, _Trouble] = {}  # of a kind that is not watched
         self.views: dict[str, AgentView] = {}
         self.owners: dict[str, str] = {}
-        self.missing: set[str] = set()
+        self.missing: set[str] = set()  # optional kinds that are not there, or not ours to use
+        self.denied: set[str] = set()  # those of them that are there
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -122,7 +123,9 @@ class RegionWatch:
                     await asyncio.sleep(max(0.0, begun + RETRY_S - loop.time()))
                     begun = loop.time()
             except (errors.NotThereError, errors.AccessDeniedError) as error:
-                if not api.optional and isinstance(error, errors.AccessDeniedError):
+                refused = isinstance(error, errors.AccessDeniedError)
+                unknown = isinstance(error, errors.CredentialsRefusedError)  # whoever asks: it says nothing of the kind
+                if refused and (unknown or not api.optional):
                     trouble = self._troubles.setdefault(api.kind, _Trouble())
                     if trouble.words != str(error):
                         log.warning("a watch is not allowed", extra={"kind": api.kind, "reason": str(error)})
@@ -131,7 +134,7 @@ class RegionWatch:
                     await asyncio.sleep(pause_s(trouble.refused))
                     continue
                 if api.optional:
-                    self.missing.add(api.kind)
+                    await self._lack(api, refused=refused)
                 self._mark_heard(api)
                 await asyncio.sleep(LOOK_FOR_KIND_S)
             except errors.GoneError:  # the place in history is too old: list again, at once, but not again and again
@@ -144,6 +147,20 @@ class RegionWatch:
                 self._forbid(trouble, error)
                 await asyncio.sleep(error.after_s if isinstance(error, errors.BusyError) else RETRY_S)
 
+    async def _lack(self, api: Api, *, refused: bool) -> None:
+        """Take that an optional kind is not there, or not ours to use: what is served, everybody may ask."""
+        there = refused
+        if refused and api.base != CORE:
+            try:
+                served = await self._cluster.ask(Request("GET", api.base))
+                there = any(one.get("name") == api.plural for one in served.get("resources") or ())
+            except errors.NotThereError:
+                there = False
+            except errors.ClusterError:
+                there = True  # not even that may be asked, or not now: the right is missing in any case
+        self.denied = self.denied | {api.kind} if there else self.denied - {api.kind}
+        self.missing.add(api.kind)
+
     async def _list(self, api: Api) -> str:
         pages = self._cluster.pages(api, self._namespace, labels=self._labels, whole=api.whole)
         seen: set[tuple[str, str]] = set()
@@ -154,6 +171,7 @@ class RegionWatch:
                 seen.add((self._place(raw["metadata"]), raw["metadata"]["name"]))
                 self._take(api, raw)
         self.missing.discard(api.kind)
+        self.denied.discard(api.kind)
         for prefix, view in list(self.views.items()):
             known = view.pods if api is POD else [name for kind, name in view.children if kind == api.kind]
             for name in list(known):
