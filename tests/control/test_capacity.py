@@ -79,7 +79,7 @@ def test_a_region_has_as_many_pods_of_speech_as_an_agents_calls_need(
 def test_too_few_pods_of_speech_are_told_where_somebody_has_said_their_number() -> None:
     choice = placed(50, east={"sizes": {"speech": {"replicas": 2}}})
     assert (choice.shares, choice.reason) == ((("east", 50),), "TooLittleSpeech")
-    assert "2 speech pods (sizes.speech.replicas) carry 14 of 50 calls" in choice.message
+    assert "sizes.speech.replicas 2 of VoiceRegion east is enough for 14 of 50 calls" in choice.message
     assert "raise it to 8, leave it out" in choice.message
     for enough in ({"replicas": 8}, {"replicas": 2, "calls": 25}, {"replicas": 2, "gpu": 1}, {}):
         assert placed(50, east={"sizes": {"speech": enough}}).reason == ""

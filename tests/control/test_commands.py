@@ -2,11 +2,14 @@
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from voiceplane.cli.__main__ import main
+from voiceplane_operator import errors
+from voiceplane_operator.regions import credentials
 
 ROOT = Path(__file__).parents[2]
 AGENT = str(ROOT / "docs" / "examples" / "parcel-desk.yaml")
@@ -96,3 +99,35 @@ def test_diff_says_what_is_wrong_with_the_way_to_the_cluster(
         assert main(["diff", AGENT, "--region", region, "--kubeconfig", str(kubeconfig)]) == 1
     err = capsys.readouterr().err
     assert told.replace("FILE", str(kubeconfig)) in err and "Traceback" not in err
+
+
+class Bare:
+    """Stand for a cluster that has everything but KubeRay."""
+
+    async def get(self, kind: str, name: str, namespace: str | None = None) -> Any:
+        raise errors.NotThereError(f"{kind} {name}")
+
+    async def dry_run(self, manifest: Any) -> Any:
+        if manifest["kind"] == "RayService":
+            raise errors.NotThereError("404: the server could not find the requested resource")
+        return manifest
+
+    async def list(self, *_: object, **__: object) -> tuple[list[Any], str]:
+        return [], "1"
+
+    async def close(self) -> None:
+        pass
+
+
+def test_diff_says_of_a_cluster_without_kuberay_what_is_not_applied_and_goes_on(
+    region: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def opened(_: str) -> Bare:
+        return Bare()
+
+    monkeypatch.setattr(credentials, "hub_cluster", opened)
+    assert main(["diff", AGENT, "--region", region, "--kubeconfig", "any"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (told,) = (line for line in lines if line.startswith("not RayService/"))
+    assert "install KubeRay, or set spec.planner.engine: ray" in told
+    assert any(line.startswith("+++ new Deployment/") for line in lines)

@@ -14,7 +14,7 @@ from voiceplane.contract.load import InvalidAgentError
 from voiceplane_operator import errors, manifests, names
 from voiceplane_operator.api.kinds import CHILDREN
 from voiceplane_operator.commands.files import place, read, read_region
-from voiceplane_operator.decide import facts, plan
+from voiceplane_operator.decide import facts, lacking, plan
 from voiceplane_operator.definitions.plain_yaml import as_yaml
 from voiceplane_operator.manifests import ways
 from voiceplane_operator.manifests.target import Target
@@ -106,7 +106,13 @@ async def _differences(kubeconfig: str, target: Target) -> list[str]:
                 before = await cluster.get(manifest["kind"], manifest["metadata"]["name"], target.namespace)
             except errors.NotThereError:
                 before = {}
-            after = await cluster.dry_run(manifest)
+            try:
+                after = await cluster.dry_run(manifest)
+            except errors.NotThereError:
+                if manifest["kind"] not in lacking.OPTIONAL:
+                    raise
+                lines.append(f"not {name}: {lacking.told(manifest['kind'], target.namespace, denied=False)[1]}")
+                continue
             old, new = _text(before), _text(after)
             lines += difflib.unified_diff(old, new, f"live {name}", f"new {name}", lineterm="")
         lines += await _surplus(cluster, target)

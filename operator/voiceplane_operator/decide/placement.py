@@ -106,10 +106,11 @@ def _too_little_speech(shares: tuple[tuple[str, int], ...], regions: list[Candid
         speech = one.spec.sizes.speech
         there, needed = speech.pods(calls[one.name]), speech.needed(calls[one.name])
         if there < needed and speech.calls_a_pod is not None:
+            carried = there * speech.calls_a_pod
             short.append(
-                f"in VoiceRegion {one.name} {there} speech pods (sizes.speech.replicas) carry"
-                f" {there * speech.calls_a_pod} of {calls[one.name]} calls, and callers of more wait long: raise it to"
-                f" {needed}, leave it out, or say in sizes.speech.calls what a pod carries on your machines"
+                f"sizes.speech.replicas {there} of VoiceRegion {one.name} is enough for {carried} of {calls[one.name]}"
+                f" calls, and callers of more wait long: raise it to {needed}, leave it out, or say in"
+                " sizes.speech.calls what a pod carries on your machines"
             )
     return tuple(short[:NAMED])
 
