@@ -63,7 +63,7 @@ def test_regions_that_are_too_small_beside_an_autoscaler_that_may_do_too_little_
         (8, {}, 2),
         (100, {}, 15),
         (100, {"cpu": "2800m"}, 5),
-        (100, {"cpu": "50m"}, 100),
+        (100, {"cpu": "50m"}, 15),
         (100, {"calls": 50}, 2),
         (100, {"replicas": 3}, 3),
         (100, {"gpu": 1}, 1),

@@ -60,6 +60,25 @@ def test_render_says_what_is_wrong_with_a_region(tmp_path: Path, capsys: pytest.
     assert "spec.location" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (
+            "sizes: {speech: {cpu: lots}}",
+            "spec.sizes.speech.cpu: expected an amount as Kubernetes writes it, such as 500m",
+        ),
+        ("egress: {cidrs: [everything]}", "spec.egress.cidrs[0]: expected a range of addresses, such as 192.0.2.0/24"),
+        ("records: records", "spec.records: expected a host and its port, such as records.example:9002"),
+    ],
+)
+def test_a_regions_value_of_the_wrong_form_is_told_in_words(
+    region: str, capsys: pytest.CaptureFixture[str], wrong: str, told: str
+) -> None:
+    Path(region).write_text(Path(region).read_text().replace("mode:", f"{wrong}, mode:", 1))
+    assert main(["render", AGENT, "--region", region]) == 1
+    assert told in capsys.readouterr().err
+
+
 def test_files_that_are_no_yaml_are_named(region: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text("spec: [\n")

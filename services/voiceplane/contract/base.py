@@ -67,6 +67,8 @@ _IDENTIFIER = r"^[a-z][a-z0-9_]{0,62}$"
 # break, which would start a header of somebody's choice.
 TARGET = r"^(sips?:[!#-;=?-~]{1,255}|tel:\+?[().-]{0,4}[0-9*#][0-9*#().-]{0,40}(;[!#-;=?-~]{1,200})?)$"
 HTTP, COUNTRY = r"^https?://[^\s]+$", r"^[A-Z]{2}$"
+QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
+CIDR, HOST_PORT = r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", r"^[A-Za-z0-9.\[\]:-]+:[0-9]{1,5}$"
 # What a person should have written, for those who read no regular expressions.
 EXPECTED = {
     _LABEL: "expected a name of a-z, 0-9 and -, at most 63 characters, such as track-parcel",
@@ -74,6 +76,9 @@ EXPECTED = {
     _IDENTIFIER: "expected a name of a-z, 0-9 and _ that begins with a letter, such as parcel_number",
     TARGET: "expected a sip:, sips: or tel: address, such as sip:queue@pbx.example or tel:+15550100",
     HTTP: "expected an address that begins with http:// or https://",
+    QUANTITY: "expected an amount as Kubernetes writes it, such as 500m, 2 or 2Gi",
+    CIDR: "expected a range of addresses, such as 192.0.2.0/24",
+    HOST_PORT: "expected a host and its port, such as records.example:9002",
     COUNTRY: "expected a country by its two capital letters (ISO 3166), such as US",
 }
 DnsLabel = Annotated[str, StringConstraints(pattern=_LABEL, max_length=63)]

@@ -9,12 +9,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from voiceplane.contract.agent import Country, Mode
-from voiceplane.contract.base import ContractModel, DnsLabel, Duration, ObjectMeta
+from voiceplane.contract.base import CIDR, HOST_PORT, ContractModel, DnsLabel, Duration, ObjectMeta
 from voiceplane.contract.sizes import Replicas, Sizes
 
 Image = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][^\s]*$", max_length=512)]
-HostPort = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\[\]:-]+:[0-9]{1,5}$", max_length=261)]
-Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", max_length=49)]
+HostPort = Annotated[str, StringConstraints(pattern=HOST_PORT, max_length=261)]
+Cidr = Annotated[str, StringConstraints(pattern=CIDR, max_length=49)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 Text = Annotated[str, StringConstraints(max_length=253)]

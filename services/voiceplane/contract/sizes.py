@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from voiceplane.contract.base import ContractModel
+from voiceplane.contract.base import QUANTITY, ContractModel
 
-Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=20)]
+Quantity = Annotated[str, StringConstraints(pattern=QUANTITY, max_length=20)]
 MOST_REPLICAS = 1000  # of one part
 Replicas = Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
-MILLICORES_A_TEN_CALLS = 1400  # of speech, measured with callers that do not wait too long (docs/benchmarks.md)
+TEN_CALLS_MILLICORES = 1400  # of speech, measured with callers that do not wait too long (docs/benchmarks.md)
 _UNITS = {"m": 1, "k": 10**6, "M": 10**9, "G": 10**12, "T": 10**15}
 _UNITS |= {"Ki": 1000 * 2**10, "Mi": 1000 * 2**20, "Gi": 1000 * 2**30, "Ti": 1000 * 2**40}
 
@@ -34,8 +34,8 @@ class GatewaySize(Size):
 class SpeechSize(Size):
     """What a pod of the speech models asks for, and how many there are: left out, as many as an agent's calls need.
 
-    calls: that one pod carries; left out, 10 for each 1.4 of its cores. What a GPU carries nobody has measured here:
-    with one, and no calls, there is one pod.
+    calls: that one pod carries; left out, 10 for each 1.4 of its cores, of one core at least. What a GPU carries nobody
+    has measured here: with one, and no calls, there is one pod.
     """
 
     cpu: Quantity = "1"
@@ -48,7 +48,7 @@ class SpeechSize(Size):
         """Return how many calls one pod carries; None when that is not known."""
         if self.calls is not None or self.gpu:
             return self.calls
-        return max(1, millicores(self.cpu) * 10 // MILLICORES_A_TEN_CALLS)
+        return max(1000, millicores(self.cpu)) * 10 // TEN_CALLS_MILLICORES  # who asks for less takes what is free
 
     def needed(self, calls: int) -> int:
         """Return how many pods so many calls need, as far as that is known."""
