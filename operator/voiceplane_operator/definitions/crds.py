@@ -40,6 +40,7 @@ class Kind:
     status: type[BaseModel]
     columns: tuple[tuple[str, str, str], ...]  # name, type, path
     spec_required: bool = True
+    wide: tuple[tuple[str, str, str], ...] = ()  # columns of kubectl get -o wide
 
 
 def _condition(kind: str, field: str = "status") -> str:
@@ -64,6 +65,7 @@ KINDS = (
             ("Rollout", "string", ".status.rollout"),
             AGE,
         ),
+        wide=(("Capacity", "string", _condition("CapacityAvailable", "reason")),),
     ),
     Kind(
         "VoicePolicy",
@@ -117,7 +119,8 @@ def definition(kind: Kind) -> dict[str, Any]:
         "subresources": {"status": {}},
         "additionalPrinterColumns": [
             {"name": name, "type": shape, "jsonPath": path} for name, shape, path in kind.columns
-        ],
+        ]
+        + [{"name": name, "type": shape, "jsonPath": path, "priority": 1} for name, shape, path in kind.wide],
     }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
