@@ -49,10 +49,27 @@ def test_a_ledger_that_lost_words_inside_fails_though_its_end_agrees() -> None:
     said = "every parcel is insured against loss and damage up to a value of five hundred dollars".split()
     whole = [ledger.Compared(said, said)]
     resumed_late = ledger.Compared(said, [*said[:4], *said[8:]])
-    made = {line.what: line for line in ledger.lines([resumed_late], whole, (1, 1), wanted=2)}
+    made = {line.what: line for line in ledger.lines([resumed_late], [None], whole, (1, 1), wanted=2)}
     assert made["words between ledger and wire"].reached is True
     assert made["replies with words lost or doubled inside"].reached is False
     assert made["missing of 2 to be judged"].reached is False
+
+
+@pytest.mark.parametrize(
+    ("second", "off"),
+    [
+        ("a small letter box within the city", 0.0),  # the first ear lost the end
+        ("a small letter box within", 2.0),  # both hear less than the ledger has
+    ],
+)
+def test_the_ledger_is_off_by_the_words_that_two_ears_miss(second: str, off: float) -> None:
+    said = "a small letter box within the city".split()
+    first = ledger.Compared(said, said[:4])
+    made = {
+        line.what: line for line in ledger.lines([first], [ledger.Compared(said, second.split())], [], (1, 1), wanted=1)
+    }
+    assert made["words between ledger and wire"].values == (off,)
+    assert made["- by the small recognizer alone"].cases == 1
 
 
 def test_the_beginning_that_was_heard_ends_where_the_sound_did() -> None:

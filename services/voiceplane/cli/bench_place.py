@@ -10,16 +10,19 @@ from pathlib import Path
 
 import voiceplane.testing.bench
 from voiceplane.cli import processes
-from voiceplane.cli.parts import StackOptions, plan
+from voiceplane.cli.parts import StackOptions, plan, speech_alone
 from voiceplane.cli.stack import Part, Stack
 from voiceplane.cli.state import Endpoints
 from voiceplane.cli.validate import read_bundle
 from voiceplane.cli.voices import FliteVoice
 from voiceplane.contract.audio import Pcm
 from voiceplane.speech.client import TritonSpeech
+from voiceplane.speech.ports import Recognizer
+from voiceplane.speech.profiles import load_profile
 from voiceplane.testing.bench.place import Place, Usage
 
 AGENT = Path(voiceplane.testing.bench.__file__).parent / "desk.yaml"
+SECOND_EAR = "cpu-base"  # the profile with the larger recognizer
 
 
 @contextlib.asynccontextmanager
@@ -45,8 +48,26 @@ async def open_place(
             tell=tell,
             cores=len(os.sched_getaffinity(0)),
             speech_http=f"127.0.0.1:{_option(triton, '--http-port')}",
+            second_ear=(lambda: _second_ear(folder, tell)) if _installed(SECOND_EAR, tell) else None,
         )
         yield place, endpoints
+
+
+def _installed(profile: str, tell: Callable[[str], None]) -> bool:
+    present = load_profile(profile).asr.present
+    if not present:
+        tell(
+            f"the ledger is judged by one recognizer: a larger one comes with `voiceplane install --profile {profile}`"
+        )
+    return present
+
+
+@contextlib.asynccontextmanager
+async def _second_ear(folder: Path, tell: Callable[[str], None]) -> AsyncIterator[Recognizer]:
+    """Run a speech server beside the stack's inside the block."""
+    part, target = speech_alone(SECOND_EAR)
+    async with Stack((part,), folder / "logs" / "second-ear", tell), TritonSpeech((target,)) as speech:
+        yield speech
 
 
 def _option(part: Part, name: str) -> str:

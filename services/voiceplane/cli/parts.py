@@ -62,21 +62,29 @@ def plan(bundle: Bundle, options: StackOptions) -> tuple[tuple[Part, ...], Endpo
         **grpc,
     )
     commands = _commands(options, endpoints, free, profile=bundle.agent.spec.voice.profile, sip=f"{options.host}:{sip}")
-    leftovers = {"speech": (shared_memory(int(_port(endpoints.speech))),)}
     # All start at once: the gateway says itself that it is ready only when what it needs answers.
-    parts = [
-        Part(
-            name,
-            (sys.executable, "-m", f"voiceplane.{MODULES.get(name, name)}", "serve", *command),
-            _readiness(name, grpc[name]),
-            ready_timeout_s=300.0 if name == "planner" else 120.0,
-            tier=TIERS.get(name, 0),
-            leftovers=leftovers.get(name, ()),
-            nice=NICE.get(name, 0),
-        )
-        for name, command in commands.items()
-    ]
+    parts = [_part(name, grpc[name], command) for name, command in commands.items()]
     return (*([_parcels(options, endpoints.parcels)] if endpoints.parcels else []), *parts), endpoints
+
+
+def speech_alone(profile: str) -> tuple[Part, str]:
+    """Return a speech server that belongs to no stack, and its HOST:PORT; NoFreePortError."""
+    free = free_ports()
+    target = f"{LOCAL}:{next(free)}"
+    ports = ("--grpc-port", _port(target), "--metrics-port", str(next(free)), "--http-port", str(next(free)))
+    return _part("speech", target, (*ports, "--profile", profile)), target
+
+
+def _part(name: str, target: str, command: tuple[str, ...]) -> Part:
+    return Part(
+        name,
+        (sys.executable, "-m", f"voiceplane.{MODULES.get(name, name)}", "serve", *command),
+        _readiness(name, target),
+        ready_timeout_s=300.0 if name == "planner" else 120.0,
+        tier=TIERS.get(name, 0),
+        leftovers=(shared_memory(int(_port(target))),) if name == "speech" else (),
+        nice=NICE.get(name, 0),
+    )
 
 
 def _commands(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from voiceplane.contract.audio import SPEECH_RATE, Pcm
+from voiceplane.speech.ports import Recognizer
 from voiceplane.testing.bench.align import Inside, begun, errors, inside, words_off
 from voiceplane.testing.bench.barge_in import A_CALL, FIRST, QUICK, REQUESTS, interruptions, script, silenced_ms
 from voiceplane.testing.bench.caller import RATE, Act, After, Deed, Held, hold_unread, voiced
@@ -67,14 +68,16 @@ async def run(place: Place, effort: Effort) -> list[Line]:
         beside = group.create_task(_hold_uncut(place, effort), name="uncut replies")
         calls, found = await _interrupt(place, effort, wanted)
     whole = beside.result().read()
-    compared = await _compared(place, found)
-    for each in compared:
+    compared = await _compared(place.recognizer, found)
+    again = await _heard_again(place, found, compared)
+    for each, second in zip(compared, again, strict=True):
         if each.off > 1 or each.inside.longest > ALLOWED_RUN:
             said, wire = " ".join(each.ledger[-12:]), " ".join(each.wire[-12:])
-            place.tell(f"ledger: {each.off} off, {each.inside} inside: record '...{said}', wire '...{wire}'")
+            other = f", {second.off} off by the second ear '...{' '.join(second.wire[-12:])}'" if second else ""
+            place.tell(f"ledger: {each.off} off, {each.inside} inside: record '...{said}', wire '...{wire}'{other}")
     tried = sum(deed.act.after is After.AGENT_START for call in calls for deed in call.deeds)
     over = sum(len(interruptions(call)) for call in calls)
-    return lines(compared, await uncut(place, whole), (tried, over), wanted=wanted)
+    return lines(compared, again, await uncut(place, whole), (tried, over), wanted=wanted)
 
 
 async def _interrupt(place: Place, effort: Effort, wanted: int) -> tuple[list[Held], list[Heard]]:
@@ -100,13 +103,24 @@ def compared_words(text: str) -> list[str]:
     return [word for word in words if word != "dollars"]
 
 
-async def _compared(place: Place, found: list[Heard]) -> list[Compared]:
+async def _heard_again(place: Place, found: list[Heard], compared: list[Compared]) -> list[Compared | None]:
+    """Give a larger recognizer those that are more than a word off by the first: who errs is seen by two."""
+    doubtful = [heard for heard, each in zip(found, compared, strict=True) if each.off > 1]
+    if place.second_ear is None or not doubtful:
+        return [None] * len(found)
+    place.tell(f"ledger: a larger recognizer hears {len(doubtful)} again")
+    async with place.second_ear() as recognizer:
+        second = iter(await _compared(recognizer, doubtful))
+    return [next(second) if each.off > 1 else None for each in compared]
+
+
+async def _compared(recognizer: Recognizer, found: list[Heard]) -> list[Compared]:
     """Recognize the replies, a few at a time."""
     gate = asyncio.Semaphore(RECOGNIZED_AT_ONCE)
 
     async def one(heard: Heard) -> Compared:
         async with gate:
-            return Compared(compared_words(heard.ledger), compared_words(await _recognized(place, heard.sound)))
+            return Compared(compared_words(heard.ledger), compared_words(await _recognized(recognizer, heard.sound)))
 
     return list(await asyncio.gather(*(one(heard) for heard in found)))
 
@@ -118,10 +132,24 @@ async def _script(place: Place, number: int, dice: random.Random, *, quick: bool
     return [*acts[: QUICK if quick else None], listen]
 
 
-def lines(compared: list[Compared], whole: list[Compared], cases: tuple[int, int], *, wanted: int) -> list[Line]:
-    """Return the table's lines. `whole` are of replies that nobody interrupted: the recognizer's errors."""
+def lines(
+    compared: list[Compared],
+    again: list[Compared | None],
+    whole: list[Compared],
+    cases: tuple[int, int],
+    *,
+    wanted: int,
+) -> list[Line]:
+    """Return the table's lines.
+
+    `again` are those that a larger recognizer heard too: by as many words is the ledger off as both hear, at least.
+    `whole` are of replies that nobody interrupted: the first recognizer's errors.
+    """
     tried, over = cases
-    off = tuple(float(each.off) for each in compared)
+    alone = tuple(float(each.off) for each in compared)
+    off = tuple(
+        float(min(each.off, second.off) if second else each.off) for each, second in zip(compared, again, strict=True)
+    )
     own = max((each.inside.longest for each in whole), default=0)
     allowed = max(ALLOWED_RUN, own)
     runs = [each.inside.longest > allowed for each in compared]
@@ -133,6 +161,7 @@ def lines(compared: list[Compared], whole: list[Compared], cases: tuple[int, int
     return [
         Line("words between ledger and wire", "words", off, goal=Goal(worst=2), note=f"at most 1 off; {dropped}"),
         of_cases("interruptions with more than 1 word off", [each > 1 for each in off], Goal(share=0)),
+        of_cases("- by the small recognizer alone", [each > 1 for each in alone]),
         of_cases(
             "replies with words lost or doubled inside",
             runs,
@@ -199,15 +228,15 @@ async def uncut(place: Place, call: Held) -> list[Compared]:
             continue
         for length_s in UNCUT_S:
             end = start + 1000 * length_s
-            heard = compared_words(await _recognized(place, cut(call.agent, RATE, start - BEFORE_MS, end)))
+            heard = compared_words(await _recognized(place.recognizer, cut(call.agent, RATE, start - BEFORE_MS, end)))
             found.append(Compared(begun(compared_words(turn.text_pii), heard), heard))
     return found
 
 
-async def _recognized(place: Place, track: Samples) -> str:
+async def _recognized(recognizer: Recognizer, track: Samples) -> str:
     """Recognize in pieces that end at the speaker's pauses: a small recognizer loses words in long audio."""
     words = []
     for piece in pieces(track, RATE):
         sound = Pcm(track[piece.start : piece.end].astype("<i2").tobytes(), RATE)
-        words.append((await place.recognizer.recognize(resample(sound, SPEECH_RATE).data)).text)
+        words.append((await recognizer.recognize(resample(sound, SPEECH_RATE).data)).text)
     return " ".join(words)

@@ -1,6 +1,7 @@
 """What the suites run against, and how much: a running stack seen from outside. Made by cli.bench_place."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from voiceplane.contract.audio import Pcm
@@ -35,6 +36,7 @@ class Place:
     cores: int
     clock: Clock = SystemClock()
     speech_http: str = ""  # HOST:PORT of Triton's own pages
+    second_ear: Callable[[], AbstractAsyncContextManager[Recognizer]] | None = None  # larger; starts when it is entered
 
 
 @dataclass(frozen=True, slots=True)
