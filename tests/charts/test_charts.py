@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")
 CHARTS = Path(__file__).parents[2] / "charts"
 ALL = ("voiceplane-crds", "voiceplane", "voiceplane-region")
 HELMS = ("helm3", "helm4")
+FAR, TLS = "voiceplane-records-regions", "grpc-tls"
 SYSTEM = ("--namespace", "voiceplane-system", "--create-namespace")
 
 AGENT = """
@@ -85,6 +86,7 @@ async def test_a_chart_is_clean_to_the_linter(plane: Plane, helm: str, chart: st
         ("voiceplane", "image.registry=https://mirror.example", "registry"),
         ("voiceplane", "operator.resources.request=1", "request"),
         ("voiceplane", "records.service.type=Balancer", "service/type"),
+        ("voiceplane", "records.service.type=LoadBalancer", "records.tls.secretName"),
         ("voiceplane-region", "namespace.name=Voice_Agents", "namespace/name"),
         ("voiceplane-region", "hub.remote.token=true", "remote/create"),
         ("voiceplane-region", "collector.resources.limit=1", "limit"),
@@ -207,17 +209,35 @@ async def test_a_remote_cluster_gives_the_hub_a_token_for_its_kubeconfig(plane: 
     assert {"token", "ca.crt"} <= set(secret["data"])
 
 
-async def test_records_have_an_address_for_other_clusters_that_tells_who_sends(plane: Plane) -> None:
-    values = ("--set", r"records.service.type=LoadBalancer,records.service.annotations.example\.com/internal=yes")
-    for given, ports in (((), {"grpc", "otlp-http", "metrics"}), (values, {"grpc", "otlp-http"})):
+async def test_other_clusters_reach_records_over_tls_only_at_an_address_that_tells_who_sends(plane: Plane) -> None:
+    values = r"records.service.type=LoadBalancer,records.service.annotations.example\.com/internal=yes"
+    values += ",records.tls.secretName=proof,networkPolicy.recordsFrom={10.20.0.0/16}"
+    inner = {"grpc", "otlp-http", "metrics"}
+    for given, opened in (
+        ((), {"voiceplane-records": inner}),
+        (("--set", values), {"voiceplane-records": inner, FAR: {TLS}}),
+    ):
         objects = await render(plane, "voiceplane", *given)
         services = {one["metadata"]["name"]: one for one in objects if one["kind"] == "Service"}
-        records = services["voiceplane-records"]
-        assert {one["name"] for one in records["spec"]["ports"]} == ports
-        assert records["spec"].get("externalTrafficPolicy") == ("Local" if given else None)
-    assert records["metadata"]["annotations"] == {"example.com/internal": "yes"}
+        ports = {name: {each["name"] for each in one["spec"]["ports"]} for name, one in services.items()}
+        assert {name: found for name, found in ports.items() if "records" in name} == opened
+        assert services["voiceplane-records"]["spec"].get("type", "ClusterIP") == "ClusterIP"
+    far = services[FAR]
+    assert (far["spec"]["type"], far["spec"]["externalTrafficPolicy"]) == ("LoadBalancer", "Local")
+    assert far["metadata"]["annotations"] == {"example.com/internal": "yes"}
+    policies = {one["metadata"]["name"]: one["spec"] for one in objects if one["kind"] == "NetworkPolicy"}
+    ways = {rule["ports"][0]["port"]: rule.get("from", []) for rule in policies["voiceplane-records"]["ingress"]}
+    assert [port for port, senders in ways.items() if any("ipBlock" in one for one in senders)] == [TLS]
+    pod = pod_specs(objects)["voiceplane-records"]
+    assert {"--tls=/etc/voiceplane/tls", "--tls-port=9443"} <= set(pod["containers"][0]["args"])
+    assert [one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one] == ["proof"]
     dry = ("apply", "--dry-run=server", "-f", "-")
-    await plane.kubectl(*dry, stdin=yaml.safe_dump({**records, "metadata": {"name": "r", "namespace": "default"}}))
+    for one in (
+        far,
+        next(one for one in objects if one["metadata"]["name"] == "voiceplane-records" and one["kind"] == "Deployment"),
+    ):
+        there = {**one, "metadata": {**one["metadata"], "name": "r", "namespace": "default"}}
+        await plane.kubectl(*dry, stdin=yaml.safe_dump(there))
 
 
 async def test_the_images_to_mirror_are_those_that_the_charts_run(plane: Plane) -> None:

@@ -1,10 +1,11 @@
 """docs/remote-region.md, step by step on two real API servers with the rights of the charts, and then its errors."""
 
 import asyncio
+import base64
 import json
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from tests.charts.test_hub import as_pod
 from tests.cluster.plane import Plane, PlaneOptions, binaries, kubeconfig, running_plane
 from tests.control import kubelet, operating
 from tests.control.operating import condition, read, ready, until
+
+from voiceplane.runtime import grpc_server, tls, tls_problem
+from voiceplane_operator.reconcile import records
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")]
 ROOT = Path(__file__).parents[2]
@@ -81,8 +85,9 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
 
 
 async def test_the_page_leads_to_a_ready_agent_and_its_errors_read_as_it_says(desk: Desk, tmp_path: Path) -> None:
-    hub_charts, region_chart, access, objects = steps()
+    proofs, hub_charts, region_chart, access, objects = steps()
     region, *agent = [line for line in objects.splitlines() if not line.startswith(NEEDS_PODS)]
+    await desk.types(proofs)
     await desk.types(hub_charts)
     token = (await desk.hub.kubectl("create", "token", "voiceplane-operator", "-n", "voiceplane-system")).strip()
     as_hub = as_pod(desk.hub, tmp_path / "kubeconfig", token)
@@ -101,8 +106,54 @@ async def test_the_page_leads_to_a_ready_agent_and_its_errors_read_as_it_says(de
         assert ready(await read(desk.hub, *DESK))
         made = await read(desk.far, "services", "-n", "voiceplane", "-l", "voiceplane.dev/component=gateway")
         assert [one["spec"]["type"] for one in made["items"]] == ["LoadBalancer"]
+        await _the_proofs_fit(desk)
+        await _records_are_proved(desk)
         await _what_may_go_wrong(desk, region)
         await until(desk.hub, DESK, ready)
+
+
+async def _the_proofs_fit(desk: Desk) -> None:
+    """See that the Secrets of the page, on both clusters, let a region in and let it write as itself."""
+    folders = []
+    for name, plane, namespace in (("hub", desk.hub, "voiceplane-system"), ("far", desk.far, "voiceplane")):
+        data = (await read(plane, "secret", "-n", namespace, "voiceplane-records"))["data"]
+        folder = desk.folder / f"mounted-{name}"
+        folder.mkdir()
+        for key, value in data.items():
+            (folder / key).write_bytes(base64.b64decode(value))
+        folders.append(folder)
+    credentials = tls.server_credentials(folders[0])
+    async with grpc_server.serve_proved(lambda _: None, host="127.0.0.1", port=0, credentials=credentials) as server:
+        told = await tls_problem.why(f"127.0.0.1:{server.port}", folders[1])
+    # All is well but the address of this test, which is not the page's.
+    assert (
+        told == f"the certificate of 127.0.0.1:{server.port} is for another name: its subjectAltName has no 127.0.0.1"
+    )
+
+
+async def _records_are_proved(desk: Desk) -> None:
+    """See that pods have the region's Secret, and that the region says when it is gone."""
+    (gateway,) = (await read(desk.far, "deployments", "-n", "voiceplane", "-l", "voiceplane.dev/component=gateway"))[
+        "items"
+    ]
+    mounted = [one["secret"] for one in gateway["spec"]["template"]["spec"]["volumes"] if "secret" in one]
+    assert [(one["secretName"], one["optional"]) for one in mounted] == [("voiceplane-records", True)]
+    held, place = ("vr", "frankfurt"), ("secret", "-n", "voiceplane", "voiceplane-records")
+    await until(desk.hub, held, lambda raw: condition(raw, records.SECRET).get("status") == "True")
+    kept = await read(desk.far, *place)
+    await desk.far.kubectl("delete", *place)
+    await desk.hub.kubectl("annotate", "vr", "frankfurt", "look=again")
+    await until(desk.hub, held, _says("RecordsSecretMissing"))
+    halved = {key: value for key, value in kept["data"].items() if key != "ca.crt"}
+    for data, reason in ((halved, "RecordsSecretIncomplete"), (kept["data"], "Present")):
+        meta = {"name": "voiceplane-records", "namespace": "voiceplane"}
+        secret = {"apiVersion": "v1", "kind": "Secret", "type": kept["type"], "metadata": meta, "data": data}
+        await desk.far.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
+        await until(desk.hub, held, _says(reason))
+
+
+def _says(reason: str) -> Callable[[Any], bool]:
+    return lambda raw: bool(condition(raw, records.SECRET).get("reason") == reason)
 
 
 async def _what_may_go_wrong(desk: Desk, region: str) -> None:

@@ -34,6 +34,8 @@ MODES: dict[str, dict[str, object]] = {
         "planner": {"engine": "ray"},
         "egress": {"cidrs": ["10.0.0.0/8"]},
         "models": {"claim": "models"},
+        "records": "records.voiceplane.example:9002",
+        "recordsTls": {},
     },
 }  # fmt: skip
 

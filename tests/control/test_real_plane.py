@@ -65,6 +65,8 @@ async def test_the_api_server_refuses_what_cannot_run_and_says_why(hub: Plane, n
     [
         ("inCluster: {}, kubeConfig: {name: x}", "exactly one access"),
         ("inCluster: {}, autoscaling: {enabled: true, scaleDownAfter: 2h}", "from 2s to 1h"),
+        ("kubeConfig: {name: x}, records: 'records.example:9443'", "name recordsTls"),
+        ("kubeConfig: {name: x}, recordsTls: {}, telemetry: {collector: false}", "name telemetry.endpoint"),
     ],
 )
 @pytest.mark.asyncio(loop_scope="module")

@@ -53,7 +53,8 @@ def older(connection: Connection) -> None:
     """Take away what the steps since the first version brought."""
     connection.execute(text("DROP INDEX audits_at"))
     connection.execute(text("ALTER TABLE spans DROP COLUMN events"))
-    for table, column in (("calls", "caller_trust"), ("calls", AUTHENTICATION), ("audits", AUTHENTICATION)):
+    later = (("calls", "caller_trust"), ("calls", AUTHENTICATION), ("calls", "region"))
+    for table, column in (*later, ("audits", AUTHENTICATION), ("audits", "region")):
         connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
 
 

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from tests.records import samples
 
-from voiceplane.records import store as store_module
+from voiceplane.records import sqlite_file
 from voiceplane.records.errors import AmbiguousCallError, InvalidRecordError, NoSuchCallError, RecordsAwayError
 from voiceplane.records.store import Store, async_url, open_store
 
@@ -112,7 +112,7 @@ async def test_a_database_that_is_away_says_so_without_the_rows(tmp_path: Path) 
 async def test_a_locked_database_is_away_and_its_error_names_no_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "BUSY_S", 0.2)
+    monkeypatch.setattr(sqlite_file, "BUSY_S", 0.2)
     path = tmp_path / "r.db"
     async with open_store(f"sqlite:///{path}") as store:
         other = sqlite3.connect(path, isolation_level=None)

@@ -10,6 +10,7 @@ have. `voiceplane validate` and the agent's status name them.
 from dataclasses import dataclass
 
 from voiceplane.contract.agent import BRACES
+from voiceplane.contract.region import IN_CLUSTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,20 @@ RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
         "spec.planner": (Rule("has(self.flow) != has(self.model)", "name exactly one planner: flow or model"),),
     },
     "VoiceRegion": {
-        "spec": (Rule(_ONE_ACCESS, "name exactly one access: inCluster, kubeConfig or clusterProfile"),),
+        "spec": (
+            Rule(_ONE_ACCESS, "name exactly one access: inCluster, kubeConfig or clusterProfile"),
+            Rule(
+                f"has(self.inCluster) || has(self.recordsTls) || !has(self.records)"
+                f" || self.records.matches(r'{IN_CLUSTER.pattern}')",
+                "records go to another cluster, so name recordsTls; in plain text only to a Service,"
+                " NAME.NAMESPACE.svc:PORT",
+            ),
+            Rule(
+                "!has(self.recordsTls) || self.?telemetry.?collector.orValue(true)"
+                " || self.?telemetry.?endpoint.hasValue()",
+                "only the Collector proves who it is to records: without it name telemetry.endpoint, for the spans",
+            ),
+        ),
         "spec.namespace": (_fixed("namespace"),),
         "spec.egress.cidrs[]": _IS_RANGE,
         "spec.network.nodes[]": _IS_RANGE,

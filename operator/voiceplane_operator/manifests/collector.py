@@ -30,7 +30,7 @@ def manifest(spec: VoiceRegionSpec, hub: str, region: str) -> Object:
             },
             "batch": {"timeout": "1s", "send_batch_size": 1024},
         },
-        "exporters": {"otlp": {"endpoint": endpoint, "tls": {"insecure": not spec.telemetry.tls}}},
+        "exporters": {"otlp": {"endpoint": endpoint, "tls": _tls(spec)}},
         "service": {
             "pipelines": {
                 "traces": {
@@ -44,3 +44,11 @@ def manifest(spec: VoiceRegionSpec, hub: str, region: str) -> Object:
     meta = common.of_region(spec, hub, region, NAME, "collector")
     data = {FILE: yaml.safe_dump(config, sort_keys=False, width=120)}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
+
+
+def _tls(spec: VoiceRegionSpec) -> Object:
+    """Return how the Collector proves itself: to the records as the region does, elsewhere not at all."""
+    if spec.telemetry.endpoint is None and spec.records_tls is not None:
+        files = {"ca_file": "ca.crt", "cert_file": "tls.crt", "key_file": "tls.key"}
+        return {key: f"{common.RECORDS_TLS}/{file}" for key, file in files.items()} | {"reload_interval": "1m"}
+    return {"insecure": not spec.telemetry.tls}

@@ -10,6 +10,7 @@ from voiceplane_operator.manifests.target import Target
 
 AGENTS_FOLDER, AGENT_FILE = "/etc/voiceplane/agents", "agent.yaml"
 SPOOL = "/var/lib/voiceplane/spool"
+RECORDS_TLS = "/etc/voiceplane/records"
 CACHE = "/var/cache/voiceplane"
 SPEECH_GRPC, SPEECH_HTTP, SPEECH_METRICS = 8001, 8000, 8002
 PLANNER_GRPC = 9000
@@ -143,6 +144,19 @@ def agent_files(
         {"name": f"agent-{one}", "mountPath": f"{AGENTS_FOLDER}/{one}", "readOnly": True} for one in revisions
     )
     return volumes, mounts, [f"{AGENTS_FOLDER}/{one}/{AGENT_FILE}" for one in revisions]
+
+
+def records(target: Target) -> tuple[list[str], tuple[Object, ...], tuple[Object, ...]]:
+    """Return the options that name the records, and the volume and mount of the region's proof to them, if any.
+
+    The volume is optional: without the Secret calls are answered all the same, and records wait.
+    """
+    options, proof = ["--records", target.spec.records], target.spec.records_tls
+    if proof is None:
+        return options, (), ()
+    secret = {"secretName": proof.secret_name, "optional": True, "defaultMode": 0o440}
+    mount = {"name": "records-tls", "mountPath": RECORDS_TLS, "readOnly": True}
+    return [*options, "--records-tls", RECORDS_TLS], ({"name": "records-tls", "secret": secret},), (mount,)
 
 
 def http_probe(path: str, port: int, *, period_s: int = 5, failures: int = 3) -> Object:

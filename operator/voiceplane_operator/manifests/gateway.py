@@ -76,13 +76,14 @@ def _deployment(target: Target, replicas: int | None) -> Object:
     command += ["--rtp-ports", f"{first}-{last}", "--max-calls", str(target.spec.gateway.calls)]
     command += ["--speech", target.address("speech", common.SPEECH_GRPC)]
     command += ["--planner", target.address(_PLANNERS[target.asks], common.PLANNER_GRPC)]
-    command += ["--tools", target.address("tools", common.TOOLS_GRPC), "--records", target.spec.records]
+    records, proof, proof_mount = common.records(target)
+    command += ["--tools", target.address("tools", common.TOOLS_GRPC), *records]
     command += ["--trunks", f"{common.AGENTS_FOLDER}/{revision}/{trunks.FILE}"]
     command += ["--spool", common.SPOOL, "--host", "0.0.0.0", "--grpc-port", str(grpc), "--metrics-port", str(metrics)]
     main = common.container(
         target, PART, target.spec.images.gateway, [*command, *common.otlp(target)], size=target.spec.sizes.gateway
     )
-    main["volumeMounts"] += [*file_mounts, spool_mount, phrases_mount]
+    main["volumeMounts"] += [*file_mounts, spool_mount, phrases_mount, *proof_mount]
     main["ports"] = [
         _port("sip-udp", sip, target, protocol="UDP"),
         _port("sip-tcp", sip, target, protocol="TCP"),
@@ -92,7 +93,7 @@ def _deployment(target: Target, replicas: int | None) -> Object:
     main["startupProbe"] = common.http_probe("/healthz", metrics, period_s=2, failures=150)  # loads its models
     main["readinessProbe"] = common.http_probe("/readyz", metrics, period_s=2)
     main["livenessProbe"] = common.http_probe("/healthz", metrics, period_s=10)
-    spec = common.pod(target, main, priority="voiceplane-media", extra_volumes=(*files, spool, phrases))
+    spec = common.pod(target, main, priority="voiceplane-media", extra_volumes=(*files, spool, phrases, *proof))
     spec["terminationGracePeriodSeconds"] = common.grace_s(target)
     if target.spec.network.node_selector:
         spec["nodeSelector"] = dict(target.spec.network.node_selector)

@@ -16,14 +16,15 @@ def manifests(target: Target) -> tuple[Object, ...]:
     for path in paths:
         command += ["--agent", path]
     command += ["--host", "0.0.0.0", "--grpc-port", str(TOOLS_GRPC), "--metrics-port", str(TOOLS_METRICS)]
-    command += ["--records", target.spec.records, "--spool", common.SPOOL, *common.otlp(target)]
+    records, proof, proof_mount = common.records(target)
+    command += [*records, "--spool", common.SPOOL, *common.otlp(target)]
     main = common.container(target, PART, target.spec.images.tools, command, size=size)
-    main["volumeMounts"] += [*file_mounts, spool_mount]
+    main["volumeMounts"] += [*file_mounts, spool_mount, *proof_mount]
     main["ports"] = [{"name": "grpc", "containerPort": TOOLS_GRPC}, {"name": "metrics", "containerPort": TOOLS_METRICS}]
     main["startupProbe"] = common.http_probe("/healthz", TOOLS_METRICS, period_s=2, failures=30)
     main["readinessProbe"] = common.http_probe("/readyz", TOOLS_METRICS)
     main["livenessProbe"] = common.http_probe("/healthz", TOOLS_METRICS, period_s=10)
-    spec = common.pod(target, main, priority="voiceplane-inner", extra_volumes=(*files, spool))
+    spec = common.pod(target, main, priority="voiceplane-inner", extra_volumes=(*files, spool, *proof))
     spec["terminationGracePeriodSeconds"] = 40  # the longest wish takes 15 s, and its record must leave
     meta = common.metadata(target, f"{target.prefix}-{PART}", PART)
     return (

@@ -17,7 +17,7 @@ from voiceplane_operator.hub.queue import Key, Urgency
 from voiceplane_operator.hub.shared import Hub
 from voiceplane_operator.hub.store import Stored
 from voiceplane_operator.moments import now, now_text
-from voiceplane_operator.reconcile import bundles, converge, once
+from voiceplane_operator.reconcile import bundles, converge, once, records
 from voiceplane_operator.reconcile.leaving import Time, time_of
 from voiceplane_operator.regions.fleet import Contact, Region
 
@@ -62,8 +62,10 @@ class RegionReconciler:
         if region.contact is Contact.OPENING and stored.status.get("observedGeneration") == stored.generation:
             return None  # this process has just begun: what the status says holds until the region answers or does not
         problem = await self._once(region)
-        await self._write(stored, [problem or _contact(region), _credentials(region), _watches(region)], region)
-        return SOON_S if problem else None
+        proof = await records.secret(region)
+        judged = [problem or _contact(region), _credentials(region), _watches(region), *proof]
+        await self._write(stored, judged, region)
+        return SOON_S if problem or any(one.status != status.TRUE for one in proof) else None
 
     def take_up(self, stored: Stored) -> None:
         """Begin to connect a region before its first pass; one that cannot be parsed says so in that."""

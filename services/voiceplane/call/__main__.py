@@ -31,6 +31,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     serve.add_argument("--planner", default="127.0.0.1:9000")
     serve.add_argument("--tools", default="127.0.0.1:9001")
     serve.add_argument("--records", default="127.0.0.1:9002")
+    serve.add_argument("--records-tls", type=Path, default=None, metavar="FOLDER", help="tls.crt, tls.key and ca.crt")
     serve.add_argument("--spool", type=Path, default=None, help="folder for records while the records process is away")
     serve.add_argument("--trunks", type=Path, default=None, help="file of the trunks that may call; default: anyone")
     serve.add_argument("--max-calls", type=int, default=100)
@@ -60,6 +61,7 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         planner=options.planner,
         tools=options.tools,
         records=options.records,
+        certificates=options.records_tls,
         spool=options.spool or Path(tempfile.gettempdir()) / f"voiceplane-gateway-{port}",
         grpc_host=options.host,
         grpc_port=options.grpc_port,
@@ -83,7 +85,11 @@ async def _serve(bundle: Bundle, options: argparse.Namespace) -> None:
     stop = shutdown.stop_event()
     async with open_gateway(bundle, _settings(options)) as (gateway, sip_port, grpc_port):
         probes = health.serve(
-            options.metrics_port, options.host, ready=lambda: not stop.is_set(), why_not=lambda: gateway.problem
+            options.metrics_port,
+            options.host,
+            ready=lambda: not stop.is_set(),
+            why_not=lambda: gateway.problem,
+            beside=lambda: gateway.records_problem,
         )
         with probes as metrics_port:
 

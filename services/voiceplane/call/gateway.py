@@ -53,6 +53,7 @@ class GatewaySettings:
     tools: str
     records: str
     spool: Path
+    certificates: Path | None = None  # for records in another cluster, as runtime.tls reads them
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 0
     longest_hold_s: float = 600.0
@@ -72,6 +73,11 @@ class Gateway:
     def problem(self) -> str | None:
         """Say why no new call is taken now, if so."""
         return self._readiness.problem
+
+    @property
+    def records_problem(self) -> str | None:
+        """Say why records wait, as far as certificates tell; calls are taken all the same."""
+        return self._site.records.problem
 
     async def serve(self, stop: asyncio.Event, *, ready: Callable[[], None]) -> None:
         """Wait for speech, tell `ready`, answer calls until `stop`; then refuse new ones and finish the live ones."""
@@ -152,7 +158,9 @@ async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterat
                 open_planner(settings.planner, reply_s=planner_limits.reply_s, try_s=planner_limits.try_s)
             ),
             tools=await stack.enter_async_context(open_tools(settings.tools)),
-            records=await stack.enter_async_context(open_records(settings.records, settings.spool)),
+            records=await stack.enter_async_context(
+                open_records(settings.records, settings.spool, certificates=settings.certificates)
+            ),
             hub=CallHub(clock.wall_ns),
             longest_hold_s=settings.longest_hold_s,
         )

@@ -1,6 +1,7 @@
 """`voiceplane doctor`: what this machine lacks and how to get it. Each check is a function that returns a finding."""
 
 import argparse
+import asyncio
 import importlib.util
 import os
 import shutil
@@ -74,6 +75,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--speech", type=addresses, metavar="HOST:PORT", help="ask this Triton; several separated by commas"
     )
     parser.add_argument("--profile", metavar="NAME", help="hold the models that are served against this speech profile")
+    parser.add_argument("--records", metavar="HOST:PORT", help="try the way of a region to these records")
+    parser.add_argument(
+        "--records-tls", type=Path, metavar="FOLDER", help="with the region's tls.crt, tls.key and ca.crt"
+    )
     parser.set_defaults(run=run)
 
 
@@ -81,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
     """Run every check and print a line for each."""
     found = [finding for check in CHECKS for finding in check()]
     found += _servers(options.speech, options.profile)
+    found += _records(options.records, options.records_tls)
     for finding in found:
         if options.quiet and finding.verdict is Verdict.OK:
             continue
@@ -103,6 +109,19 @@ def _servers(speech: str | None, profile: str | None) -> Iterable[Finding]:
             yield _found(seen.what, seen.serves, seen.detail, seen.remedy)
     except ModelUnavailableError as error:
         yield Finding("profile", Verdict.MISSING, str(error), "name one of those")
+
+
+def _records(target: str | None, folder: Path | None) -> Iterable[Finding]:
+    """Try the certificates between clusters. Imported here as above."""
+    if target is None or folder is None:
+        if target is not None or folder is not None:
+            yield Finding("records", Verdict.MISSING, "nothing was tried", "name both --records and --records-tls")
+        return
+    from voiceplane.runtime import tls_problem
+
+    problem = asyncio.run(tls_problem.why(target, folder))
+    detail = problem or f"{target} and the region prove who they are"
+    yield _found("records", not problem, detail, "see docs/remote-region.md, steps 1 to 3")
 
 
 def python() -> Iterable[Finding]:

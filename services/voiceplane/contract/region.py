@@ -4,6 +4,7 @@ The dialogue, the tools and the policy of an agent are never said here: two regi
 sizes, in the network, and in nothing that a caller could notice in words.
 """
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -18,6 +19,7 @@ Cidr = Annotated[str, StringConstraints(pattern=CIDR, max_length=49)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 Text = Annotated[str, StringConstraints(max_length=253)]
+IN_CLUSTER = re.compile(r"\.svc(\.(cluster|clusterset)\.local)?:[0-9]+$")  # a Service, which a mesh may span clusters
 PER_GATEWAY_PORTS = 4  # SIP, gRPC and metrics of a gateway on the network of its node; RTP begins even
 
 
@@ -134,6 +136,15 @@ class Telemetry(ContractModel):
     collector: bool = True  # of chart voiceplane-region; without it the services send to the endpoint themselves
 
 
+class RecordsTls(ContractModel):
+    """Proof of both sides on the way to records of another cluster, by a Secret in the region's namespace.
+
+    It has tls.crt, tls.key and ca.crt; the subjectAltName of tls.crt has one URI:voiceplane:region:NAME.
+    """
+
+    secret_name: DnsLabel = "voiceplane-records"  # the one that chart voiceplane-region mounts in its Collector
+
+
 class HostAlias(ContractModel):
     """Names for an address that the region's DNS does not know."""
 
@@ -152,6 +163,7 @@ class VoiceRegionSpec(ContractModel):
     namespace: DnsLabel = "voiceplane"
     capacity: Annotated[int, Field(ge=0, le=1_000_000)] = 100  # calls at once
     records: HostPort = "voiceplane-records.voiceplane-system.svc:9002"  # of chart voiceplane, by its usual names
+    records_tls: RecordsTls | None = None
     telemetry: Telemetry = Telemetry()
     images: Images = Images()
     sizes: Sizes = Sizes()
@@ -175,6 +187,19 @@ class VoiceRegionSpec(ContractModel):
     def is_open(self) -> bool:
         """Say whether pods may reach any address outside their cluster."""
         return self.mode != "on-prem" if self.egress.open is None else self.egress.open
+
+    @model_validator(mode="after")
+    def _keeps_records_from_others(self) -> Self:
+        if self.in_cluster is None and self.records_tls is None and not IN_CLUSTER.search(self.records):
+            raise ValueError(
+                "records go to another cluster, so name recordsTls; in plain text only to a Service,"
+                " NAME.NAMESPACE.svc:PORT"
+            )
+        if self.records_tls is not None and not self.telemetry.collector and self.telemetry.endpoint is None:
+            raise ValueError(
+                "only the Collector proves who it is to records: without it name telemetry.endpoint, for the spans"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_one_way_in(self) -> Self:

@@ -14,7 +14,8 @@ from voiceplane.records.rows import AuditRow, CallRow, SpanRow
 from voiceplane.rpc.v1 import records_pb2 as pb
 from voiceplane.rpc.v1 import records_pb2_grpc
 from voiceplane.runtime import grpc_server, telemetry
-from voiceplane.runtime.outbox import Metadata, Outbox, OutboxLimits, RefusedError, failure
+from voiceplane.runtime.outbox import Metadata, Outbox, OutboxLimits, RefusedError
+from voiceplane.runtime.way import Way, open_way
 
 SEND_S = 5.0
 READ_S = 10.0  # the records process itself says after 5 s that its database does not answer
@@ -23,9 +24,10 @@ READ_S = 10.0  # the records process itself says after 5 s that its database doe
 class RecordsClient:
     """Where a process leaves its records; `append` never waits."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        """Leave records in this outbox."""
+    def __init__(self, outbox: Outbox, way: Way) -> None:
+        """Leave records in this outbox, which sends them on this way."""
         self._outbox = outbox
+        self._way = way
 
     def append(self, record: CallRow | AuditRow) -> None:
         """Take a record; it is delivered at least once, and kept once by the records process."""
@@ -40,6 +42,11 @@ class RecordsClient:
         """Count the records that are not delivered yet."""
         return self._outbox.waiting
 
+    @property
+    def problem(self) -> str | None:
+        """Say why nothing arrives, as far as certificates tell."""
+        return self._way.problem
+
 
 def _message(record: CallRow | AuditRow) -> bytes:
     if isinstance(record, CallRow):
@@ -48,23 +55,26 @@ def _message(record: CallRow | AuditRow) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def open_client(target: str, spool: Path, *, limits: OutboxLimits | None = None) -> AsyncIterator[RecordsClient]:
-    """Deliver records to `target` until the block ends; `spool` is a folder that belongs to this process alone."""
-    async with grpc_server.channel(target) as channel:
-        stub: Any = records_pb2_grpc.RecordsStub(channel)
+async def open_client(
+    target: str, spool: Path, *, certificates: Path | None = None, limits: OutboxLimits | None = None
+) -> AsyncIterator[RecordsClient]:
+    """Deliver records to `target` until the block ends; `spool` is a folder that belongs to this process alone.
+
+    `certificates` is a folder as runtime.tls reads it, for records in another cluster.
+    """
+    async with open_way(target, certificates) as way:
 
         async def send(message: bytes, metadata: Metadata) -> None:
             try:
                 request = pb.AppendRequest.FromString(message)
             except DecodeError as error:
                 raise RefusedError("not an AppendRequest") from error
-            try:
+            async with way.sending() as channel:
+                stub: Any = records_pb2_grpc.RecordsStub(channel)
                 await stub.Append(request, timeout=SEND_S, metadata=metadata)
-            except grpc.aio.AioRpcError as error:
-                raise failure(error) from error
 
         async with Outbox(send, spool, limits=limits).running() as outbox:
-            yield RecordsClient(outbox)
+            yield RecordsClient(outbox, way)
 
 
 async def _ask(target: str, method: str, request: Any) -> Any:

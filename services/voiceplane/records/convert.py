@@ -42,8 +42,8 @@ def _finite(value: float) -> float:
     return value if math.isfinite(value) else 0.0
 
 
-def call_row(call: pb.CallRecord) -> CallRow:
-    """Read a call record; InvalidRecordError when its id is not a call id."""
+def call_row(call: pb.CallRecord, region: str | None = None) -> CallRow:
+    """Read a call record, as one of `region` if given, whatever it says; InvalidRecordError when it has no call id."""
     if not is_session_uuid(call.call_id):
         raise InvalidRecordError("call_id is not 32 lowercase hex digits")
     turns = tuple(
@@ -61,6 +61,7 @@ def call_row(call: pb.CallRecord) -> CallRow:
     quality = call.quality
     return CallRow(
         **{name: getattr(call, name) for name in _CALL},
+        region=call.region if region is None else region,
         turns=turns,
         quality=QualityRow(
             codec=quality.codec.replace("\0", ""),
@@ -77,25 +78,26 @@ def call_row(call: pb.CallRecord) -> CallRow:
 def call_message(row: CallRow) -> pb.CallRecord:
     """Write a call record."""
     return pb.CallRecord(
-        **{name: getattr(row, name) for name in _CALL},
+        **{name: getattr(row, name) for name in (*_CALL, "region")},
         turns=[pb.TurnRecord(**{name: getattr(turn, name) for name in _TURN}) for turn in row.turns],
         quality=pb.MediaQuality(**{name: getattr(row.quality, name) for name in _QUALITY}),
     )
 
 
-def audit_row(audit: pb.AuditRecord) -> AuditRow:
-    """Read an audit record; InvalidRecordError when it names no id or no call."""
+def audit_row(audit: pb.AuditRecord, region: str | None = None) -> AuditRow:
+    """Read an audit record; InvalidRecordError when it names no id or no call. `region` as of a call."""
     if not 0 < len(audit.id) <= 128:
         raise InvalidRecordError("an audit record needs an id of 1 to 128 characters")
     if not is_session_uuid(audit.call_id):
         raise InvalidRecordError("call_id is not 32 lowercase hex digits")
     values: dict[str, Any] = {name: getattr(audit, name) for name in _AUDIT}
+    values |= {"region": audit.region if region is None else region}
     return AuditRow(**values | {"duration_ms": _finite(audit.duration_ms)})
 
 
 def audit_message(row: AuditRow) -> pb.AuditRecord:
     """Write an audit record."""
-    return pb.AuditRecord(**{name: getattr(row, name) for name in _AUDIT})
+    return pb.AuditRecord(**{name: getattr(row, name) for name in (*_AUDIT, "region")})
 
 
 def span_message(row: SpanRow) -> pb.Span:

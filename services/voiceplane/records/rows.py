@@ -55,6 +55,7 @@ class CallRow:
     summary_pii: str = ""
     caller_trust: str = ""  # none | asserted | attested
     caller_authentication: str = ""  # none | identified | verified
+    region: str = ""  # whose certificate brought it; empty: from the records' own cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class AuditRow:
     policy_digest: str
     idempotency_key: str
     caller_authentication: str = ""  # empty: of a version that did not tell it
+    region: str = ""  # as of a call
 
 
 @dataclass(frozen=True, slots=True)

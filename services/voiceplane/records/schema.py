@@ -22,6 +22,10 @@ STEPS: Mapping[int, tuple[str, ...]] = {
         "ALTER TABLE calls ADD COLUMN caller_authentication TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE audits ADD COLUMN caller_authentication TEXT NOT NULL DEFAULT ''",
     ),
+    5: (
+        "ALTER TABLE calls ADD COLUMN region TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE audits ADD COLUMN region TEXT NOT NULL DEFAULT ''",
+    ),
 }
 CURRENT = max(STEPS)
 

@@ -22,7 +22,7 @@ APPENDED = Counter("voiceplane_records_appended_total", "Records taken", ["kind"
 
 
 @contextlib.asynccontextmanager
-async def _answering(context: Any) -> AsyncIterator[None]:
+async def answering(context: Any) -> AsyncIterator[None]:
     """Turn our errors into gRPC status; their words are ours and hold no personal data."""
     try:
         async with asyncio.timeout(ANSWER_S):
@@ -47,21 +47,14 @@ class RecordsServicer(records_pb2_grpc.RecordsServicer):
 
     async def Append(self, request: pb.AppendRequest, context: Any) -> pb.AppendResponse:
         """Keep one record; the answer is sent when it is on disk."""
-        async with _answering(context):
-            kind = request.WhichOneof("record")
-            if kind == "call":
-                await self._store.append_call(convert.call_row(request.call))
-            elif kind == "audit":
-                await self._store.append_audit(convert.audit_row(request.audit))
-            else:
-                raise InvalidRecordError("the request holds neither a call nor an audit")
-            APPENDED.labels(kind).inc()
+        async with answering(context):
+            await keep(self._store, request, "")
         return pb.AppendResponse()
 
     async def GetCall(self, request: pb.GetCallRequest, context: Any) -> pb.GetCallResponse:
         """Return one call with its tool attempts."""
         reply = pb.GetCallResponse()
-        async with _answering(context):
+        async with answering(context):
             call_id = await self._store.resolve(request.call_id)
             found = await self._store.calls(call_id=call_id, limit=1)
             if not found:
@@ -75,7 +68,7 @@ class RecordsServicer(records_pb2_grpc.RecordsServicer):
     async def ListCallRecords(self, request: pb.ListCallRecordsRequest, context: Any) -> pb.ListCallRecordsResponse:
         """Return the newest calls first."""
         reply = pb.ListCallRecordsResponse()
-        async with _answering(context):
+        async with answering(context):
             rows = await self._store.calls(limit=request.limit or MAX_LISTED)
             reply.calls.extend(convert.call_message(row) for row in rows)
         return reply
@@ -83,12 +76,24 @@ class RecordsServicer(records_pb2_grpc.RecordsServicer):
     async def GetTrace(self, request: pb.GetTraceRequest, context: Any) -> pb.GetTraceResponse:
         """Return the spans of a call, by start."""
         reply = pb.GetTraceResponse()
-        async with _answering(context):
+        async with answering(context):
             await self._ingest.flush()
             call_id = await self._store.resolve(request.call_id)
             rows = await self._store.spans(call_id, limit=MAX_TRACE_SPANS)
             reply.spans.extend(convert.span_message(row) for row in rows)
         return reply
+
+
+async def keep(store: Store, request: pb.AppendRequest, region: str) -> None:
+    """Keep a record as one of a region."""
+    kind = request.WhichOneof("record")
+    if kind == "call":
+        await store.append_call(convert.call_row(request.call, region))
+    elif kind == "audit":
+        await store.append_audit(convert.audit_row(request.audit, region))
+    else:
+        raise InvalidRecordError("the request holds neither a call nor an audit")
+    APPENDED.labels(kind).inc()
 
 
 class TraceServicer(trace_service_pb2_grpc.TraceServiceServicer):

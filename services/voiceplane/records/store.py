@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import dataclasses
-import sqlite3
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,15 +13,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from voiceplane.records import schema, tables
+from voiceplane.records import schema, sqlite_file, tables
 from voiceplane.records.errors import AmbiguousCallError, InvalidRecordError, NoSuchCallError, RecordsAwayError
 from voiceplane.records.rows import AuditRow, CallRow, EventRow, QualityRow, SpanRow, TurnRow
-from voiceplane.runtime.clock import Clock, SystemClock
+from voiceplane.runtime.clock import SystemClock
 
 _HEX = frozenset("0123456789abcdef")
 _QUALITY = tuple(field.name for field in dataclasses.fields(QualityRow))
 MAX_LISTED = 1000
-BUSY_S = 4.0  # SQLite waits this long for another writer: less than a request may take
 
 
 def async_url(url: str) -> str:
@@ -49,9 +46,9 @@ async def open_store(url: str) -> AsyncIterator["Store"]:
         path = Path(make_url(complete).database or "")
         path.parent.mkdir(parents=True, exist_ok=True)
         with _stated():
-            await asyncio.to_thread(_use_wal, path, SystemClock())
-        engine = create_async_engine(complete, connect_args={"timeout": BUSY_S})
-        event.listen(engine.sync_engine, "connect", _durable_sqlite)
+            await asyncio.to_thread(sqlite_file.use_wal, path, SystemClock())
+        engine = create_async_engine(complete, connect_args={"timeout": sqlite_file.BUSY_S})
+        event.listen(engine.sync_engine, "connect", sqlite_file.durable)
     else:
         # A dead peer must not hold a request: 5 s to connect, 5 s for a statement.
         engine = create_async_engine(
@@ -64,29 +61,6 @@ async def open_store(url: str) -> AsyncIterator["Store"]:
         yield Store(engine)
     finally:
         await engine.dispose()
-
-
-def _use_wal(path: Path, clock: Clock) -> None:
-    """Let readers not wait for the writer. The file remembers it; another process may be doing the same right now.
-
-    SQLite's busy timeout does not hold for this statement, so it is asked again here.
-    """
-    deadline = clock.monotonic() + BUSY_S
-    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_S)) as connection:
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if clock.monotonic() >= deadline:
-                    raise TimeoutError(str(error)) from None
-                time.sleep(0.02)
-
-
-def _durable_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged record survives a power cut
-    cursor.close()
 
 
 @contextlib.contextmanager
@@ -122,6 +96,12 @@ def _span_values(row: SpanRow) -> dict[str, Any]:
     return _values(row) | {"events": [dataclasses.asdict(one) for one in row.events]}
 
 
+async def _is_of(region: str, connection: AsyncConnection, regions: Any) -> None:
+    """See that an id is no other region's; InvalidRecordError, which undoes what was written under it."""
+    if any(one != region for one in (await connection.execute(regions)).scalars()):
+        raise InvalidRecordError("the id is of a call or audit of another region")
+
+
 class Store:
     """Rows in a database; every method is one transaction."""
 
@@ -143,6 +123,8 @@ class Store:
                     self._insert(tables.calls).on_conflict_do_nothing().returning(tables.calls.c.call_id), values
                 )
                 if new.first() is None:
+                    calls = tables.calls.c
+                    await _is_of(row.region, connection, select(calls.region).where(calls.call_id == row.call_id))
                     return False
                 if row.turns:
                     turns = [_values(turn) | {"call_id": row.call_id} for turn in row.turns]
@@ -154,6 +136,15 @@ class Store:
         with _stated():
             async with self._engine.begin() as connection:
                 await self._add(connection, tables.audits, [_values(row)])
+                calls, audits = tables.calls.c, tables.audits.c
+                await _is_of(
+                    row.region,
+                    connection,
+                    union(
+                        select(calls.region).where(calls.call_id == row.call_id),
+                        select(audits.region).where(audits.id == row.id),
+                    ),
+                )
 
     async def add_spans(self, rows: Sequence[SpanRow]) -> None:
         """Keep finished spans in one batch; a span sent twice is kept once."""

@@ -19,6 +19,7 @@ calls = Table(
     *(Column(name, Float, nullable=False) for name in ("jitter_ms", "mos", "lateness_p99_ms")),
     Column("summary_pii", Text, nullable=False),
     *(Column(f"caller_{name}", Text, nullable=False, server_default="") for name in ("trust", "authentication")),
+    Column("region", Text, nullable=False, server_default=""),
 )
 Index("calls_started", calls.c.started_unix_ns)
 
@@ -45,6 +46,7 @@ audits = Table(
     *(Column(name, BigInteger, nullable=False) for name in ("turn_index", "attempt", "at_unix_ns")),
     Column("duration_ms", Float, nullable=False),
     Column("caller_authentication", Text, nullable=False, server_default=""),
+    Column("region", Text, nullable=False, server_default=""),
 )
 Index("audits_call", audits.c.call_id)
 Index("audits_at", audits.c.at_unix_ns)

@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanKind
 
 from voiceplane.runtime import telemetry
 
+GRACE_S = 5.0
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 _CHANNEL_OPTIONS = (
     ("grpc.keepalive_time_ms", 10_000),
@@ -32,6 +33,11 @@ _SERVER_OPTIONS = (
 def channel(target: str) -> grpc.aio.Channel:
     """Open a plain-text channel that reconnects quickly; transport security is the mesh's or the pod network's."""
     return grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
+
+
+def proved_channel(target: str, credentials: grpc.ChannelCredentials) -> grpc.aio.Channel:
+    """Open a channel on which both sides prove who they are (tls)."""
+    return grpc.aio.secure_channel(target, credentials, options=_CHANNEL_OPTIONS)
 
 
 class UnreachedError(Exception):
@@ -112,23 +118,42 @@ async def serve(
     *,
     host: str,
     port: int,
-    grace_s: float = 5.0,
+    grace_s: float = GRACE_S,
     traced: bool = True,
     ready: bool = True,
 ) -> AsyncIterator[Server]:
     """Serve until the block ends, then finish requests in flight within `grace_s`. OSError when the port is taken."""
-    interceptors = (TraceInterceptor(),) if traced else ()
-    server = grpc.aio.server(
-        interceptors=interceptors,
-        options=_SERVER_OPTIONS,
-    )
+    server = grpc.aio.server(interceptors=(TraceInterceptor(),) if traced else (), options=_SERVER_OPTIONS)
+    register(server)
+    async with _running(server, server.add_insecure_port, f"{host}:{port}", grace_s=grace_s, ready=ready) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def serve_proved(
+    register: Callable[[grpc.aio.Server], None], *, host: str, port: int, credentials: grpc.ServerCredentials
+) -> AsyncIterator[Server]:
+    """Serve those who prove who they are (tls) until the block ends. OSError when the port is taken."""
+    server = grpc.aio.server(interceptors=(TraceInterceptor(),), options=_SERVER_OPTIONS)
+    register(server)
+
+    def bind(address: str) -> int:
+        return server.add_secure_port(address, credentials)
+
+    async with _running(server, bind, f"{host}:{port}", grace_s=GRACE_S, ready=True) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def _running(
+    server: grpc.aio.Server, bind: Callable[[str], int], address: str, *, grace_s: float, ready: bool
+) -> AsyncIterator[Server]:
     health = health_aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    register(server)
     try:
-        bound = server.add_insecure_port(f"{host}:{port}")
+        bound = bind(address)
     except RuntimeError as error:
-        raise OSError(f"cannot listen on {host}:{port}: is the port taken?") from error
+        raise OSError(f"cannot listen on {address}: is the port taken?") from error
     await server.start()
     running = Server(server, health, bound)
     await running.ready(ready)

@@ -41,12 +41,17 @@ def _alive(loop: asyncio.AbstractEventLoop) -> bool:
 
 @contextlib.contextmanager
 def serve(
-    port: int, host: str = "127.0.0.1", *, ready: Callable[[], bool], why_not: Callable[[], str | None] = lambda: None
+    port: int,
+    host: str = "127.0.0.1",
+    *,
+    ready: Callable[[], bool],
+    why_not: Callable[[], str | None] = lambda: None,
+    beside: Callable[[], str | None] = lambda: None,
 ) -> Iterator[int]:
     """Serve until the block ends; yield the bound port.
 
-    `ready` and `why_not` are called from another thread and must not block. A reason makes /readyz fail and is its
-    body, so that whoever asks why no call comes in reads it there.
+    `ready`, `why_not` and `beside` are called from another thread and must not block. A reason makes /readyz fail and
+    is its body, so that whoever asks why no call comes in reads it there; what is wrong `beside` that is told only.
     """
     loop = asyncio.get_running_loop()
     metrics = make_wsgi_app()
@@ -64,7 +69,8 @@ def serve(
             reason = why_not()
             good = good and ready() and reason is None
         start_response("200 OK" if good else "503 Service Unavailable", [("Content-Type", "text/plain")])
-        return [b"ok\n" if good else f"{reason or 'not now'}\n".encode()]
+        told = f"ok; {beside()}" if good and path == "/readyz" and beside() else "ok"
+        return [f"{told if good else reason or 'not now'}\n".encode()]
 
     server = make_server(host, port, answer, server_class=_Server, handler_class=_QuietHandler)
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)

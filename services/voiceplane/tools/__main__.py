@@ -34,6 +34,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     serve.add_argument("--grpc-port", type=int, default=0)
     serve.add_argument("--metrics-port", type=int, default=0)
     serve.add_argument("--records", required=True, help="HOST:PORT of the records process")
+    serve.add_argument("--records-tls", type=Path, default=None, metavar="FOLDER", help="tls.crt, tls.key and ca.crt")
     serve.add_argument("--spool", type=Path, default=None, help="folder for audit records while records is away")
     serve.add_argument("--host-alias", action="append", default=[], type=_alias, metavar="NAME=HOST:PORT")
     serve.add_argument("--otlp-endpoint", default=None)
@@ -75,7 +76,7 @@ async def _serve(options: argparse.Namespace, bundles: Bundles) -> None:
     spool = options.spool or _own_spool(options.grpc_port)
     names = frozenset(tool.name for bundle in bundles.values() for tool in bundle.agent.spec.tools)
     async with contextlib.AsyncExitStack() as stack:
-        sink = await stack.enter_async_context(open_sink(options.records, spool))
+        sink = await stack.enter_async_context(open_sink(options.records, spool, options.records_tls))
         http = await stack.enter_async_context(open_http(aliases))
         invoker = Invoker(lambda agent, revision: bundles.get((agent, revision)), Backends(http, aliases), sink, clock)
         await stack.enter_async_context(invoker.running())

@@ -12,12 +12,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import grpc
 from google.protobuf.message import DecodeError
 
 from voiceplane.rpc.v1 import records_pb2, records_pb2_grpc
-from voiceplane.runtime import grpc_server
-from voiceplane.runtime.outbox import Metadata, Outbox, RefusedError, failure
+from voiceplane.runtime.outbox import Metadata, Outbox, RefusedError
+from voiceplane.runtime.way import open_way
 from voiceplane.tools.errors import AuditAwayError
 from voiceplane.tools.journal import Journal
 from voiceplane.tools.ports import Audit
@@ -82,20 +81,21 @@ class DiskSink:
 
 
 @contextlib.asynccontextmanager
-async def open_sink(target: str, spool: Path) -> AsyncIterator[DiskSink]:
-    """Deliver audit records to `target` until the block ends; what is left waits in `spool` for the next process."""
-    async with grpc_server.channel(target) as channel:
-        stub: Any = records_pb2_grpc.RecordsStub(channel)
+async def open_sink(target: str, spool: Path, certificates: Path | None = None) -> AsyncIterator[DiskSink]:
+    """Deliver audit records to `target` until the block ends; what is left waits in `spool` for the next process.
+
+    `certificates` is a folder as runtime.tls reads it, for records in another cluster.
+    """
+    async with open_way(target, certificates) as way:
 
         async def send(message: bytes, metadata: Metadata) -> None:
             try:
                 record = records_pb2.AuditRecord.FromString(message)
             except DecodeError as error:
                 raise RefusedError("not an AuditRecord") from error
-            try:
+            async with way.sending() as channel:
+                stub: Any = records_pb2_grpc.RecordsStub(channel)
                 await stub.Append(records_pb2.AppendRequest(audit=record), timeout=SEND_S, metadata=metadata)
-            except grpc.aio.AioRpcError as error:
-                raise failure(error) from error
 
         outbox = Outbox(send, spool)
         sink = DiskSink(outbox, Journal(spool / "attempts"))

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoiceplane/rpc/v1/records.proto\x12\x11voiceplane.rpc.v1\"y\n\rAppendRequest\x12-\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1d.voiceplane.rpc.v1.CallRecordH\x00\x12/\n\x05\x61udit\x18\x02 \x01(\x0b\x32\x1e.voiceplane.rpc.v1.AuditRecordH\x00\x42\x08\n\x06record\"\x10\n\x0e\x41ppendResponse\"\xb2\x03\n\nCallRecord\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x15\n\rpolicy_digest\x18\x04 \x01(\t\x12\x13\n\x0bsip_call_id\x18\x05 \x01(\t\x12\x19\n\x11remote_session_id\x18\x06 \x01(\t\x12\x12\n\ncaller_pii\x18\x07 \x01(\t\x12\x17\n\x0fstarted_unix_ns\x18\x08 \x01(\x03\x12\x18\n\x10\x61nswered_unix_ns\x18\t \x01(\x03\x12\x15\n\rended_unix_ns\x18\n \x01(\x03\x12\x0f\n\x07outcome\x18\x0b \x01(\t\x12\x12\n\nend_reason\x18\x0c \x01(\t\x12,\n\x05turns\x18\r \x03(\x0b\x32\x1d.voiceplane.rpc.v1.TurnRecord\x12\x30\n\x07quality\x18\x0e \x01(\x0b\x32\x1f.voiceplane.rpc.v1.MediaQuality\x12\x13\n\x0bsummary_pii\x18\x0f \x01(\t\x12\x14\n\x0c\x63\x61ller_trust\x18\x10 \x01(\t\x12\x1d\n\x15\x63\x61ller_authentication\x18\x11 \x01(\t\"\xf2\x01\n\nTurnRecord\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12\x10\n\x08text_pii\x18\x03 \x01(\t\x12\x17\n\x0fstarted_unix_ns\x18\x04 \x01(\x03\x12\x15\n\rended_unix_ns\x18\x05 \x01(\x03\x12\x0e\n\x06intent\x18\x06 \x01(\t\x12@\n\ntimings_ms\x18\x07 \x03(\x0b\x32,.voiceplane.rpc.v1.TurnRecord.TimingsMsEntry\x1a\x30\n\x0eTimingsMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x9c\x01\n\x0cMediaQuality\x12\r\n\x05\x63odec\x18\x01 \x01(\t\x12\x14\n\x0cpackets_sent\x18\x02 \x01(\x04\x12\x18\n\x10packets_received\x18\x03 \x01(\x04\x12\x14\n\x0cpackets_lost\x18\x04 \x01(\x04\x12\x11\n\tjitter_ms\x18\x05 \x01(\x01\x12\x0b\n\x03mos\x18\x06 \x01(\x01\x12\x17\n\x0flateness_p99_ms\x18\x07 \x01(\x01\"\xda\x02\n\x0b\x41uditRecord\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\t\x12\x12\n\nturn_index\x18\x05 \x01(\r\x12\x0e\n\x06intent\x18\x06 \x01(\t\x12\x0c\n\x04tool\x18\x07 \x01(\t\x12\x10\n\x08\x64\x65\x63ision\x18\x08 \x01(\t\x12\x0f\n\x07outcome\x18\t \x01(\t\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x0b \x01(\r\x12\x13\n\x0b\x64uration_ms\x18\x0c \x01(\x01\x12\x12\n\nat_unix_ns\x18\r \x01(\x03\x12\x1f\n\x17\x61rguments_redacted_json\x18\x0e \x01(\t\x12\x15\n\rpolicy_digest\x18\x0f \x01(\t\x12\x17\n\x0fidempotency_key\x18\x10 \x01(\t\x12\x1d\n\x15\x63\x61ller_authentication\x18\x11 \x01(\t\"!\n\x0eGetCallRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\"n\n\x0fGetCallResponse\x12+\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1d.voiceplane.rpc.v1.CallRecord\x12.\n\x06\x61udits\x18\x02 \x03(\x0b\x32\x1e.voiceplane.rpc.v1.AuditRecord\"\'\n\x16ListCallRecordsRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"G\n\x17ListCallRecordsResponse\x12,\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x1d.voiceplane.rpc.v1.CallRecord\"\"\n\x0fGetTraceRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\":\n\x10GetTraceResponse\x12&\n\x05spans\x18\x01 \x03(\x0b\x32\x17.voiceplane.rpc.v1.Span\"\xb9\x02\n\x04Span\x12\x10\n\x08trace_id\x18\x01 \x01(\t\x12\x0f\n\x07span_id\x18\x02 \x01(\t\x12\x16\n\x0eparent_span_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0f\n\x07service\x18\x05 \x01(\t\x12\x15\n\rstart_unix_ns\x18\x06 \x01(\x03\x12\x13\n\x0b\x65nd_unix_ns\x18\x07 \x01(\x03\x12;\n\nattributes\x18\x08 \x03(\x0b\x32\'.voiceplane.rpc.v1.Span.AttributesEntry\x12\r\n\x05\x65rror\x18\t \x01(\x08\x12,\n\x06\x65vents\x18\n \x03(\x0b\x32\x1c.voiceplane.rpc.v1.SpanEvent\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa2\x01\n\tSpanEvent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nat_unix_ns\x18\x02 \x01(\x03\x12@\n\nattributes\x18\x03 \x03(\x0b\x32,.voiceplane.rpc.v1.SpanEvent.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xe9\x02\n\x07Records\x12M\n\x06\x41ppend\x12 .voiceplane.rpc.v1.AppendRequest\x1a!.voiceplane.rpc.v1.AppendResponse\x12P\n\x07GetCall\x12!.voiceplane.rpc.v1.GetCallRequest\x1a\".voiceplane.rpc.v1.GetCallResponse\x12h\n\x0fListCallRecords\x12).voiceplane.rpc.v1.ListCallRecordsRequest\x1a*.voiceplane.rpc.v1.ListCallRecordsResponse\x12S\n\x08GetTrace\x12\".voiceplane.rpc.v1.GetTraceRequest\x1a#.voiceplane.rpc.v1.GetTraceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoiceplane/rpc/v1/records.proto\x12\x11voiceplane.rpc.v1\"y\n\rAppendRequest\x12-\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1d.voiceplane.rpc.v1.CallRecordH\x00\x12/\n\x05\x61udit\x18\x02 \x01(\x0b\x32\x1e.voiceplane.rpc.v1.AuditRecordH\x00\x42\x08\n\x06record\"\x10\n\x0e\x41ppendResponse\"\xc2\x03\n\nCallRecord\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x15\n\rpolicy_digest\x18\x04 \x01(\t\x12\x13\n\x0bsip_call_id\x18\x05 \x01(\t\x12\x19\n\x11remote_session_id\x18\x06 \x01(\t\x12\x12\n\ncaller_pii\x18\x07 \x01(\t\x12\x17\n\x0fstarted_unix_ns\x18\x08 \x01(\x03\x12\x18\n\x10\x61nswered_unix_ns\x18\t \x01(\x03\x12\x15\n\rended_unix_ns\x18\n \x01(\x03\x12\x0f\n\x07outcome\x18\x0b \x01(\t\x12\x12\n\nend_reason\x18\x0c \x01(\t\x12,\n\x05turns\x18\r \x03(\x0b\x32\x1d.voiceplane.rpc.v1.TurnRecord\x12\x30\n\x07quality\x18\x0e \x01(\x0b\x32\x1f.voiceplane.rpc.v1.MediaQuality\x12\x13\n\x0bsummary_pii\x18\x0f \x01(\t\x12\x14\n\x0c\x63\x61ller_trust\x18\x10 \x01(\t\x12\x1d\n\x15\x63\x61ller_authentication\x18\x11 \x01(\t\x12\x0e\n\x06region\x18\x12 \x01(\t\"\xf2\x01\n\nTurnRecord\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12\x10\n\x08text_pii\x18\x03 \x01(\t\x12\x17\n\x0fstarted_unix_ns\x18\x04 \x01(\x03\x12\x15\n\rended_unix_ns\x18\x05 \x01(\x03\x12\x0e\n\x06intent\x18\x06 \x01(\t\x12@\n\ntimings_ms\x18\x07 \x03(\x0b\x32,.voiceplane.rpc.v1.TurnRecord.TimingsMsEntry\x1a\x30\n\x0eTimingsMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x9c\x01\n\x0cMediaQuality\x12\r\n\x05\x63odec\x18\x01 \x01(\t\x12\x14\n\x0cpackets_sent\x18\x02 \x01(\x04\x12\x18\n\x10packets_received\x18\x03 \x01(\x04\x12\x14\n\x0cpackets_lost\x18\x04 \x01(\x04\x12\x11\n\tjitter_ms\x18\x05 \x01(\x01\x12\x0b\n\x03mos\x18\x06 \x01(\x01\x12\x17\n\x0flateness_p99_ms\x18\x07 \x01(\x01\"\xea\x02\n\x0b\x41uditRecord\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\t\x12\x12\n\nturn_index\x18\x05 \x01(\r\x12\x0e\n\x06intent\x18\x06 \x01(\t\x12\x0c\n\x04tool\x18\x07 \x01(\t\x12\x10\n\x08\x64\x65\x63ision\x18\x08 \x01(\t\x12\x0f\n\x07outcome\x18\t \x01(\t\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x0b \x01(\r\x12\x13\n\x0b\x64uration_ms\x18\x0c \x01(\x01\x12\x12\n\nat_unix_ns\x18\r \x01(\x03\x12\x1f\n\x17\x61rguments_redacted_json\x18\x0e \x01(\t\x12\x15\n\rpolicy_digest\x18\x0f \x01(\t\x12\x17\n\x0fidempotency_key\x18\x10 \x01(\t\x12\x1d\n\x15\x63\x61ller_authentication\x18\x11 \x01(\t\x12\x0e\n\x06region\x18\x12 \x01(\t\"!\n\x0eGetCallRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\"n\n\x0fGetCallResponse\x12+\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1d.voiceplane.rpc.v1.CallRecord\x12.\n\x06\x61udits\x18\x02 \x03(\x0b\x32\x1e.voiceplane.rpc.v1.AuditRecord\"\'\n\x16ListCallRecordsRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"G\n\x17ListCallRecordsResponse\x12,\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x1d.voiceplane.rpc.v1.CallRecord\"\"\n\x0fGetTraceRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\":\n\x10GetTraceResponse\x12&\n\x05spans\x18\x01 \x03(\x0b\x32\x17.voiceplane.rpc.v1.Span\"\xb9\x02\n\x04Span\x12\x10\n\x08trace_id\x18\x01 \x01(\t\x12\x0f\n\x07span_id\x18\x02 \x01(\t\x12\x16\n\x0eparent_span_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0f\n\x07service\x18\x05 \x01(\t\x12\x15\n\rstart_unix_ns\x18\x06 \x01(\x03\x12\x13\n\x0b\x65nd_unix_ns\x18\x07 \x01(\x03\x12;\n\nattributes\x18\x08 \x03(\x0b\x32\'.voiceplane.rpc.v1.Span.AttributesEntry\x12\r\n\x05\x65rror\x18\t \x01(\x08\x12,\n\x06\x65vents\x18\n \x03(\x0b\x32\x1c.voiceplane.rpc.v1.SpanEvent\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa2\x01\n\tSpanEvent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nat_unix_ns\x18\x02 \x01(\x03\x12@\n\nattributes\x18\x03 \x03(\x0b\x32,.voiceplane.rpc.v1.SpanEvent.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xe9\x02\n\x07Records\x12M\n\x06\x41ppend\x12 .voiceplane.rpc.v1.AppendRequest\x1a!.voiceplane.rpc.v1.AppendResponse\x12P\n\x07GetCall\x12!.voiceplane.rpc.v1.GetCallRequest\x1a\".voiceplane.rpc.v1.GetCallResponse\x12h\n\x0fListCallRecords\x12).voiceplane.rpc.v1.ListCallRecordsRequest\x1a*.voiceplane.rpc.v1.ListCallRecordsResponse\x12S\n\x08GetTrace\x12\".voiceplane.rpc.v1.GetTraceRequest\x1a#.voiceplane.rpc.v1.GetTraceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,35 +42,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPENDRESPONSE']._serialized_start=177
   _globals['_APPENDRESPONSE']._serialized_end=193
   _globals['_CALLRECORD']._serialized_start=196
-  _globals['_CALLRECORD']._serialized_end=630
-  _globals['_TURNRECORD']._serialized_start=633
-  _globals['_TURNRECORD']._serialized_end=875
-  _globals['_TURNRECORD_TIMINGSMSENTRY']._serialized_start=827
-  _globals['_TURNRECORD_TIMINGSMSENTRY']._serialized_end=875
-  _globals['_MEDIAQUALITY']._serialized_start=878
-  _globals['_MEDIAQUALITY']._serialized_end=1034
-  _globals['_AUDITRECORD']._serialized_start=1037
-  _globals['_AUDITRECORD']._serialized_end=1383
-  _globals['_GETCALLREQUEST']._serialized_start=1385
-  _globals['_GETCALLREQUEST']._serialized_end=1418
-  _globals['_GETCALLRESPONSE']._serialized_start=1420
-  _globals['_GETCALLRESPONSE']._serialized_end=1530
-  _globals['_LISTCALLRECORDSREQUEST']._serialized_start=1532
-  _globals['_LISTCALLRECORDSREQUEST']._serialized_end=1571
-  _globals['_LISTCALLRECORDSRESPONSE']._serialized_start=1573
-  _globals['_LISTCALLRECORDSRESPONSE']._serialized_end=1644
-  _globals['_GETTRACEREQUEST']._serialized_start=1646
-  _globals['_GETTRACEREQUEST']._serialized_end=1680
-  _globals['_GETTRACERESPONSE']._serialized_start=1682
-  _globals['_GETTRACERESPONSE']._serialized_end=1740
-  _globals['_SPAN']._serialized_start=1743
-  _globals['_SPAN']._serialized_end=2056
-  _globals['_SPAN_ATTRIBUTESENTRY']._serialized_start=2007
-  _globals['_SPAN_ATTRIBUTESENTRY']._serialized_end=2056
-  _globals['_SPANEVENT']._serialized_start=2059
-  _globals['_SPANEVENT']._serialized_end=2221
-  _globals['_SPANEVENT_ATTRIBUTESENTRY']._serialized_start=2007
-  _globals['_SPANEVENT_ATTRIBUTESENTRY']._serialized_end=2056
-  _globals['_RECORDS']._serialized_start=2224
-  _globals['_RECORDS']._serialized_end=2585
+  _globals['_CALLRECORD']._serialized_end=646
+  _globals['_TURNRECORD']._serialized_start=649
+  _globals['_TURNRECORD']._serialized_end=891
+  _globals['_TURNRECORD_TIMINGSMSENTRY']._serialized_start=843
+  _globals['_TURNRECORD_TIMINGSMSENTRY']._serialized_end=891
+  _globals['_MEDIAQUALITY']._serialized_start=894
+  _globals['_MEDIAQUALITY']._serialized_end=1050
+  _globals['_AUDITRECORD']._serialized_start=1053
+  _globals['_AUDITRECORD']._serialized_end=1415
+  _globals['_GETCALLREQUEST']._serialized_start=1417
+  _globals['_GETCALLREQUEST']._serialized_end=1450
+  _globals['_GETCALLRESPONSE']._serialized_start=1452
+  _globals['_GETCALLRESPONSE']._serialized_end=1562
+  _globals['_LISTCALLRECORDSREQUEST']._serialized_start=1564
+  _globals['_LISTCALLRECORDSREQUEST']._serialized_end=1603
+  _globals['_LISTCALLRECORDSRESPONSE']._serialized_start=1605
+  _globals['_LISTCALLRECORDSRESPONSE']._serialized_end=1676
+  _globals['_GETTRACEREQUEST']._serialized_start=1678
+  _globals['_GETTRACEREQUEST']._serialized_end=1712
+  _globals['_GETTRACERESPONSE']._serialized_start=1714
+  _globals['_GETTRACERESPONSE']._serialized_end=1772
+  _globals['_SPAN']._serialized_start=1775
+  _globals['_SPAN']._serialized_end=2088
+  _globals['_SPAN_ATTRIBUTESENTRY']._serialized_start=2039
+  _globals['_SPAN_ATTRIBUTESENTRY']._serialized_end=2088
+  _globals['_SPANEVENT']._serialized_start=2091
+  _globals['_SPANEVENT']._serialized_end=2253
+  _globals['_SPANEVENT_ATTRIBUTESENTRY']._serialized_start=2039
+  _globals['_SPANEVENT_ATTRIBUTESENTRY']._serialized_end=2088
+  _globals['_RECORDS']._serialized_start=2256
+  _globals['_RECORDS']._serialized_end=2617
 # @@protoc_insertion_point(module_scope)

@@ -84,6 +84,7 @@ class CallRecord(_message.Message):
     SUMMARY_PII_FIELD_NUMBER: _builtins.int
     CALLER_TRUST_FIELD_NUMBER: _builtins.int
     CALLER_AUTHENTICATION_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
     agent: _builtins.str
     revision: _builtins.str
@@ -103,6 +104,8 @@ class CallRecord(_message.Message):
     """what caller_pii rests on: none (the caller's word) | asserted | attested (a trunk's)"""
     caller_authentication: _builtins.str
     """none | identified | verified: the highest level in the call"""
+    region: _builtins.str
+    """told when read: whose certificate brought it; empty: the records' own cluster"""
     @_builtins.property
     def turns(self) -> _containers.RepeatedCompositeFieldContainer[Global___TurnRecord]: ...
     @_builtins.property
@@ -127,10 +130,11 @@ class CallRecord(_message.Message):
         summary_pii: _builtins.str = ...,
         caller_trust: _builtins.str = ...,
         caller_authentication: _builtins.str = ...,
+        region: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "answered_unix_ns", b"answered_unix_ns", "call_id", b"call_id", "caller_authentication", b"caller_authentication", "caller_pii", b"caller_pii", "caller_trust", b"caller_trust", "end_reason", b"end_reason", "ended_unix_ns", b"ended_unix_ns", "outcome", b"outcome", "policy_digest", b"policy_digest", "quality", b"quality", "remote_session_id", b"remote_session_id", "revision", b"revision", "sip_call_id", b"sip_call_id", "started_unix_ns", b"started_unix_ns", "summary_pii", b"summary_pii", "turns", b"turns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "answered_unix_ns", b"answered_unix_ns", "call_id", b"call_id", "caller_authentication", b"caller_authentication", "caller_pii", b"caller_pii", "caller_trust", b"caller_trust", "end_reason", b"end_reason", "ended_unix_ns", b"ended_unix_ns", "outcome", b"outcome", "policy_digest", b"policy_digest", "quality", b"quality", "region", b"region", "remote_session_id", b"remote_session_id", "revision", b"revision", "sip_call_id", b"sip_call_id", "started_unix_ns", b"started_unix_ns", "summary_pii", b"summary_pii", "turns", b"turns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -254,6 +258,7 @@ class AuditRecord(_message.Message):
     POLICY_DIGEST_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     CALLER_AUTHENTICATION_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     call_id: _builtins.str
     agent: _builtins.str
@@ -274,6 +279,8 @@ class AuditRecord(_message.Message):
     idempotency_key: _builtins.str
     caller_authentication: _builtins.str
     """none | identified | verified, when the tool was asked for"""
+    region: _builtins.str
+    """as of a call"""
     def __init__(
         self,
         *,
@@ -294,10 +301,11 @@ class AuditRecord(_message.Message):
         policy_digest: _builtins.str = ...,
         idempotency_key: _builtins.str = ...,
         caller_authentication: _builtins.str = ...,
+        region: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments_redacted_json", b"arguments_redacted_json", "at_unix_ns", b"at_unix_ns", "attempt", b"attempt", "call_id", b"call_id", "caller_authentication", b"caller_authentication", "decision", b"decision", "duration_ms", b"duration_ms", "id", b"id", "idempotency_key", b"idempotency_key", "intent", b"intent", "outcome", b"outcome", "policy_digest", b"policy_digest", "reason", b"reason", "revision", b"revision", "tool", b"tool", "turn_index", b"turn_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments_redacted_json", b"arguments_redacted_json", "at_unix_ns", b"at_unix_ns", "attempt", b"attempt", "call_id", b"call_id", "caller_authentication", b"caller_authentication", "decision", b"decision", "duration_ms", b"duration_ms", "id", b"id", "idempotency_key", b"idempotency_key", "intent", b"intent", "outcome", b"outcome", "policy_digest", b"policy_digest", "reason", b"reason", "region", b"region", "revision", b"revision", "tool", b"tool", "turn_index", b"turn_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
