@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 from tests.records import samples
 from tests.records.authority import HUB, Authority, authority, region
 
+from voiceplane.contract.dialogue import ToolRequest
+from voiceplane.contract.ids import CallId
 from voiceplane.records import client, convert, of_regions
 from voiceplane.records.ingest import SpanIngest
 from voiceplane.records.store import Store, open_store
@@ -21,6 +24,8 @@ from voiceplane.rpc.v1 import records_pb2_grpc
 from voiceplane.runtime import grpc_server, tls, tls_problem
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.runtime.outbox import OutboxLimits
+from voiceplane.tools.audit import open_sink
+from voiceplane.tools.ports import Audit
 
 QUICK = OutboxLimits(send_s=2.0, first_retry_s=0.02, last_retry_s=0.1, drain_s=1.0)
 CALL = pb.AppendRequest(call=convert.call_message(samples.call()))
@@ -75,6 +80,51 @@ async def test_a_record_is_kept_as_one_of_the_region_that_proved_itself(hub: Hub
     assert await hub.store.calls() == (replace(samples.call(), region="frankfurt"),)
     assert await hub.store.audits(samples.CALL_ID) == (replace(samples.audit(), region="frankfurt"),)
     assert await tls_problem.why(hub.target, folder) == ""
+
+
+async def test_audits_of_tools_are_the_regions_too(hub: Hub, tmp_path: Path) -> None:
+    folder = hub.ours.signs(tmp_path / "frankfurt", region("frankfurt"))
+    asked = ToolRequest(CallId(samples.CALL_ID), "support/desk", "r", 2, "look", "look-up", "{}", "key")
+    done = Audit("a-1", asked, "allowed", "ok", "", 1, 2.5, samples.START, {}, "d" * 64, False)
+    async with open_sink(hub.target, tmp_path / "spool", folder) as sink:
+        await sink.begin(done)
+        await sink.finish(done)
+    assert [(row.id, row.region) for row in await hub.store.audits(samples.CALL_ID)] == [("a-1", "frankfurt")]
+
+
+async def test_the_process_opens_a_port_for_regions_beside_the_one_of_its_cluster(tmp_path: Path) -> None:
+    ours = authority(tmp_path / "ours")
+    folder, proof = ours.signs(tmp_path / "hub", HUB), ours.signs(tmp_path / "frankfurt", region("frankfurt"))
+    async with process(tmp_path, folder) as started:
+        assert started.stdout is not None
+        async with asyncio.timeout(30):
+            line = (await started.stdout.readline()).decode()
+        ports = dict(word.split("=") for word in line.split()[1:])
+        assert await tls_problem.why(f"127.0.0.1:{ports['tls']}", proof) == ""
+        assert "speaks no TLS" in await tls_problem.why(f"127.0.0.1:{ports['grpc']}", proof)
+    (folder / "ca.crt").unlink()
+    async with process(tmp_path, folder) as started:
+        async with asyncio.timeout(30):
+            _, stderr = await started.communicate()
+        assert (started.returncode, stderr.decode().splitlines()[-1]) == (
+            1,
+            f"records cannot start: {folder} has no ca.crt: its Secret needs tls.crt, tls.key and ca.crt",
+        )
+
+
+@contextlib.asynccontextmanager
+async def process(folder: Path, certificates: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    command = (sys.executable, "-m", "voiceplane.records", "serve", "--tls", str(certificates))
+    piped = asyncio.subprocess.PIPE
+    started = await asyncio.create_subprocess_exec(
+        *command, "--database-url", f"sqlite:///{folder}/p.db", stdout=piped, stderr=piped
+    )
+    try:
+        yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+        await started.communicate()
 
 
 async def test_who_proves_nothing_is_not_heard(hub: Hub) -> None:

@@ -40,6 +40,15 @@ async def test_what_is_lacking_is_read_from_readyz_while_the_process_is_alive() 
         assert (await asyncio.to_thread(_get, port, "/readyz"))[0] == 200
 
 
+async def test_what_is_wrong_beside_is_read_from_readyz_of_a_process_that_is_ready() -> None:
+    wrong: str | None = "our certificate has expired"
+    with health.serve(0, ready=lambda: True, beside=lambda: wrong) as port:
+        assert await asyncio.to_thread(_get, port, "/readyz") == (200, f"ok; {wrong}\n")
+        assert await asyncio.to_thread(_get, port, "/healthz") == (200, "ok\n")
+        wrong = None
+        assert await asyncio.to_thread(_get, port, "/readyz") == (200, "ok\n")
+
+
 async def test_a_process_whose_event_loop_hangs_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "LOOP_ANSWER_S", 0.2)
     with health.serve(0, ready=lambda: True) as port:

@@ -29,6 +29,9 @@ _SERVER_OPTIONS = (
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),  # the default of 5 minutes refuses our own keepalive
 )
 
+# A certificate is looked at when a connection begins: one that has ended since, or whose authority is gone, ends so.
+_PROVED_OPTIONS = (("grpc.max_connection_age_ms", 3_600_000), ("grpc.max_connection_age_grace_ms", 10_000))
+
 
 def channel(target: str) -> grpc.aio.Channel:
     """Open a plain-text channel that reconnects quickly; transport security is the mesh's or the pod network's."""
@@ -134,7 +137,7 @@ async def serve_proved(
     register: Callable[[grpc.aio.Server], None], *, host: str, port: int, credentials: grpc.ServerCredentials
 ) -> AsyncIterator[Server]:
     """Serve those who prove who they are (tls) until the block ends. OSError when the port is taken."""
-    server = grpc.aio.server(interceptors=(TraceInterceptor(),), options=_SERVER_OPTIONS)
+    server = grpc.aio.server(interceptors=(TraceInterceptor(),), options=(*_SERVER_OPTIONS, *_PROVED_OPTIONS))
     register(server)
 
     def bind(address: str) -> int:
