@@ -36,20 +36,29 @@ def test_a_number_that_lacks_a_digit_is_asked_about_after_the_longest_pause_betw
     assert actions[-1] == EndTurn(3.9 + 1.35, 3.9, "judged", 3)
 
 
-def ends_after(*pauses_s: float) -> float:
-    """Dictate with these pauses to all digits but one; return the silence after which the turn ends."""
+LAST_S = 9.0
+
+
+def ends_after(*pauses_s: float, reading: Reading = Reading.LACKING) -> float:
+    """Dictate half a number with these pauses, then what reads so; return the silence after which the turn ends."""
     state, now = TurnState(floor=Floor.OPEN, digits=6), 0.0
-    for pause_s in (*pauses_s, 9.0):
+    for pause_s in (*pauses_s, LAST_S):
         state, _ = advance(state, SpeechStarted(now), P)
         now += 1.0
         state, _ = advance(state, SpeechPaused(now + 0.06, now), P)
-        state, _ = advance(state, WordsRead(now + 0.1, state.pause, Reading.LACKING), P)
+        state, _ = advance(state, WordsRead(now + 0.1, state.pause, reading if pause_s == LAST_S else Reading.OPEN), P)
         since, now = now, now + pause_s
         for tick in range(round(min(pause_s, 3.0) / 0.02)):
             state, actions = advance(state, Tick(since + 0.02 * tick), P)
             if any(isinstance(action, EndTurn) for action in actions):
                 return 0.02 * tick
     raise AssertionError("the turn never ended")
+
+
+def test_a_number_with_digits_heard_twice_waits_for_another_group_where_there_were_groups() -> None:
+    assert ends_after(0.5, reading=Reading.OVERCOUNTED) == pytest.approx(1.36, abs=0.03)
+    assert ends_after(reading=Reading.OVERCOUNTED) == pytest.approx(ends_after(reading=Reading.COUNTED))
+    assert ends_after(0.1, reading=Reading.OVERCOUNTED) == pytest.approx(ends_after(reading=Reading.COUNTED))
 
 
 def test_pauses_inside_a_number_tell_whether_one_that_lacks_a_digit_goes_on() -> None:

@@ -120,6 +120,17 @@ def test_all_digits_that_were_asked_for_are_counted(text: str) -> None:
     assert reading(text, digits=6) is Reading.COUNTED
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Three one zero. Seven three, one zero.", "9 0 1 9 0 0 1", "Nine zero. Nine, zero. Nine, zero. Nine, nine, zero."],
+)
+def test_more_digits_than_were_asked_for_are_no_whole_number_unless_the_planner_reads_one(text: str) -> None:
+    for nothing_made_of_them in (False, None):
+        assert reading(text, digits=6, understood=nothing_made_of_them) is Reading.OVERCOUNTED
+    assert reading(text, digits=6, understood=True) is Reading.COUNTED
+    assert reading("4 5 6 7 2 1 0", digits=3, known="456", understood=False) is Reading.OVERCOUNTED
+
+
 @pytest.mark.parametrize("text", ["45672", "nine zero, one two seven", "double two five three one"])
 @pytest.mark.parametrize("understood", [True, False, None])
 def test_all_digits_but_one_are_lacking(text: str, understood: bool | None) -> None:

@@ -39,6 +39,9 @@ def _patience() -> Patience:
         (read.COUNTED, sure.DONE): 0.16,
         (read.COUNTED, sure.NOT_DONE): 0.2,  # a dictating voice seldom falls at the end: the count says more
         # As long as a pause between groups (up to 1.2 s), and the time to hear that another begins.
+        (read.OVERCOUNTED, sure.SURE): 1.35,
+        (read.OVERCOUNTED, sure.DONE): 1.35,
+        (read.OVERCOUNTED, sure.NOT_DONE): 1.35,
         (read.LACKING, sure.SURE): 1.35,
         (read.LACKING, sure.DONE): 1.35,
         (read.LACKING, sure.NOT_DONE): 1.35,
@@ -136,6 +139,8 @@ def _silence(
         return parameters.unread_s if sureness in (Sureness.SURE, Sureness.DONE) else parameters.max_pause_s
     if reading is Reading.OPEN and digits:
         return parameters.digits_max_pause_s
+    if reading is Reading.OVERCOUNTED and longest_pause_s < parameters.one_breath_s:
+        reading = Reading.COUNTED  # no first group has so many: the number is there, if misheard
     if reading is Reading.LACKING and longest_pause_s < parameters.one_breath_s:
         return min(parameters.lacking_in_one_breath_s, parameters.longest_s(digits=digits))
     return min(parameters.patience[reading, sureness], parameters.longest_s(digits=digits))

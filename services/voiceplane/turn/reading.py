@@ -14,6 +14,7 @@ class Reading(Enum):
     COMPLETE = "complete"  # all that was asked for is there, or a wish that the planner understands
     DOUBTFUL = "doubtful"  # complete, were the last word what it was taken for
     COUNTED = "counted"  # as many digits as were asked for
+    OVERCOUNTED = "overcounted"  # more digits than that: some were heard twice, and nobody knows how many there are
     LACKING = "lacking"  # all of them but one: a group's rest, or a digit that was misheard
     BRIEF = "brief"  # complete, but a word that often begins more: "yes, please", "no, on Saturday"
     UNKNOWN = "unknown"  # the planner has not said
@@ -136,6 +137,8 @@ def _read_digits(text: str, words: list[str], *, asked: AskedDigits, understood:
         wanted += len(asked.known)
         if understood and not once_more and len(said) < wanted:
             return Reading.COMPLETE  # "sorry, the last one is a seven"
+    if len(said) > wanted and not understood:
+        return Reading.OVERCOUNTED
     if len(said) >= wanted:
         return Reading.COUNTED
     if said:
