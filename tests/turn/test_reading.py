@@ -42,6 +42,18 @@ def test_half_a_sentence_is_open(text: str, understood: bool | None) -> None:
     assert reading(text, understood=understood) is Reading.OPEN
 
 
+@pytest.mark.parametrize(
+    "text", ["my parcel was to come on on the end", "My parcel was to come on the end.", "it was to come Monday end"]
+)
+def test_an_end_that_was_an_and_is_half_a_sentence_whatever_the_planner_makes_of_it(text: str) -> None:
+    assert all(reading(text, understood=understood) is Reading.OPEN for understood in (True, False, None))
+
+
+@pytest.mark.parametrize("text", ["I need it by the end", "put me through to the end", "When does my contract end?"])
+def test_an_end_that_is_meant_is_an_end(text: str) -> None:
+    assert reading(text, understood=True) is Reading.COMPLETE
+
+
 @pytest.mark.parametrize("text", ["Can you tell me?", "What happens with my parcel when?", "I want to change the"])
 def test_half_a_sentence_is_open_although_the_planner_sees_its_intent(text: str) -> None:
     assert reading(text, understood=True) is Reading.OPEN
@@ -64,7 +76,7 @@ def test_a_sentence_that_the_planner_understands_is_complete(text: str) -> None:
 
 
 def test_a_sentence_whose_last_word_may_be_misheard_is_doubtful() -> None:
-    text = "my parcel was to come on Monday end"
+    text = "what happens with my parcel one"  # "when"
     assert read(text, understood=True, last_word=0.3) is Reading.DOUBTFUL
     assert read(text, understood=True, last_word=0.8) is Reading.COMPLETE
     assert read(text, understood=False, last_word=0.3) is Reading.UNCLEAR

@@ -37,6 +37,9 @@ _OPEN_PAIRS = frozenset(
 _NEVER_LAST = frozenset(
     "a an the and or but because if whether when while unless until although than my your our their um uh".split()
 )
+# A phone line makes "the end" of "Monday and", and "Monday end"; these stand before an end that is meant.
+_DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+_BEFORE_THE_END = frozenset("at in by till until to near before from of after since toward towards around".split())
 _CLOSED = frozenset({"i am", "it is", "there is", "i can", "i could", "i will", "you are", "yes please", "no please"})
 # What asks for more whatever the voice does: recognizers put a question mark behind "Can you tell me".
 _STEM = re.compile(
@@ -177,5 +180,12 @@ def _is_open(text: str, words: list[str], *, understood: bool) -> bool:
         return True
     if text.rstrip().endswith("?"):
         return False
+    if len(words) > 3 and words[-1] == "end" and _is_and(words[-3], words[-2]):
+        return True
     last_two = " ".join(words[-2:])
     return last_two in _OPEN_PAIRS or (words[-1] in _OPEN_ENDS and last_two not in _CLOSED and len(words) > 1)
+
+
+def _is_and(before: str, last: str) -> bool:
+    """Say whether an "end" behind these two words was rather an "and"."""
+    return last in _DAYS or (last == "the" and before not in _BEFORE_THE_END)
