@@ -86,7 +86,6 @@ async def test_a_chart_is_clean_to_the_linter(plane: Plane, helm: str, chart: st
         ("voiceplane", "image.registry=https://mirror.example", "registry"),
         ("voiceplane", "operator.resources.request=1", "request"),
         ("voiceplane", "records.service.type=Balancer", "service/type"),
-        ("voiceplane", "records.service.type=LoadBalancer", "records.tls.secretName"),
         ("voiceplane-region", "namespace.name=Voice_Agents", "namespace/name"),
         ("voiceplane-region", "hub.remote.token=true", "remote/create"),
         ("voiceplane-region", "collector.resources.limit=1", "limit"),
@@ -222,6 +221,8 @@ async def test_other_clusters_reach_records_over_tls_only_at_an_address_that_tel
         ports = {name: {each["name"] for each in one["spec"]["ports"]} for name, one in services.items()}
         assert {name: found for name, found in ports.items() if "records" in name} == opened
         assert services["voiceplane-records"]["spec"].get("type", "ClusterIP") == "ClusterIP"
+    with pytest.raises(AssertionError, match=r"over TLS only, so name records\.tls\.secretName"):
+        await render(plane, "voiceplane", "--set", "records.service.type=LoadBalancer")
     far = services[FAR]
     assert (far["spec"]["type"], far["spec"]["externalTrafficPolicy"]) == ("LoadBalancer", "Local")
     assert far["metadata"]["annotations"] == {"example.com/internal": "yes"}
