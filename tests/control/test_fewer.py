@@ -52,6 +52,7 @@ def test_an_address_is_made_when_it_leads_somewhere_and_stays_when_nothing_answe
     assert addressed(wanted, AgentView()) == []
     view = view_of(replace(wanted, serving=wanted.revision.name))
     key = gateway.address(wanted)
+    assert plan.converge(wanted, view).message.endswith(f", at Service voiceplane/{key[1]}"), "people are told it"
     del view.children[key]
     assert [one["voiceplane.dev/revision"] for one in addressed(wanted, view)] == [wanted.revision.name]
     down = view_of(replace(wanted, serving=wanted.revision.name))

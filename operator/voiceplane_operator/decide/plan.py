@@ -228,7 +228,8 @@ def _judge(target: Target, view: AgentView, *, full: bool, ready: bool) -> tuple
         return "RolloutWaits", told
     troubled = sorted(f"pod {one.name}: {one.problem}" for one in view.pods.values() if one.problem and not one.ending)
     if ready:
-        told = f"new calls are answered by revision {target.revision.name}"
+        at = f"Service {target.namespace}/{gateway.address(target)[1]}"
+        told = f"new calls are answered by revision {target.revision.name}, at {at}"
         if target.asks != target.spec.planner.engine:
             told += f", with planners of {target.asks} until those of {target.spec.planner.engine} are up"
         return ("Serving", told) if not troubled else ("ServingInTrouble", f"{told}; {troubled[0]}"[:500])
