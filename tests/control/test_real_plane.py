@@ -12,7 +12,8 @@ from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import kubelet, operating
 from tests.control.operating import AGENT, REGION, apply, condition, footprint, read, ready, until
 
-from voiceplane_operator import names
+from voiceplane_operator import errors, names
+from voiceplane_operator.api import clients
 
 pytestmark = pytest.mark.timeout(900)
 DESK = ("va", "-n", "support", "parcel-desk")
@@ -93,6 +94,21 @@ async def test_a_trunk_whose_sources_or_trust_cannot_be_is_refused(
     )
     with pytest.raises(AssertionError, match=said):
         await apply(hub, trunk)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_field_that_a_kind_does_not_have_is_refused_in_an_apply_though_no_warnings_are_asked_for(
+    plane: Plane,
+) -> None:
+    api, meta = await clients.from_file(str(plane.kubeconfig)), {"name": "misspelt", "namespace": "voiceplane"}
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"language": "Español"}}
+    try:
+        with pytest.raises(errors.ClusterError, match=r"\.dataa: field not declared in schema"):
+            await api.apply({**manifest, "dataa": {}})
+        await api.apply(manifest)
+        assert (await api.get("ConfigMap", "misspelt", "voiceplane"))["data"] == manifest["data"]
+    finally:
+        await api.close()
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -6,6 +6,7 @@ import ssl
 from typing import Any
 
 import aiohttp
+import orjson
 
 from voiceplane_operator import errors
 
@@ -15,17 +16,17 @@ WHOSE_CREDENTIALS = "the credentials have ended, were revoked or are another clu
 MOST_PATIENCE_S = 60.0  # whatever Retry-After says: an hour's wait is no answer of an API server
 
 
-def told(response: aiohttp.ClientResponse, raw: bytes, path: str) -> str:
+def told(response: aiohttp.ClientResponse, raw: bytes, path: str) -> bytes:
     """Return what a success says; ClusterError for all else."""
     if response.status >= 300:
         raise failure(response.status, raw, path, response.headers)
-    return raw.decode()
+    return raw
 
 
-def parsed(path: str, text: str) -> Object:
+def parsed(path: str, raw: bytes) -> Object:
     """Read an API server's object."""
     with named(path):
-        answer = json.loads(text)
+        answer = orjson.loads(raw)
         if not isinstance(answer, dict):
             raise ValueError("no object")
     return answer

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import aiohttp
+import orjson
 from kubernetes.aio import client
 from prometheus_client import Counter
 
@@ -29,11 +30,14 @@ CONCURRENT = 32  # requests to one API server at once; its own fairness queues b
 PAGE = 250  # objects of a list; of Deployments, 10 MB when parsed
 MOST_TEXT = 4 * 1024 * 1024  # of a page of metrics: a gateway's is a hundredth of that
 WATCH_S = 240  # the server ends a watch then; a longer silence than that of settings is a frozen connection
-APPLY = "application/apply-patch+yaml"
+APPLY = "application/apply-patch+yaml; charset=utf-8"  # with a charset the client sends our bytes, and no json.dumps
 MERGE = "application/merge-patch+json"
 LEASES = f"/{KINDS['Lease'].plural}"
 REQUESTS = Counter("voiceplane_api_requests", "Requests to API servers", ["method"])
 JSON = "application/json"
+# Nobody reads warnings, for which an API server reads each body twice. A field that a kind of Kubernetes does not have
+# is refused in an apply all the same; of our own kinds, schema.py says what the cluster's definitions lack.
+UNWARNED = "fieldValidation=Ignore"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,application/json"
 
 
@@ -43,7 +47,7 @@ class Request:
 
     method: str
     path: str
-    body: Object | None = None
+    body: Object | bytes | None = None  # bytes: JSON, of an apply only
     content: str = JSON  # of the body
     accept: str = JSON
     within_s: float = REQUEST_S
@@ -93,14 +97,14 @@ class Cluster:
     async def version(self, *, within_s: float = 5.0) -> str:
         """Return the API server's version."""
         async with self._probes:
-            answer = answers.parsed("/version", await self._text(Request("GET", "/version", within_s=within_s)))
+            answer = answers.parsed("/version", await self._raw(Request("GET", "/version", within_s=within_s)))
         return str(answer.get("gitVersion", ""))
 
     async def probe(self, api: Api, namespace: str | None, *, within_s: float = 5.0) -> None:
         """Ask for as little as shows that the API server answers and lets us in; ClusterError when not."""
         path = f"{api.path(namespace)}?limit=1"
         async with self._probes:
-            answers.parsed(path, await self._text(Request("GET", path, within_s=within_s)))
+            answers.parsed(path, await self._raw(Request("GET", path, within_s=within_s)))
 
     async def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
         """Read one object; NotThereError."""
@@ -111,7 +115,7 @@ class Cluster:
         async with self.turns.one():
             with answers.named(path):
                 async with await self._send(Request("GET", path, within_s=within_s)) as response:
-                    return answers.told(response, await answers.first(response, most), path)
+                    return answers.told(response, await answers.first(response, most), path).decode()
 
     async def pages(
         self, api: Api, namespace: str | None, *, labels: str = "", whole: bool = True
@@ -159,7 +163,7 @@ class Cluster:
                 if response.status != 200:
                     raise answers.failure(response.status, await response.read(), path, response.headers)
                 async for line in response.content:
-                    event = json.loads(line)
+                    event = orjson.loads(line)
                     if not isinstance(event, dict) or not {"type", "object"} <= event.keys():
                         raise ValueError("no event")
                     if event["type"] == "ERROR":
@@ -172,8 +176,8 @@ class Cluster:
     async def apply(self, manifest: Object, *, manager: str = names.MANAGER) -> Object:
         """Apply a manifest as our field manager; fields of others stay theirs. Answers with the object's metadata."""
         meta, api = manifest["metadata"], KINDS[manifest["kind"]]
-        path = f"{api.path(meta.get('namespace'), meta['name'])}?fieldManager={manager}&force=true"
-        answer = await self.ask(Request("PATCH", path, manifest, APPLY, METADATA_ONLY.format("")))
+        path = f"{api.path(meta.get('namespace'), meta['name'])}?fieldManager={manager}&force=true&{UNWARNED}"
+        answer = await self.ask(Request("PATCH", path, orjson.dumps(manifest), APPLY, METADATA_ONLY.format("")))
         return {**answer, "kind": api.kind}
 
     async def dry_run(self, manifest: Object) -> Object:
@@ -181,7 +185,7 @@ class Cluster:
         meta = manifest["metadata"]
         path = KINDS[manifest["kind"]].path(meta.get("namespace"), meta["name"])
         query = f"fieldManager={names.MANAGER}&force=true&dryRun=All"
-        return await self.ask(Request("PATCH", f"{path}?{query}", manifest, APPLY))
+        return await self.ask(Request("PATCH", f"{path}?{query}", orjson.dumps(manifest), APPLY))
 
     async def patch(self, kind: str, name: str, namespace: str | None, body: Object, *, part: str = "") -> Object:
         """Merge into an object, or into its status with `part`; with a resourceVersion in it, ConflictError.
@@ -189,7 +193,7 @@ class Cluster:
         Answers with the object's metadata: what was written is known.
         """
         path = KINDS[kind].path(namespace, name) + (f"/{part}" if part else "")
-        query = f"fieldManager={names.MANAGER}"
+        query = f"fieldManager={names.MANAGER}&{UNWARNED}"
         return await self.ask(Request("PATCH", f"{path}?{query}", body, MERGE, METADATA_ONLY.format("")))
 
     async def create(self, kind: str, namespace: str | None, body: Object) -> Object:
@@ -209,10 +213,10 @@ class Cluster:
     async def ask(self, request: Request) -> Object:
         """Send a request when it is its turn and read the object that is answered; ClusterError."""
         async with self.turns.one():
-            text = await self._text(request)
-        return answers.parsed(request.path, text)
+            raw = await self._raw(request)
+        return answers.parsed(request.path, raw)
 
-    async def _text(self, request: Request) -> str:
+    async def _raw(self, request: Request) -> bytes:
         with answers.named(request.path):
             async with await self._send(request) as response:
                 return answers.told(response, await response.read(), request.path)

@@ -6,9 +6,10 @@ new gateways are up; the old Deployment is deleted then, and each of its pods, t
 """
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+
+import orjson
 
 from voiceplane_operator import names
 from voiceplane_operator.decide import engines
@@ -39,8 +40,7 @@ class Plan:
 
 def digest(manifest: Manifest) -> str:
     """Return the hash that tells whether an object was applied from this manifest."""
-    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
 def marked(manifest: Manifest) -> Manifest:

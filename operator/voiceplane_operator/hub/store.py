@@ -1,9 +1,10 @@
 """The operator's memory of its own kinds on the hub, filled by handlers. Specs are JSON here: small, parsed on use."""
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from voiceplane_operator import names
 
@@ -35,7 +36,7 @@ class Stored:
         """Return the object as the models parse it."""
         return {
             "metadata": {"name": self.name, "namespace": self.namespace or "default"},
-            "spec": json.loads(self.spec),
+            "spec": orjson.loads(self.spec),
         }
 
     def newer_than(self, other: "Stored") -> bool:
@@ -82,7 +83,7 @@ def read(raw: Object, known: Stored | None = None) -> Stored:
 
 
 def _written(spec: Object) -> bytes:
-    return json.dumps(spec, separators=(",", ":"), ensure_ascii=False).encode()
+    return orjson.dumps(spec)
 
 
 class Store:
@@ -158,7 +159,7 @@ class Store:
     def _links(self, stored: Stored) -> list[tuple[dict[str, set[str]], str]]:
         if stored.kind not in ("VoiceAgent", "SIPTrunk"):
             return []
-        spec = json.loads(stored.spec)
+        spec = orjson.loads(stored.spec)
         field, index = ("policyRef", self._by_policy) if stored.kind == "VoiceAgent" else ("agentRef", self._by_trunk)
         named = (spec.get(field) or {}).get("name")
         return [(index, names.full_name(stored.namespace, named))] if named else []
