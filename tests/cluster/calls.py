@@ -2,18 +2,20 @@
 
 import asyncio
 import contextlib
-import difflib
 from collections.abc import AsyncIterator
+
+from tests.alike import alike, closest
 
 from voiceplane.cli.conversation import agent_speech
 from voiceplane.cli.voices import CallerVoice, transcribe
+from voiceplane.contract.agent import Phrases
 from voiceplane.speech.client import TritonSpeech
 from voiceplane.testing.phone import Phone, PhoneCall
 
 AGENT_S = 30.0  # the longest wait for the agent's first sound: the two cores here are busy
 TRIES = 3
 LATE_S = 4.0
-ALIKE = 0.6  # two different answers of the example are at most 0.4 alike
+BRIDGE = Phrases().bridge
 
 
 class Caller:
@@ -40,17 +42,20 @@ class Caller:
         sound = await self._voice.speak(words)
         self._taken = len(self._call.recording.agent.samples())
         await self._call.say(sound)
-        return await self.listen()
+        heard = await self.listen()
+        for _ in range(TRIES):  # it was cut short or made to wait, and its answer is late: to ask again would cut that
+            if heard and (len(heard) > 2 * len(BRIDGE) or not alike(heard, BRIDGE)):
+                break
+            await asyncio.sleep(LATE_S)
+            heard = await self.listen()
+        return heard
 
     async def ask_until(self, words: str, *answers: str) -> str:
         """Ask until one of the answers is heard: a silent caller is first asked whether he is still there."""
         heard = ""
         for _ in range(TRIES):
             heard = await self.ask(words)
-            if not heard:  # the question cut the agent short, and its answer is late: to ask again would cut it too
-                await asyncio.sleep(LATE_S)
-                heard = await self.listen()
-            if max(likeness(heard, answer) for answer in answers) > ALIKE:
+            if closest(heard, *answers):
                 break
         return heard
 
@@ -63,15 +68,3 @@ async def calling(target: str, voice: CallerVoice, ears: TritonSpeech) -> AsyncI
             yield Caller(call, voice, ears)
         finally:
             await call.hang_up()
-
-
-def likeness(heard: str, sentence: str) -> float:
-    """Return how much of a sentence was heard, 0 to 1; what follows it does not count. The recognizer is not exact."""
-    heard = heard.lower()[: len(sentence) + 10]
-    return difflib.SequenceMatcher(None, heard, sentence.lower()).ratio()
-
-
-def closest(heard: str, *candidates: str) -> str:
-    """Return the one of several sentences that was said; none of them, as after silence, is an empty string."""
-    likeliest = max(candidates, key=lambda each: likeness(heard, each))
-    return likeliest if likeness(heard, likeliest) > ALIKE else ""

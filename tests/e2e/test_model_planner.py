@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
+from tests.e2e.caller import Caller
 from tests.e2e.conftest import AGENT, IMPATIENT, SLOW_PARCEL, Running, running_agent
 from tests.e2e.customers import PIN, Customers, customers
 from tests.planner.scripted import Call, Finish, Pause, Script, Scripted, Words, scripted
 
 from voiceplane.cli.conversation import Line
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(420)]
 SELL = "Tell me about the things you sell."
 LATE = "Something that I ordered is late."
 LEAVE = "You are too expensive and I am leaving you."  # no comma: a pause there may be taken for the end
@@ -56,7 +57,7 @@ async def modelled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mo
 
 async def test_the_model_talks_and_its_wish_runs_the_tool(modelled: Modelled) -> None:
     modelled.say(TALK)
-    outcome = await modelled.running.understood(SELL, LATE, Line(keys="456721#"))
+    outcome = await modelled.running.call(SELL, LATE, Line(keys="456721#"))
     assert outcome.hears("We sell brown boxes. They are strong.")
     assert "out for delivery" in outcome.said
     assert [(audit.tool, audit.outcome) for audit in outcome.audits] == [("parcel-status", "ok")]
@@ -66,22 +67,35 @@ async def test_the_model_talks_and_its_wish_runs_the_tool(modelled: Modelled) ->
 
 async def test_the_caller_s_next_words_stop_a_reply_that_is_still_being_written(modelled: Modelled) -> None:
     modelled.say(ENDLESS)
-    modelled.endpoint.gone.clear()
-    before = modelled.endpoint.sent
-    outcome = await modelled.running.call(SELL, "What are your opening hours?")
-    assert "eight in the morning" in outcome.said
+    before: list[int] = []
+
+    async def talk(caller: Caller) -> None:
+        modelled.endpoint.gone.clear()
+        before[:] = [modelled.endpoint.sent]
+        await caller.follow()
+        await caller.say(SELL)
+        await caller.call.wait_for_agent_silence(timeout_s=45)  # the model goes on writing
+        await caller.ask("What are your opening hours?")
+
+    led = await modelled.running.lead(talk)
+    assert "eight in the morning" in led.said
     await asyncio.wait_for(modelled.endpoint.gone.wait(), 15)
     generated = modelled.endpoint.sent
     await asyncio.sleep(0.5)
-    assert modelled.endpoint.sent == generated < before + MANY
+    assert modelled.endpoint.sent == generated < before[0] + MANY
 
 
 async def test_a_tool_that_the_model_wished_for_is_given_up_when_the_caller_says_so(modelled: Modelled) -> None:
     modelled.say(TALK)
-    outcome = await modelled.running.call(
-        LATE, Line(keys=f"{SLOW_PARCEL}#"), "Never mind, forget it.", "What are your opening hours?", "Thank you."
-    )
-    assert "delivered" not in " ".join(outcome.heard).lower()
+
+    async def talk(caller: Caller) -> None:
+        await caller.follow(LATE)
+        await caller.press(f"{SLOW_PARCEL}#")
+        await caller.call.wait_for_agent_silence(timeout_s=45)  # it says that it takes a moment
+        for words in ("Never mind, forget it.", "What are your opening hours?", "Thank you."):
+            await caller.ask(words)
+
+    outcome = await modelled.running.lead(talk)
     assert [(audit.tool, audit.reason) for audit in outcome.audits] == [
         ("parcel-status", "nobody waits for it any more")
     ]
@@ -90,10 +104,13 @@ async def test_a_tool_that_the_model_wished_for_is_given_up_when_the_caller_says
 
 async def test_a_caller_is_led_to_the_proof_and_no_request_to_the_endpoint_ever_has_it(modelled: Modelled) -> None:
     modelled.say(TALK)
-    del modelled.endpoint.requests[:]
-    outcome = await modelled.running.call(
-        LEAVE, "It is one two three four.", Line(keys=f"{PIN}#"), SELL, Line(keys="#"), SELL
-    )
+
+    async def talk(caller: Caller) -> None:
+        del modelled.endpoint.requests[:]
+        modelled.customers.ended = 0
+        await caller.follow(LEAVE, "It is one two three four.", Line(keys=f"{PIN}#"), SELL, Line(keys="#"), SELL)
+
+    outcome = await modelled.running.lead(talk)
     kept = " ".join([*(turn.text_pii for turn in outcome.record.turns), outcome.record.summary_pii])
     assert "I have to know who you are." in kept and "Your contract has ended." in kept
     audits = [(audit.tool, audit.outcome) for audit in outcome.audits]

@@ -22,14 +22,14 @@ from voiceplane.records.client import read_trace
 from voiceplane.records.rows import SpanRow
 from voiceplane.testing.phone import Phone, PhoneCall
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(420)]  # the first run installs the model
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]  # the first run installs the model
 SELL = "Tell me about the things you sell."
 STORY = "Please tell me a long story about a parcel that travels the world."
 LEAVE = "I want to end my contract."
-CALLS = 3  # nonsense, which is not spoken, has no end that is counted; and a line may be misheard
+CALLS = 4  # nonsense, which is not spoken, has no end that is counted; and a line may be misheard
 MODEL = '{model: {endpoint: "URL", name: smollm2, maxTokens: 64, firstToken: 10s, timeout: 40s}}'
 ESCALATION = '  escalation: {target: "sip:queue@pbx.example", onUnsure: 2, onRequest: true}\n'  # would end the call
-SILENT_S = 12.0  # from the server's death to the agent's first word; the machine may be busy
+SILENT_S = 20.0  # from the server's death to the agent's first word; the machine may be busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Modelled:
 
     async def works(self, busy: bool) -> None:
         """Wait until the server has a request, or none."""
-        for _ in range(400):
+        for _ in range(1500):
             if bool(await asyncio.to_thread(metric, self.endpoint, "requests_processing")) is busy:
                 return
             await asyncio.sleep(0.02)
@@ -86,8 +86,8 @@ async def test_a_caller_is_answered_in_speech_and_the_models_tokens_stand_in_the
     before = metric(modelled.endpoint, "tokens_predicted_total")
     counted: list[int] = []
     for _ in range(CALLS):
-        outcome = await modelled.running.call(SELL, "And what else could I do with that?", SELL)
-        assert outcome.result.finished_script and len(outcome.result.agent_audio) == 4
+        outcome = await modelled.running.call_once(SELL, "And what else could I do with that?", SELL)
+        assert outcome.failed is None and len(outcome.audio) == 4
         assert [turn.speaker for turn in outcome.record.turns if turn.text_pii].count("agent") >= 4
         chats = await modelled.chats(outcome.record.call_id)
         assert chats, "the model was never asked"
@@ -103,7 +103,7 @@ async def test_a_caller_is_answered_in_speech_and_the_models_tokens_stand_in_the
 
 async def test_whatever_the_model_says_no_contract_ends_without_the_pin(modelled: Modelled) -> None:
     for _ in range(CALLS):
-        outcome = await modelled.running.call(SELL, LEAVE, Line(keys="1234#"), Line(keys=f"{PIN}#"), SELL)
+        outcome = await modelled.running.call_once(SELL, LEAVE, Line(keys="1234#"), Line(keys=f"{PIN}#"), SELL)
         done = [(audit.tool, audit.outcome) for audit in outcome.audits]
         known = False
         for tool, result in done:

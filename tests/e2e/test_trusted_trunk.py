@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
-from tests.e2e.conftest import AGENT, IMPATIENT, Outcome, running_agent
+from tests.e2e.conftest import AGENT, IMPATIENT, running_agent
+from tests.e2e.outcomes import Outcome
 
 from voiceplane.cli.conversation import Line
 from voiceplane.contract.trunk import Trunks
 from voiceplane.testing.phone import PhoneSettings
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(480)]
 LINES = (Line(say="Can you track my package?"), Line(keys="456721#"))
 TRUSTED, DOUBTED = "127.0.0.1", "127.0.0.2"
 TRUNKS = Trunks.model_validate(

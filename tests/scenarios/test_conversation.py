@@ -14,7 +14,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 FILES = (Path(__file__).with_name("conversation.scenarios.yaml"), ROOT / "docs/examples/parcel-desk.scenarios.yaml")
 EACH = [(file, scenario["name"]) for file in FILES for scenario in yaml.safe_load(file.read_text())["scenarios"]]
-AGAIN = 2
+AGAIN = 3
 RUN_S = 240  # a dozen calls, three at a time, and the stack's start
 
 

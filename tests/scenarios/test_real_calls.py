@@ -16,7 +16,7 @@ patience: 45s
 scenarios:
   - name: the parcel is found
     steps:
-      - say: "Hi, could you find out what happened to my package?"
+      - say: "Hi, I would like to know where my package is."
         expect: {{heard: "six digit"}}
       - dtmf: "456721#"
         expect: {{heard: "out for delivery", within_ms: 20000}}
@@ -47,9 +47,15 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedP
     environment = os.environ | {"PATH": path, "XDG_STATE_HOME": str(folder / "state")}
     for _ in range(TRIES):
         ended = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment, check=False)
-        if "FAILED  the parcel is found" not in ended.stdout:
+        if not misheard(ended.stdout):
             break
     return ended, folder
+
+
+def misheard(printed: str) -> bool:
+    """Say whether a step failed that is to pass: the caller or the agent was taken to have said something else."""
+    kept = "“six digit”", "“out for delivery”", "“from eight”"
+    return any(f"expected that {words} is heard" in printed for words in kept)
 
 
 @pytest.mark.timeout(240 * TRIES)

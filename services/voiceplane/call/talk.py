@@ -150,6 +150,7 @@ class Talk:
         return True
 
     async def _answer_words(self, turn: EndTurn) -> None:
+        self._site.hub.state(self._call_id, "thinking")  # also while the recognizer is away
         timings = TurnTimings(turn.since, turn.spoken_until, turn.at, dict(self._listening.marks))
         with SPANS.start_as_current_span(f"invoke_agent {self._name}") as span:
             digest = self._site.bundle.policy_digest

@@ -40,7 +40,7 @@ from voiceplane.testing.phone import PhoneError
 
 PARCEL = "456721"
 LINES = (
-    "Hi, could you find out what happened to my package?",  # not the words of any intent example
+    "Hi, I would like to know where my package is.",  # not the words of any intent example
     "It is four five six, seven two one.",
 )
 RECORD_WAIT_S = 15.0
