@@ -127,3 +127,23 @@ async def test_a_new_agent_that_begins_as_it_should_is_told_of_when_it_is_ready_
         assert await write("False", reason) is None and len(cluster.statuses) == 1, "it takes its time"
     assert await write("True", "Serving") is None, "and that it is Ready never waits"
     assert cluster.statuses[-1]["conditions"][0]["status"] == "True" and len(cluster.statuses) == 2
+
+
+@pytest.mark.asyncio
+async def test_a_region_counts_an_agent_again_whose_objects_came_after_it_was_told_as_slow() -> None:
+    queue = KeyedQueue(lambda: 0.0)
+    agents = reconcile.AgentReconciler(Hub("hub", cast(Any, None), store.Store(), cast(Fleet, None), queue))
+
+    def wakes(before: list[status.Outcome], after: list[status.Outcome]) -> set[str]:
+        states = status.region_states(tuple(before), [], now="", generation=1)
+        agents._wake_regions({"regionStates": states}, tuple(after))
+        woken = {key.name for key in queue._entries}
+        queue._entries.clear()
+        return woken
+
+    slow = status.Outcome("here", "Unknown", "Slow", "no answer")
+    starting, serving = replace(slow, ready="False", reason="Starting"), replace(slow, ready="True", reason="Serving")
+    assert (
+        wakes([], [slow]) == wakes([slow], [starting]) == wakes([slow], [serving]) == wakes([serving], []) == {"here"}
+    )
+    assert wakes([serving], [replace(serving, message="answers")]) == wakes([slow], [slow]) == set()

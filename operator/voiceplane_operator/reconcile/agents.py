@@ -116,9 +116,13 @@ class AgentReconciler:
         return any(one.contact is Contact.OPENING for one in self.hub.fleet.regions.values())
 
     def _wake_regions(self, before: Object, outcomes: tuple[Outcome, ...]) -> None:
-        """Let regions that this agent has joined or left count their agents anew."""
-        old = {one.get("name") for one in before.get("regionStates") or ()}
-        for region in old ^ {one.region for one in outcomes}:
+        """Let regions that this agent has joined or left count their agents anew.
+
+        By reason: one that is told as Slow has nothing of the agent yet.
+        """
+        states = before.get("regionStates") or ()
+        old = {(one.get("name"), (one.get("condition") or {}).get("reason")) for one in states}
+        for region in {name for name, _ in old ^ {(one.region, one.reason) for one in outcomes}}:
             self.hub.queue.add(Key("VoiceRegion", str(region)), Urgency.OBSERVED, delay_s=COUNT_S)
 
     def _candidates(self, stored: Stored) -> tuple[Candidate, ...]:
