@@ -6,6 +6,7 @@ Piper is GPL-3: it stays in Triton.
 import json
 
 import numpy as np
+from pauses import BLOCK_S, Pauses, sounds
 from phrases import split_phrases
 from piper import PiperVoice
 from piper.config import PiperConfig
@@ -19,7 +20,6 @@ GROWTH = 2  # each piece is twice as long as the one before: it is ready before 
 MOST_FRAMES = 48  # 557 ms, about 30 ms of work on two cores: longer pieces keep other callers' first ones waiting
 LEAD_S = 0.01  # of Piper's silence before the first sound; the caller would wait for more
 ONSET = 0.05  # of the usual level: a voice's first sound (-26 dB), breath and hiss are below
-ONSET_S = 0.005
 _PAUSES = " ,.;:!?"
 _CALIBRATION = "The quick brown fox jumps over the lazy dog, and then it rests."
 
@@ -48,7 +48,7 @@ class Voice:
         for phrase in split_phrases(text.replace("[[", " ").replace("]]", " ")):  # piper takes these as phonemes
             changer = RateChanger(self._rate, sample_rate)
             given, pending = 0, []
-            for piece, words in self._sentence(phrase, speed, run):
+            for piece, words in self._paused(phrase, speed, run):
                 pending += words
                 out = changer.push(piece)
                 if len(out):
@@ -63,8 +63,16 @@ class Voice:
         offset_ms, end_ms = given * 1000 / rate, (given + len(samples)) * 1000 / rate
         ended = [word for word in pending if whole or word[2] <= end_ms]
         del pending[: len(ended)]
-        times = [[word, start - offset_ms, end - offset_ms] for word, start, end in ended]
+        # The last word's phonemes may reach into the silence that was cut off behind it.
+        times = [[word, min(start, end_ms) - offset_ms, min(end, end_ms) - offset_ms] for word, start, end in ended]
         return (np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16), times
+
+    def _paused(self, phrase, speed, run):
+        """Yield what `_sentence` does, with the pauses that the phrase's marks ask for."""
+        pauses = Pauses(self._rate, speed, ONSET * TARGET_RMS)
+        for samples, words in self._sentence(phrase, speed, run):
+            yield pauses.push(samples, words)
+        yield pauses.finish(phrase)
 
     def _sentence(self, phrase, speed, run=None):
         """Yield (float samples, words with times in ms from the phrase's start) at the voice's own rate."""
@@ -89,10 +97,8 @@ class Voice:
 
     def _lead(self, samples):
         """Return how many samples of silence to leave out before the first sound."""
-        size = int(ONSET_S * self._rate)
-        blocks = samples[: len(samples) // size * size].reshape(-1, size)
-        voiced = np.flatnonzero(np.sqrt(np.mean(blocks**2, axis=1)) > ONSET * TARGET_RMS)
-        return max(0, int(voiced[0]) * size - int(LEAD_S * self._rate)) if len(voiced) else 0
+        voiced = np.flatnonzero(sounds(samples, self._rate, ONSET * TARGET_RMS))
+        return max(0, int(voiced[0]) * int(BLOCK_S * self._rate) - int(LEAD_S * self._rate)) if len(voiced) else 0
 
     def _ids(self, phonemes):
         """Return the ids as Piper makes them, and for each phoneme the index one past its last id."""
