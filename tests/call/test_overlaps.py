@@ -4,11 +4,14 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
+import pytest
 from tests.turn.test_echo import _pcm, _voice
 
 from voiceplane.call.overlaps import Overlaps
+from voiceplane.speech.ports import InferenceTiming, RecognizedWord, Transcript
 from voiceplane.turn.echo import ECHO_LIKENESS, match
 from voiceplane.turn.gate import SpeechStarted
+from voiceplane.turn.overlap import Overlap
 
 RATE = 16000
 FRAME = 320
@@ -46,3 +49,24 @@ def test_an_echo_is_known_by_its_first_word() -> None:
         late = np.concatenate([np.zeros(int(0.2 * RATE)), agent])[: len(agent)] / 10
         line = late + np.random.default_rng(9).normal(0, 4, len(agent))
         assert overlaps(agent, line, end_s=1.3).swallows(SpeechStarted(1.22))
+
+
+@pytest.mark.parametrize(
+    ("text", "probability", "wish", "kind"),
+    [
+        ("Tat", 0.19, "", Overlap.NOISE),
+        ("Tat", 0.19, "Stop.", Overlap.INTERRUPT),
+        ("Okay.", 0.06, "", Overlap.BACKCHANNEL),
+        ("Okay.", 0.06, "Hey.", Overlap.INTERRUPT),
+        ("Okay.", 0.9, "Hey.", Overlap.BACKCHANNEL),  # likely words stand
+        ("How much?", 0.3, "Enough.", Overlap.INTERRUPT),
+    ],
+)
+def test_an_unlikely_word_wants_the_floor_where_it_sounds_like_a_command(
+    text: str, probability: float, wish: str, kind: Overlap
+) -> None:
+    made = overlaps(np.zeros(RATE), np.zeros(RATE), end_s=1.0)
+    made.begin(0.5)
+    words = tuple(RecognizedWord(word, 0.0, 200.0, probability) for word in text.split())
+    made.words(Transcript(text, words, 0.0, InferenceTiming(0.0, 0.0, 0.0), logprob=-0.9, wish=wish))
+    assert made.judge(1.0, ended=True, answers=False) is kind

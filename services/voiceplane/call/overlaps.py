@@ -111,7 +111,8 @@ class Overlaps:
             level = 10 * math.log10(max(1.0, float(np.mean(self._power))) / max(1.0, self._usual))
         text, sure = None, True
         if self._words is not None:
-            text, sure = self._words.text, is_sure(self._words.confidence, self._words.logprob)
+            sure = is_sure(self._words.confidence, self._words.logprob)
+            text = self._words.text if sure else self._words.wish or self._words.text
         facts = OverlapFacts(now - self._since, self._voiced_s, ended, text, level, answers, sure)
         kind = judge(facts)
         if kind is not None:

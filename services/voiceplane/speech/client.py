@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -105,7 +105,8 @@ class TritonSpeech:
             answer = json.loads(result.as_numpy("RESULT").reshape(-1)[0])
             words = tuple(RecognizedWord(*word) for word in answer["words"])
             span.set_attribute("pii.transcript", answer["text"])
-            return Transcript(answer["text"], words, answer["no_speech"], timing, answer["logprob"])
+            found = Transcript(answer["text"], words, answer["no_speech"], timing, answer["logprob"])
+            return replace(found, wish=answer.get("wish", ""))
 
     async def end_probability(self, audio: bytes) -> TurnVerdict:
         """Judge a pause."""

@@ -35,6 +35,7 @@ class Transcript:
     no_speech_probability: float
     timing: InferenceTiming
     logprob: float = 0.0  # mean over its tokens, natural logarithm; 0 is certain
+    wish: str = ""  # where a short sound's words are unlikely: what else it may be, of one who wants the floor
 
     @property
     def confidence(self) -> float:

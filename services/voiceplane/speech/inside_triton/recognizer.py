@@ -22,6 +22,7 @@ import numpy as np
 import tokenizers
 from logmel import HOP, SAMPLE_RATE, log_mel
 from repeats import loop, most_tokens, spoken_words, without_loop
+from wishes import LISTENERS, WISHES, is_doubtful, wish
 
 PAD_S = 2.0
 MORE_PAD_S = 3.5  # for a text that repeats itself: what was really said twice is heard twice again
@@ -31,6 +32,7 @@ NO_SPEECH = 0.6  # openai/whisper's thresholds
 MIN_LOGPROB = -1.0
 SURE_LOGPROB = -0.5  # of words in what sounds like no speech, where the first decode heard none: hold music is "you"
 MAX_COMPRESSION = 2.4
+SHORT_S = 1.5  # with the 0.3 s before it: a longer sound is no single word
 _NOISE = re.compile(r"[\[(][^\])]*[\])]|♪+")  # "[BLANK_AUDIO]", "(upbeat music)"
 
 
@@ -52,6 +54,8 @@ class Recognizer:
         self._previous = token("<|startofprev|>")
         self._plain = token("<|notimestamps|>")
         self._end = token("<|endoftext|>")
+        self._wishes = [self._first(each.text) for each in WISHES]
+        self._listeners = list(dict.fromkeys(map(self._first, LISTENERS)))
 
     def recognize(self, audios, hints, partials=(), wanted=_always):
         """Recognize several int16 arrays at once; return for each a dict of text, words and probabilities.
@@ -79,7 +83,24 @@ class Recognizer:
                     likelier = other["no_speech"] <= NO_SPEECH or other["logprob"] >= SURE_LOGPROB
                 if other is None or (not looped and likelier):  # a shorter text is likelier by its length
                     answers[index] = other
+        for index, answer in enumerate(answers):
+            short = len(audios[index]) <= SHORT_S * SAMPLE_RATE and index not in partials
+            measured = short and not self._model.is_multilingual  # how a hum reads is known for tiny.en only
+            if measured and answer is not None and is_doubtful(answer) and wanted(index):
+                answer["wish"] = self._wish(audios[index])
         return answers
+
+    def _wish(self, audio):
+        """Return what a short sound is that may be a word of one who wants the floor, or ""."""
+        prompt = self._prompt("")
+        steps = self._model.generate(
+            self._encode([audio], PAD_S), [prompt], max_length=2 * len(prompt), beam_size=1, return_logits_vocab=True
+        )[0].logits
+        first = np.array(steps[0], dtype=np.float64).reshape(-1)
+        return wish(first[self._wishes], first[self._listeners])
+
+    def _first(self, text):
+        return self._tokenizer.encode(" " + text, add_special_tokens=False).ids[0]
 
     def _again(self, audio, wanted):
         return self._recognize([audio], [""], MORE_PAD_S, lambda _: wanted(), timestamps=True)
