@@ -105,6 +105,7 @@ def test_a_whole_question_that_means_nothing_is_misheard_and_the_beginning_of_on
     assert read("Where is my car still?", understood=False) is Reading.MISHEARD
     assert read("Where is my car still", understood=False) is Reading.UNCLEAR
     assert read("How do I?", understood=False) is Reading.UNCLEAR
+    assert read("What do you have?", understood=False, last_word=0.3) is Reading.UNCLEAR  # "What are"
     assert read("Where is my car still?", understood=None) is Reading.UNKNOWN
 
 

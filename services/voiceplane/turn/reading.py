@@ -124,7 +124,8 @@ def read(
         return Reading.EXPECTED
     if understood and last_word < _HEARD:
         return Reading.DOUBTFUL
-    if understood is False and len(words) >= _QUESTION_WORDS and text.rstrip().endswith("?"):
+    whole = len(words) >= _QUESTION_WORDS and text.rstrip().endswith("?") and last_word >= _HEARD
+    if understood is False and whole:
         return Reading.MISHEARD
     return _FROM_PLANNER[understood]
 
