@@ -176,7 +176,7 @@ async def test_an_agent_of_900_kb_is_told_to_be_split_and_harms_nobody(
     raw = next(one for one in yaml.safe_load_all(AGENT) if one["kind"] == "VoiceAgent")
     raw["metadata"]["name"] = "huge"
     long = [
-        {"name": f"i{n}", "examples": [f"{m} " + "x" * 1800 for m in range(100)], "reply": "Yes."} for n in range(5)
+        {"name": f"i{n}", "examples": [f"{n} {m} " + "x" * 1800 for m in range(100)], "reply": "Yes."} for n in range(5)
     ]
     raw["spec"]["intents"] += long
     text = json.dumps(raw)
