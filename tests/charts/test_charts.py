@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 import yaml
 from tests.cluster.plane import Plane, binaries, running_plane
-from tests.control.test_pure import MODES
-from tests.control.test_pure import target as agent_target
+from tests.control.samples import MODES
+from tests.control.samples import target as agent_target
 
 from voiceplane.cli import images
 from voiceplane.contract.region import Images

@@ -1,7 +1,7 @@
 """Answers to applies beside what the watch tells: neither may hide what the other has said."""
 
 import pytest
-from tests.control.test_pure import target
+from tests.control.samples import target
 
 from voiceplane_operator import manifests
 from voiceplane_operator.api.kinds import KINDS

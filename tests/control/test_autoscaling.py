@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.control.test_pure import AGENT, region, target, view_of
+from tests.control.samples import AGENT, region, target, view_of
 from tests.control.test_scaling_and_ways import KEDA
 
 from voiceplane_operator import names

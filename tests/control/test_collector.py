@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as otl
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 from tests.cluster.plane import binaries
-from tests.control.test_pure import region
+from tests.control.samples import region
 from tests.records.authority import HUB, authority
 from tests.records.authority import region as named
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.control.test_pure import AGENT, region, view_of
+from tests.control.samples import AGENT, region, view_of
 
 from voiceplane_operator import names
 from voiceplane_operator.commands.files import target_of

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.control.test_pure import AGENT, region
+from tests.control.samples import AGENT, region
 from tests.control.test_scaling_and_ways import only
 
 from voiceplane_operator import manifests, names

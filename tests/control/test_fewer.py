@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
-from tests.control.test_pure import AGENT, region, target, view_of
+from tests.control.samples import AGENT, region, target, view_of
 
 from voiceplane.contract.load import load_bundle
 from voiceplane_operator import manifests

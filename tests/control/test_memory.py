@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
-from tests.control.test_pure import target
+from tests.control.samples import target
 
 from voiceplane_operator import manifests
 from voiceplane_operator.api.kinds import KINDS

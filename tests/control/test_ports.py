@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import replace
 
-from tests.control.test_pure import region, target
+from tests.control.samples import region, target
 
 from voiceplane_operator import manifests
 from voiceplane_operator.api.kinds import POD

@@ -5,69 +5,27 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.control.samples import AGENT, MODEL, MODES, region, target, view_of
 
 from voiceplane.contract.load import load_bundle
-from voiceplane.contract.region import VoiceRegion, VoiceRegionSpec
+from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane_operator import manifests, names
 from voiceplane_operator.api.kinds import KINDS
 from voiceplane_operator.commands.files import target_of
 from voiceplane_operator.decide import facts, plan, steps
-from voiceplane_operator.decide.facts import AgentView, Child, Pod, Rollout
+from voiceplane_operator.decide.facts import Child, Pod
 from voiceplane_operator.decide.placement import Candidate, choose
 from voiceplane_operator.definitions import crds
 from voiceplane_operator.definitions.plain_yaml import as_yaml
 from voiceplane_operator.errors import InvalidObjectError
 from voiceplane_operator.hub.queue import Key, KeyedQueue, Urgency
 from voiceplane_operator.manifests import ways
-from voiceplane_operator.manifests.target import Target
 from voiceplane_operator.reconcile import bundles
 from voiceplane_operator.reconcile.leaving import Time, time_of
 from voiceplane_operator.regions.watch import RegionWatch
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
-AGENT = (Path(__file__).parent / "agent.yaml").read_text()
-MODES: dict[str, dict[str, object]] = {
-    "cloud": {"planner": {"engine": "kuberay"}, "autoscaling": {"enabled": True}},
-    "region-local": {"planner": {"engine": "ray"}, "network": {"exposure": "host"}},
-    "on-prem": {
-        "planner": {"engine": "ray"},
-        "egress": {"cidrs": ["10.0.0.0/8"]},
-        "models": {"claim": "models"},
-        "records": "records.voiceplane.example:9002",
-        "recordsTls": {},
-    },
-}  # fmt: skip
-
-
-def region(mode: str = "cloud", **more: object) -> VoiceRegion:
-    spec = {"mode": mode, "location": "US", "inCluster": {}, **MODES[mode], **more}
-    document = {
-        "apiVersion": "voiceplane.dev/v1alpha1",
-        "kind": "VoiceRegion",
-        "metadata": {"name": mode},
-        "spec": spec,
-    }
-    return VoiceRegion.model_validate(document)
-
-
-def target(mode: str = "cloud") -> Target:
-    return target_of(AGENT, region(mode))
-
-
-def view_of(rendered: Target, *, up: bool = True, without: str = "") -> AgentView:
-    """Return the view of a region in which everything was applied."""
-    view = AgentView()
-    for manifest in map(plan.marked, manifests.render(rendered)):
-        meta = manifest["metadata"]
-        key = (manifest["kind"], meta["name"])
-        component, revision = meta["labels"][names.COMPONENT], meta["labels"].get(names.REVISION, "")
-        applied = meta["annotations"][names.APPLIED]
-        view.children[key] = Child(*key, component, revision, applied, "1", intact=True, deleting=False)
-        if manifest["kind"] in ("Deployment", "RayService"):
-            good = up and component != without
-            view.rollouts[key] = Rollout(good, 1, 1 if good else 0)
-    return view
 
 
 @pytest.mark.parametrize("kind", crds.KINDS, ids=lambda kind: kind.plural)
@@ -132,12 +90,6 @@ def test_names_of_any_agent_fit_and_differ() -> None:
     prefixes = [names.prefix(owner) for owner in owners]
     assert len(set(prefixes)) == len(owners)
     assert all(len(f"{one}-gateway-{'f' * 12}") <= 63 for one in prefixes)
-
-
-MODEL = AGENT.replace(
-    "planner: {flow: {}}",
-    "planner: {model: {endpoint: 'http://models.example/v1', name: m, credentialRef: {name: models-key}}}",
-)
 
 
 @pytest.mark.parametrize("mode", ["cloud", "on-prem"])

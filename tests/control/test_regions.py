@@ -12,7 +12,7 @@ import yaml
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import controllers, operating
 from tests.control.operating import AGENT, apply, condition, footprint, read, ready, until
-from tests.control.test_pure import MODEL
+from tests.control.samples import MODEL
 
 from voiceplane.cli.__main__ import main
 from voiceplane_operator import names

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.control.test_pure import AGENT, region, target, view_of
+from tests.control.samples import AGENT, region, target, view_of
 
 from voiceplane.contract.agent import Placement
 from voiceplane.contract.trunk import TrunkIdentity, TrunkOfAgent, Trunks, Trust

@@ -9,8 +9,8 @@ import pytest
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import controllers, operating
 from tests.control.operating import AGENT, REGION, apply, condition, events, read, ready, until
+from tests.control.samples import view_of
 from tests.control.test_autoscaling import scaled
-from tests.control.test_pure import view_of
 
 from voiceplane_operator import names
 from voiceplane_operator.decide import autoscalers

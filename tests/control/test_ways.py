@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from tests.control.test_pure import AGENT, MODEL, region, target
+from tests.control.samples import AGENT, MODEL, region, target
 from tests.control.test_scaling_and_ways import CARRIER
 
 from voiceplane.contract.region import VoiceRegion

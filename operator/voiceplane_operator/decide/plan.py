@@ -139,13 +139,12 @@ def converge(target: Target, view: AgentView) -> Plan:
 
 def _hand_over(view: AgentView, apply: Iterable[Manifest]) -> tuple[Manifest, ...]:
     """Return what keeps the replicas of Deployments that get an autoscaler now: what nobody owns falls back to one."""
-    scaled = {one.revision for one in view.children.values() if one.kind in SCALERS}
     found = []
     for one in apply:
         meta, known = one["metadata"], view.rollouts.get((one["kind"], one["metadata"]["name"]))
         if one["kind"] != "Deployment" or "replicas" in one["spec"] or known is None:
             continue
-        if meta["labels"].get(names.REVISION) not in scaled:
+        if not _scaled(view, meta["labels"].get(names.REVISION, "")):
             named = {"name": meta["name"], "namespace": meta["namespace"]}
             kept = {"apiVersion": one["apiVersion"], "kind": one["kind"], "metadata": named}
             found.append({**kept, "spec": {"replicas": known.wanted}})
