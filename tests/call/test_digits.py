@@ -10,6 +10,7 @@ import grpc
 import pytest
 from aiortp.packet import RtpPacket, is_rtcp
 from tests.call.joined import Joined, Planner, joined
+from tests.waiting import until
 
 from voiceplane.call.calls_service import CallsService
 from voiceplane.cli.__main__ import main
@@ -39,9 +40,7 @@ async def operated(gateway: Joined) -> AsyncIterator[tuple[Any, str]]:
 
 async def pressed(call: PhoneCall, digits: str) -> None:
     """Wait until the phone has got these keys, and no others."""
-    async with asyncio.timeout(10):
-        while len(call.media.digits) < len(digits):  # noqa: ASYNC110  the phone has no event for it
-            await asyncio.sleep(0.02)
+    await until(lambda: len(call.media.digits) >= len(digits))
     assert "".join(call.media.digits) == digits
 
 

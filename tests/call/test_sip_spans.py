@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 from tests.call.joined import Planner, joined
+from tests.waiting import until
 
 from voiceplane.call import loop, signaling, transfers
 from voiceplane.contract.dialogue import HangUp, Say, Transfer
@@ -29,11 +30,9 @@ def exporter(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     return exporter
 
 
-async def until(exporter: InMemorySpanExporter, name: str) -> Sequence[ReadableSpan]:
+async def ended(exporter: InMemorySpanExporter, name: str) -> Sequence[ReadableSpan]:
     """Wait until a span of this name has ended; return all."""
-    async with asyncio.timeout(10):
-        while not any(span.name == name for span in exporter.get_finished_spans()):  # noqa: ASYNC110  it has no event
-            await asyncio.sleep(0.02)
+    await until(lambda: any(span.name == name for span in exporter.get_finished_spans()))
     return exporter.get_finished_spans()
 
 
@@ -67,7 +66,7 @@ async def test_holds_refreshes_and_the_callers_bye_are_in_the_calls_trace(
             assert await call.update() == 200
             await call.hang_up()
         record = await gateway.record()
-        spans = await until(exporter, "sip.dialog")
+        spans = await ended(exporter, "sip.dialog")
     assert facts(spans, "sip.reinvite") == [(SpanKind.SERVER, 200)] * 2
     assert facts(spans, "sip.update") == facts(spans, "sip.bye") == [(SpanKind.SERVER, 200)]
     (hold,) = [span for span in spans if span.name == "media.hold"]
@@ -93,7 +92,7 @@ async def test_the_agents_bye_is_in_the_trace_with_its_answer_which_comes_after_
                 await call.dtmf("0#")
             await call.wait_ended()
         record = await gateway.record()
-        spans = await until(exporter, "sip.bye")
+        spans = await ended(exporter, "sip.bye")
     assert facts(spans, "sip.bye") == [(SpanKind.CLIENT, 200)]
     (bye,) = [span for span in spans if span.name == "sip.bye"]
     assert bye.context is not None and f"{bye.context.trace_id:032x}" == record.call_id
@@ -123,6 +122,6 @@ async def test_the_hold_that_a_call_begins_with_is_in_its_trace(tmp_path: Path, 
             await asyncio.sleep(0.3)
             await call.unhold()
             await call.hang_up()
-        spans = await until(exporter, "sip.dialog")
+        spans = await ended(exporter, "sip.dialog")
     (hold,) = [span for span in spans if span.name == "media.hold"]
     assert (hold.end_time or 0) - (hold.start_time or 0) >= 0.25e9

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 import yaml
+from tests import waiting
 from tests.charts.test_charts import CHARTS, SYSTEM, get, render
 from tests.cluster.plane import Plane, PlaneOptions, binaries, kubeconfig, running_plane
 from tests.control import controllers, operating
@@ -66,9 +67,7 @@ def as_pod(plane: Plane, path: Path, token: str) -> Path:
 
 async def port(one: Operator) -> int:
     """Return where a replica answers its probes."""
-    async with asyncio.timeout(30):
-        while (found := re.search(r"ready metrics=(\d+)", one.log.read_text())) is None:  # noqa: ASYNC110, ASYNC240
-            await asyncio.sleep(0.1)
+    found = await waiting.until(lambda: re.search(r"ready metrics=(\d+)", one.log.read_text()), within_s=30)
     return int(found[1])
 
 

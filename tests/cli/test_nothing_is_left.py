@@ -1,6 +1,5 @@
 """Whatever is killed, and however: no process and no file of a stack stays behind. The parts are small programs."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -9,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from tests.waiting import until
 
 from voiceplane.cli import processes
 from voiceplane.cli.processes import ProcessName, alive, family, marked
@@ -36,9 +36,7 @@ def driver(started: Path, leftover: Path) -> Part:
 
 
 async def gone(names: frozenset[ProcessName], timeout_s: float = 20.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while any(alive(name) for name in names):  # noqa: ASYNC110 - other processes end
-            await asyncio.sleep(0.05)
+    await until(lambda: not any(alive(name) for name in names), within_s=timeout_s)
 
 
 async def test_a_part_killed_from_outside_leaves_neither_its_grandchildren_nor_its_files(tmp_path: Path) -> None:
@@ -53,9 +51,7 @@ async def test_a_part_killed_from_outside_leaves_neither_its_grandchildren_nor_i
         started.unlink()
         os.kill(pid, signal.SIGKILL)
         await gone(first)
-        async with asyncio.timeout(10):
-            while stack.pid("driver") in (None, pid) or stack.states["driver"] is not State.READY:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await until(lambda: stack.pid("driver") not in (None, pid) and stack.states["driver"] is State.READY)
         assert not leftover.exists() and not socket[0].exists()
         again = marked(stack.mark)
         assert len(again) == 3
@@ -88,9 +84,7 @@ async def test_a_killed_supervisor_leaves_nothing(tmp_path: Path, moment: str) -
     script = SUPERVISOR.format(tests=str(Path(__file__).parent))
     supervisor = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)])  # noqa: ASYNC220
     try:
-        async with asyncio.timeout(30):
-            while not (tmp_path / moment).exists():  # noqa: ASYNC110 - another process writes it
-                await asyncio.sleep(0.01)
+        await until(lambda: (tmp_path / moment).exists(), within_s=30)
         mark = (tmp_path / "mark").read_text()
         running = family(supervisor.pid) | marked(mark)
         assert len(running) == 5  # itself, its keeper, the driver and two sleepers
@@ -111,9 +105,7 @@ async def test_a_mark_is_not_taken_for_another(tmp_path: Path) -> None:
     try:
         assert not marked("abc/planner")
         assert not marked("bc/")
-        async with asyncio.timeout(10):
-            while not marked("abc/planner-two"):  # noqa: ASYNC110 - it appears with exec
-                await asyncio.sleep(0.01)
+        await until(lambda: marked("abc/planner-two"))
         assert marked("abc/") == marked("abc/planner-two")
     finally:
         await processes.end(stranger, "abc/planner-two", grace_s=1.0)

@@ -5,17 +5,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.waiting import until
 
 from voiceplane.cli.processes import MARK, ProcessName, alive, family, marked
 from voiceplane.cli.state import read_endpoints
 
 pytestmark = pytest.mark.timeout(240)
 ROOT = Path(__file__).parents[2]
+READY_S = 90.0  # of a stack whose files are not in the cache of the kernel
 
 
 @pytest.fixture
@@ -28,12 +30,6 @@ def dev(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     if process.poll() is None:
         process.terminate()
         process.wait(60)
-
-
-async def until(done: Callable[[], bool], timeout_s: float = 90.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not done():  # noqa: ASYNC110 - it is done in other processes
-            await asyncio.sleep(0.1)
 
 
 def named(processes: frozenset[ProcessName], words: str) -> list[int]:
@@ -74,21 +70,21 @@ async def doctor(state: Path) -> str:
 
 
 async def test_killed_in_the_middle_of_rays_start_nothing_is_left(dev: subprocess.Popen[bytes]) -> None:
-    await until(lambda: bool(mark_of(dev.pid)))
+    await until(lambda: mark_of(dev.pid), within_s=READY_S)
     mark = mark_of(dev.pid)
-    await until(lambda: bool(named(marked(mark), "raylet")))
+    await until(lambda: named(marked(mark), "raylet"), within_s=READY_S)
     running, scratch = family(dev.pid) | marked(mark), scratch_of(mark)
     assert len(running) > 10
     dev.kill()
     dev.wait()
-    await until(lambda: not marked(mark) and not any(alive(name) for name in running), 40)
-    await until(lambda: not scratch.exists(), 5)
+    await until(lambda: not marked(mark) and not any(alive(name) for name in running), within_s=40)
+    await until(lambda: not scratch.exists(), within_s=5)
 
 
 async def test_a_planner_killed_from_outside_takes_ray_with_it_and_ctrl_c_ends_all(
     dev: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
-    await until(lambda: read_endpoints(tmp_path / "voiceplane/dev") is not None)
+    await until(lambda: read_endpoints(tmp_path / "voiceplane/dev") is not None, within_s=READY_S)
     mark = mark_of(dev.pid)
     scratch = scratch_of(mark)
     lines = (await doctor(tmp_path)).splitlines()
@@ -98,8 +94,8 @@ async def test_a_planner_killed_from_outside_takes_ray_with_it_and_ctrl_c_ends_a
     before = marked(f"{mark}planner")
     assert len(before) > 6 and named(before, "raylet")
     os.kill(planner, signal.SIGKILL)
-    await until(lambda: not any(alive(name) for name in before), 10)
-    await until(lambda: bool(named(marked(f"{mark}planner"), "voiceplane.planner serve")))
+    await until(lambda: not any(alive(name) for name in before))
+    await until(lambda: named(marked(f"{mark}planner"), "voiceplane.planner serve"), within_s=READY_S)
     running = family(dev.pid) | marked(mark)
     dev.send_signal(signal.SIGINT)
     assert await asyncio.to_thread(dev.wait, 60) == 0

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.waiting import until
 
 from voiceplane.cli.ports import free_ports
 from voiceplane.cli.processes import ProcessName, alive, family
@@ -37,12 +38,6 @@ def server(name: str, code: str = "", after: tuple[str, ...] = ()) -> Part:
     script = f"import http.server, signal, subprocess, sys, time\n{code}\n"
     script += f"http.server.HTTPServer(('127.0.0.1', {port}), http.server.SimpleHTTPRequestHandler).serve_forever()"
     return Part(name, (sys.executable, "-c", script), lambda: connects(port), after)
-
-
-async def until(condition, timeout_s: float = 10.0) -> None:  # type: ignore[no-untyped-def]
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is awaited lives in other processes
-            await asyncio.sleep(0.02)
 
 
 def names(stack: Stack, *parts: str) -> frozenset[ProcessName]:

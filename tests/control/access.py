@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import waiting
 from tests.cluster.plane import Plane
 from tests.control import controllers, operating
 from tests.control.operating import AGENT, apply, condition
@@ -180,6 +181,4 @@ printf '{{"apiVersion":"{V1}","kind":"ExecCredential","status":{{"token":"%s","e
 
     async def asked(self, times: int, server: str) -> None:
         """Wait until it was asked so often for a server."""
-        async with asyncio.timeout(60):
-            while sum(one["server"] == server for one in self.told()) < times:  # noqa: ASYNC110
-                await asyncio.sleep(0.2)
+        await waiting.until(lambda: sum(one["server"] == server for one in self.told()) >= times, within_s=60)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests import waiting
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import controllers, operating
 from tests.control.faults import WRITES, way_to
@@ -61,8 +62,7 @@ async def test_a_region_uses_up_its_share_once_and_its_work_goes_on_behind(monke
         assert [one.reason for one in await taking.take("a", [fast.step(), slow.step()])] == ["Serving", "Slow"]
         assert slow.begun == 2, "one step for each agent, never two of one"
         slow.go.set()
-        while len(woken) < 2:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await waiting.until(lambda: len(woken) >= 2)
         assert sorted(woken) == ["a", "b"]
         assert [one.reason for one in await taking.take("a", [slow.step()])] == ["Serving"]
         assert slow.begun == 2, "what ended behind its pass is told to the next"
@@ -111,9 +111,7 @@ async def test_an_outcome_of_an_older_wish_is_not_taken_for_the_newest(monkeypat
     taking, slow = Behind(woken.append), _Work("slow")
     await taking.take("a", [slow.step(1)])
     slow.go.set()
-    async with asyncio.timeout(5):
-        while not woken:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await waiting.until(lambda: woken)
     monkeypatch.setattr(behind, "SHARE_S", 5.0)
     assert [one.reason for one in await taking.take("a", [slow.step(2)])] == ["Serving"]
     assert slow.begun == 2

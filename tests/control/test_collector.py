@@ -19,6 +19,7 @@ from tests.cluster.plane import binaries
 from tests.control.samples import region
 from tests.records.authority import HUB, authority
 from tests.records.authority import region as named
+from tests.waiting import until
 
 from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane.records import of_regions
@@ -96,11 +97,7 @@ async def test_the_collector_lets_no_personal_key_and_no_card_number_through(
     async with collecting(tmp_path, spec) as target, grpc.aio.insecure_channel(target) as channel:
         stub = otlp_grpc.TraceServiceStub(channel)  # type: ignore[no-untyped-call]
         await stub.Export(request, timeout=30, wait_for_ready=True)
-        for _ in range(400):  # it sends once a second
-            if servicer.spans:
-                break
-            await asyncio.sleep(0.05)
-    (arrived,) = servicer.spans
+        (arrived,) = await until(lambda: servicer.spans, within_s=20)  # it sends once a second
     kept = {one.key: one.value.string_value for one in arrived.attributes}
     assert kept["ok"] == "yes"
     assert "Jo" not in str(arrived) and "4111" not in str(arrived), kept

@@ -1,12 +1,12 @@
 """A region that is lost: others go on at once, nothing is deleted or made elsewhere in its name, and it comes back."""
 
-import asyncio
 import json
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import waiting
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import controllers, operating
 from tests.control.access import agent
@@ -35,9 +35,7 @@ async def deployments(plane: Plane, namespace: str) -> dict[str, tuple[str, int]
 
 async def looked(operator: Operator) -> None:
     """Wait until an operator that has just begun has found the region lost itself."""
-    async with asyncio.timeout(60):
-        while "region lost" not in operator.log.read_text():  # noqa: ASYNC110, ASYNC240
-            await asyncio.sleep(0.2)
+    await waiting.until(lambda: "region lost" in operator.log.read_text(), within_s=60)
 
 
 async def test_a_lost_region_keeps_its_share_over_a_restart_and_its_orphans_go_when_it_is_back(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.waiting import until
 
 from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane_operator import errors
@@ -164,20 +165,13 @@ async def test_a_plugin_that_hangs_is_killed_with_its_children(tmp_path: Path, l
     with pytest.raises(errors.PluginFailedError, match="did not end in 1 s"):
         await plugins.credential(provider(tmp_path, script), CLUSTER, within_s=1.0)
     pids = [int((tmp_path / name).read_text()) for name in ("child", "own")]
-    for _ in range(100):
-        if all(map(gone, pids)):
-            break
-        await asyncio.sleep(0.05)
-    assert [pid for pid in pids if not gone(pid)] == []
+    await until(lambda: all(map(gone, pids)))
 
 
 async def test_a_plugin_goes_with_the_task_that_asked(tmp_path: Path) -> None:
     one = provider(tmp_path, f"echo $$ > {tmp_path}/own; exec sleep 600")
     asking = asyncio.create_task(plugins.credential(one, CLUSTER))
-    for _ in range(500):
-        if (tmp_path / "own").exists() and (tmp_path / "own").read_text().strip():
-            break
-        await asyncio.sleep(0.02)
+    await until(lambda: (tmp_path / "own").exists() and (tmp_path / "own").read_text().strip())
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking

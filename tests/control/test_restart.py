@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 import yaml
 from aiohttp import web
+from tests import waiting
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import controllers, operating
 from tests.control.faults import Way, way_to
@@ -62,9 +63,7 @@ def _agents() -> str:
 
 
 async def _answers(operator: Operator) -> None:
-    async with asyncio.timeout(60):
-        while operator.log.read_text().count("region answers") < 2:  # noqa: ASYNC110, ASYNC240
-            await asyncio.sleep(0.2)
+    await waiting.until(lambda: operator.log.read_text().count("region answers") >= 2, within_s=60)
 
 
 async def test_a_restarted_operator_writes_nothing_but_its_lease_where_nothing_has_changed(tmp_path: Path) -> None:

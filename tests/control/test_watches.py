@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from tests import waiting
 from tests.cluster.plane import Plane, PlaneOptions, running_plane
 from tests.control import controllers, operating
 from tests.control.faults import Way, way_to
@@ -139,9 +140,7 @@ async def test_a_server_that_ends_every_watch_is_not_asked_without_a_pause(
     watch = RegionWatch(server, "voiceplane", "hub", lambda _: None)  # type: ignore[arg-type]
     loop = asyncio.get_running_loop()
     following, begun = asyncio.create_task(watch._follow(KINDS["Service"])), loop.time()
-    async with asyncio.timeout(20):
-        while server.asked < 12:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await waiting.until(lambda: server.asked >= 12, within_s=20)
     following.cancel()
     assert loop.time() - begun > 0.25, "five pauses at least: it asks twice at most before each"
 

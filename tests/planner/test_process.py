@@ -13,8 +13,8 @@ from pathlib import Path
 
 import grpc
 import pytest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.planner.conftest import EXAMPLE, ROOT, Collector, PlannerProcess, descendants, free_port, gone
+from tests.waiting import until, until_told
 
 from voiceplane.contract.dialogue import (
     CallerSaid,
@@ -98,13 +98,8 @@ async def test_a_replica_continues_the_callers_trace_and_says_nothing_personal(
     with telemetry.tracer("test").start_as_current_span("turn") as turn:
         await reply(serving.target, asked(bundle, "where is parcel 918273"))
     wanted = turn.get_span_context()
-    found: list[Span] = []
-    for _ in range(100):  # the replica sends its spans twice a second
-        found = [s for s in collector[0].spans if s.trace_id == wanted.trace_id.to_bytes(16)]
-        if found:
-            break
-        await asyncio.sleep(0.1)
-    (span,) = found
+    trace = wanted.trace_id.to_bytes(16)
+    (span,) = await until(lambda: [each for each in collector[0].spans if each.trace_id == trace])
     assert span.parent_span_id == wanted.span_id.to_bytes(8)
     assert span.name == "planner.reply"
     attributes = {attribute.key: attribute.value for attribute in span.attributes}
@@ -122,17 +117,14 @@ async def test_a_replica_continues_the_callers_trace_and_says_nothing_personal(
 async def test_health_checks_and_metrics_answer(serving: PlannerProcess) -> None:
     assert await grpc_server.healthy(serving.target, timeout_s=5)
 
-    def metrics() -> str:
+    def metrics() -> bytes:
         with urllib.request.urlopen(f"http://127.0.0.1:{serving.metrics_port}/metrics", timeout=5) as response:
-            return str(response.read().decode())
+            return bytes(response.read())
 
-    text = ""
-    for _ in range(60):  # Ray's agent collects every few seconds
-        text = await asyncio.to_thread(metrics)
-        if "ray_serve_deployment" in text:
-            break
-        await asyncio.sleep(0.5)
-    assert "ray_serve_deployment" in text
+    async def are_there() -> bool:
+        return b"ray_serve_deployment" in await asyncio.to_thread(metrics)
+
+    await until_told(are_there, within_s=30)  # Ray's agent collects every few seconds
 
 
 async def test_a_client_that_goes_away_leaves_the_planner_answering(serving: PlannerProcess, bundle: Bundle) -> None:

@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.records import samples
+from tests.waiting import until
 
 from voiceplane.contract.ids import new_call_id
 from voiceplane.records import client, convert, http, service
@@ -55,9 +56,7 @@ async def records(store: Store) -> AsyncIterator[Running]:
 
 
 async def _delivered(sender: client.RecordsClient) -> None:
-    async with asyncio.timeout(15):
-        while sender.waiting:  # noqa: ASYNC110 - delivery has no event for senders
-            await asyncio.sleep(0.01)
+    await until(lambda: not sender.waiting, within_s=15)
 
 
 async def test_a_call_and_its_audits_travel_whole(records: Running, tmp_path: Path) -> None:
@@ -269,9 +268,7 @@ async def test_records_sent_while_the_process_is_away_arrive_when_it_is_back(tmp
             for number in range(5):
                 sender.append(samples.audit(f"a-{number}", at=samples.START + number))
             sender.append(samples.call())
-            async with asyncio.timeout(15):
-                while len(list(spool.glob("*.msg"))) < 6:  # noqa: ASYNC110, ASYNC240
-                    await asyncio.sleep(0.01)
+            await until(lambda: len(list(spool.glob("*.msg"))) >= 6, within_s=15)
             async with grpc_server.serve(register, host="127.0.0.1", port=port):
                 await _delivered(sender)
         assert await store.calls() == (samples.call(),)

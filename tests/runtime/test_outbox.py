@@ -2,11 +2,11 @@
 
 import asyncio
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import grpc
 import pytest
+from tests.waiting import until
 
 from voiceplane.runtime.outbox import (
     LOST,
@@ -40,12 +40,6 @@ class FarSide:
         self.taken.append(message)
 
 
-async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - neither a folder nor an outbox has an event to wait for
-            await asyncio.sleep(0.005)
-
-
 def _on_disk(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".part"]  # one being written
 
@@ -55,7 +49,7 @@ async def test_messages_arrive_in_order_and_touch_no_disk(tmp_path: Path) -> Non
     async with Outbox(far.send, tmp_path, limits=QUICK).running() as outbox:
         for number in range(100):
             outbox.put(b"%d" % number)
-        await _until(lambda: not outbox.waiting)
+        await until(lambda: not outbox.waiting)
     assert far.taken == [b"%d" % number for number in range(100)]
     assert not _on_disk(tmp_path)
 
@@ -65,9 +59,9 @@ async def test_messages_wait_on_disk_while_the_far_side_is_away_and_follow_in_or
     async with Outbox(far.send, tmp_path, limits=QUICK).running() as outbox:
         for number in range(20):
             outbox.put(b"%d" % number)
-        await _until(lambda: len(_on_disk(tmp_path)) == 20)
+        await until(lambda: len(_on_disk(tmp_path)) == 20)
         far.up = True
-        await _until(lambda: not outbox.waiting)
+        await until(lambda: not outbox.waiting)
     assert far.taken == [b"%d" % number for number in range(20)]
     assert not _on_disk(tmp_path)
 
@@ -80,7 +74,7 @@ async def test_messages_survive_the_process(tmp_path: Path) -> None:
     assert away.taken == []
     back = FarSide()
     async with Outbox(back.send, tmp_path, limits=QUICK).running() as outbox:
-        await _until(lambda: not outbox.waiting)
+        await until(lambda: not outbox.waiting)
     assert back.taken == [b"one", b"two"]
 
 
@@ -91,7 +85,7 @@ async def test_a_kept_message_is_on_disk_before_the_sender_goes_on(tmp_path: Pat
     assert _on_disk(tmp_path) == [b"audit"] and not far.taken
     async with outbox.running():
         await outbox.keep(b"second")
-        await _until(lambda: not outbox.waiting)
+        await until(lambda: not outbox.waiting)
     assert far.taken == [b"audit", b"second"]
 
 
@@ -150,7 +144,7 @@ async def test_a_refused_message_is_set_aside_and_holds_up_no_other(tmp_path: Pa
     async with Outbox(far.send, tmp_path, limits=QUICK).running() as outbox:
         outbox.put(b"bad one")
         outbox.put(b"good")
-        await _until(lambda: not outbox.waiting)
+        await until(lambda: not outbox.waiting)
     assert far.taken == [b"good"]
     assert _on_disk(tmp_path) == [b"bad one"]
 
@@ -168,7 +162,7 @@ async def test_a_fault_in_send_ends_no_delivery(tmp_path: Path) -> None:
 
     async with Outbox(faulty, tmp_path, limits=QUICK).running() as outbox:
         outbox.put(b"x")
-        await _until(lambda: not outbox.waiting)
+        await until(lambda: not outbox.waiting)
     assert far.taken == [b"x"]
 
 
@@ -221,7 +215,7 @@ async def test_a_message_over_which_the_far_side_always_fails_is_set_aside_count
     async with Outbox(send, tmp_path, limits=QUICK).running() as outbox:
         outbox.put(b"poison")
         outbox.put(b"good")
-        await _until(lambda: not outbox.waiting)
+        await until(lambda: not outbox.waiting)
     assert far.taken == [b"good"] and tries == QUICK.failures_over_one
     assert _on_disk(tmp_path) == [b"poison"]
     assert LOST.labels("failed-over")._value.get() == before + 1 and "set aside" in caplog.text

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.sip.sipp_runner import DEADLINE_S, run_sipp
+from tests.waiting import until
 
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.sip.admission import Limits
@@ -86,9 +87,7 @@ async def answering(limits: Limits | None = None) -> AsyncIterator[Answerer]:
 
         taking = tasks.create_task(take(), name="take")
         yield answerer
-        async with asyncio.timeout(DEADLINE_S):
-            while server.active:  # noqa: ASYNC110 the server has no event for its last dialog
-                await asyncio.sleep(0.05)
+        await until(lambda: not server.active, within_s=DEADLINE_S)
         await asyncio.sleep(0.05)
         taking.cancel()
 

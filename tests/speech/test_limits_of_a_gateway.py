@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.speech.gateway import Gateway
+from tests.waiting import until
 
 from voiceplane.runtime import grpc_server
 from voiceplane.testing.phone import CallRefused
@@ -60,15 +61,7 @@ async def test_a_call_without_a_packet_is_hung_up_as_such_and_the_next_is_taken(
     await gateway.until(ready=True)
     async with gateway.phone() as call:
         call.media.sending = False
-        await until(lambda: call.ended)
+        await until(lambda: call.ended, within_s=30)
         assert call.facts.ended_by == "them"
-    await until(lambda: any(b"media-timeout" in file.read_bytes() for file in gateway.spooled()))
+    await until(lambda: any(b"media-timeout" in file.read_bytes() for file in gateway.spooled()), within_s=30)
     await gateway.answers()
-
-
-async def until(wanted: Callable[[], bool]) -> None:
-    for _ in range(300):
-        if wanted():
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("it did not come")

@@ -4,6 +4,8 @@ import asyncio
 import socket
 import time
 
+from tests.waiting import until
+
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.testing.phone.stamped import StampedSocket
 
@@ -18,9 +20,7 @@ async def test_a_packet_came_when_the_kernel_took_it_however_late_the_phone_read
                 agent.sendto(b"sound", phone.local)
                 time.sleep(0.1)  # noqa: ASYNC251 - a phone that is busy with other calls
                 begins_to_read = clock.monotonic()
-                async with asyncio.timeout(10):
-                    while not came:  # noqa: ASYNC110
-                        await asyncio.sleep(0)
+                await until(lambda: came)
                 waits.append(begins_to_read - came.pop())
                 if waits[-1] >= 0.09:
                     break
@@ -35,9 +35,7 @@ async def test_a_phone_reads_all_that_waits_and_nothing_after_it_is_closed() -> 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as agent:
         for number in range(40):  # more than it takes in one turn of the loop
             agent.sendto(bytes([number]), phone.local)
-        async with asyncio.timeout(10):
-            while len(heard) < 40:  # noqa: ASYNC110
-                await asyncio.sleep(0)
+        await until(lambda: len(heard) >= 40)
         agent.sendto(b"late", phone.local)
         phone.close()
         phone.close()

@@ -4,7 +4,8 @@ import asyncio
 import dataclasses
 
 import pytest
-from tests.tools.desk import CALL, GOOD, Desk, Ledger
+from tests.tools.desk import CALL, GOOD, Desk
+from tests.waiting import until
 
 from voiceplane.contract.dialogue import ToolOutcome, ToolReply, ToolRequest
 from voiceplane.contract.load import Bundle, load_bundle
@@ -51,13 +52,6 @@ async def leave(asking: "asyncio.Task[ToolReply]") -> None:
         await asking
 
 
-async def until_recorded(ledger: Ledger, count: int) -> None:
-    for _ in range(10_000):
-        if len(ledger.ended) >= count:
-            return
-        await asyncio.sleep(0.001)
-
-
 async def test_a_read_that_nobody_waits_for_is_stopped_tried_no_more_and_on_record(desk: Desk) -> None:
     invoker, backend, ledger = desk
     slow = Slow()
@@ -66,7 +60,7 @@ async def test_a_read_that_nobody_waits_for_is_stopped_tried_no_more_and_on_reco
     await slow.begun.wait()
 
     await leave(asking)
-    await until_recorded(ledger, 1)
+    await until(lambda: len(ledger.ended) >= 1)
 
     assert slow.cancelled and len(backend.attempts) == 1
     assert (ledger.ended[0].outcome, ledger.ended[0].reason) == ("failed", ABANDONED)
@@ -76,7 +70,7 @@ async def test_a_read_that_waits_for_its_next_try_is_not_tried_again(desk: Desk)
     invoker, backend, ledger = desk
     backend.steps = [AttemptUnreachableError("away")]
     asking = asyncio.create_task(invoker.invoke(LOOK))
-    await until_recorded(ledger, 1)
+    await until(lambda: len(ledger.ended) >= 1)
 
     await leave(asking)
     await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name().startswith("wish ")))
@@ -107,7 +101,7 @@ async def test_a_read_asked_again_while_it_is_being_stopped_begins_anew(desk: De
     asking.cancel()
     await asyncio.sleep(0)
     reply = await invoker.invoke(LOOK)
-    await until_recorded(ledger, 2)
+    await until(lambda: len(ledger.ended) >= 2)
 
     assert reply.outcome is ToolOutcome.OK and slow.cancelled and len(backend.attempts) == 2
     assert (await invoker.invoke(LOOK)) == reply, "what was kept is the second one's result"
@@ -122,6 +116,6 @@ async def test_a_tool_with_an_effect_is_finished_for_nobody(desk: Desk) -> None:
 
     await leave(asking)
     slow.may_end.set()
-    await until_recorded(ledger, 1)
+    await until(lambda: len(ledger.ended) >= 1)
 
     assert not slow.cancelled and ledger.told == [("allowed", "ok", 1)]

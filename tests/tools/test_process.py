@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.tools import processes
 from tests.tools.processes import audits, launch, started, wish
+from tests.waiting import until_told
 
 from voiceplane.contract.dialogue import ToolOutcome, ToolsUnavailableError
 from voiceplane.records.client import read_trace
@@ -26,9 +27,10 @@ def counters(port: int) -> dict[str, int]:
 
 
 async def until_asked(port: int, count: int = 1) -> None:
-    async with asyncio.timeout(10):
-        while (await asyncio.to_thread(counters, port))["requests"] < count:  # noqa: ASYNC110 - another process counts
-            await asyncio.sleep(0.02)
+    async def reached() -> bool:
+        return (await asyncio.to_thread(counters, port))["requests"] >= count
+
+    await until_told(reached)
 
 
 async def test_a_parcel_is_found_and_the_attempt_is_on_record(tmp_path: Path) -> None:
