@@ -1,7 +1,7 @@
 """The media of one call: symmetric RTP in and out, keys, RTCP, media timeout. A shell over the pure parts.
 
-In: socket -> latch -> receive (order, concealment) -> 16 kHz -> inbox -> the call. Out: the call -> playout -> sender,
-on the pacer's thread. The server ticks every session each 20 ms.
+In: socket -> inbound.py -> inbox -> the call. Out: the call -> playout -> sender, on the pacer's thread. The server
+ticks every session each 20 ms.
 """
 
 import asyncio
@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 
 import numpy as np
 
-from voiceplane.contract.audio import FRAME_MS, SPEECH_RATE, Pcm, WordTime
-from voiceplane.media.codecs import CODECS, CodecSpec, decoder
-from voiceplane.media.dtmf import DigitReceiver, Key
+from voiceplane.contract.audio import SPEECH_RATE, Pcm, WordTime
+from voiceplane.media.codecs import CODECS, CodecSpec
+from voiceplane.media.inbound import Inbound
 from voiceplane.media.inbox import Inbox
 from voiceplane.media.latch import Address, SourceLatch, destination
 from voiceplane.media.pacer import Lateness, Pacer
@@ -29,11 +29,9 @@ from voiceplane.media.ports import (
 )
 from voiceplane.media.ports_pool import PortPair
 from voiceplane.media.quality import summarized
-from voiceplane.media.receive import Frames, Receiver
 from voiceplane.media.reports import MAX_DATAGRAM, Reports
-from voiceplane.media.resample import Fitter, Upsampler
+from voiceplane.media.resample import Fitter
 from voiceplane.media.rtcp import is_rtcp
-from voiceplane.media.rtp import MalformedPacketError, parse_rtp
 from voiceplane.media.sender import Sender, SenderEvents
 from voiceplane.runtime.clock import Clock
 
@@ -51,9 +49,7 @@ __all__ = [  # what the call layer imports from here
 
 MAX_QUEUED_S = 12.0  # of synthesized audio per call: a long sentence; more waits in the synthesizer
 PACKETS_A_READ = 32  # per wake-up, so that one flooded socket does not starve the others
-MAX_PAYLOAD = 800  # bytes: 100 ms
 FADE_MS = 30
-COMFORT_NOISE_TYPE = 13  # RFC 3389
 
 
 class MediaSession:
@@ -75,20 +71,16 @@ class MediaSession:
         self.playout = Playout(SPEECH_RATE, settings.comfort_noise)
         self._sender = Sender(pair.rtp, self.playout, SenderEvents(self._tell_started, self._tell_progress))
         self._reports = Reports(pair.rtcp, self._sender, clock)
-        self._digits = DigitReceiver()
-        self._receiver: Receiver | None = None
         self._spec = CODECS["PCMU"]  # until start()
-        self._frames = 0
-        self._last_packet = 0.0
-        self._timeout_told = False
+        self._fitter = Fitter(self._spec.sample_rate)
 
     def start(self, agreement: MediaAgreement) -> None:
         """Begin to receive and send."""
         now = self._clock.monotonic()
-        self._latch = SourceLatch(destination(agreement.remote))
+        latch = SourceLatch(destination(agreement.remote))
+        self._inbound = Inbound(latch, self._settings, put=self._inbox.put, now=now)
         self._use_codec(agreement)
-        self._sender.send_to(self._latch.signalled)
-        self._last_packet = now
+        self._sender.send_to(latch.signalled)
         self._reports.start(now)
         self._loop.add_reader(self._pair.rtp, self._read_rtp)
         self._loop.add_reader(self._pair.rtcp, self._read_rtcp)
@@ -99,30 +91,22 @@ class MediaSession:
         """Follow a re-INVITE: hold, resume, another address or codec. Queued speech and the ledger stay."""
         was_held = self.playout.is_held
         self._use_codec(agreement)
-        self._latch.renegotiate(destination(agreement.remote))
-        self._sender.send_to(self._latch.source or self._latch.signalled)
+        latch = self._inbound.latch
+        latch.renegotiate(destination(agreement.remote))
+        self._sender.send_to(latch.source or latch.signalled)
         if was_held and agreement.sends:
-            self._last_packet = self._clock.monotonic()  # the silence of a hold is no fault of the line
+            self._inbound.resumed(self._clock.monotonic())
 
     def _use_codec(self, agreement: MediaAgreement) -> None:
         spec: CodecSpec = CODECS[agreement.codec]
         self._dtmf_type = agreement.dtmf_payload_type
-        self._payload_type = spec.payload_type if agreement.payload_type is None else agreement.payload_type
+        payload_type = spec.payload_type if agreement.payload_type is None else agreement.payload_type
         self.playout.hold(not agreement.sends)
-        old = self._receiver
-        if old is None or spec != self._spec:
-            self._receiver = Receiver(
-                decoder(spec),
-                spec.frame_samples(FRAME_MS) * 2,
-                self._settings.min_wait_ms / 1000,
-                self._settings.max_wait_ms / 1000,
-            )
-            if old is not None:
-                self._receiver.take_over(old)
-            self._upsampler = Upsampler() if spec.sample_rate != SPEECH_RATE else None
+        self._inbound.expect(spec, payload_type, dtmf_type=self._dtmf_type)
+        if spec != self._spec:
             self._fitter = Fitter(spec.sample_rate)
         self._spec = spec
-        self._sender.use_codec(spec, self._payload_type)
+        self._sender.use_codec(spec, payload_type)
 
     @property
     def sample_rate(self) -> int:
@@ -202,9 +186,9 @@ class MediaSession:
 
     def statistics(self) -> MediaStatistics:
         """Return the quality so far."""
-        assert self._receiver is not None
-        received, sender = self._receiver.statistics, self._sender
-        return summarized(self._spec.name, received, self._reports.reporter, sent=sender.packets, unsent=sender.unsent)
+        sender, reporter = self._sender, self._reports.reporter
+        received = self._inbound.statistics
+        return summarized(self._spec.name, received, reporter, sent=sender.packets, unsent=sender.unsent)
 
     async def close(self) -> None:
         """Say goodbye and stop; the server gives the ports to quarantine."""
@@ -216,7 +200,7 @@ class MediaSession:
         self._pacer.leave(self._sender)
         self._loop.remove_reader(self._pair.rtp)
         self._loop.remove_reader(self._pair.rtcp)
-        self._reports.goodbye(self._latch)
+        self._reports.goodbye(self._inbound.latch)
 
     # From the pacer's thread
 
@@ -236,16 +220,11 @@ class MediaSession:
     # From the event loop
 
     def tick(self, now: float) -> None:
-        """Let time pass, every 20 ms: gaps, silence, lost ends of keys, media timeout, reports."""
-        if not self.started or self._closed or self._receiver is None:
+        """Let time pass, every 20 ms."""
+        if not self.started or self._closed:
             return
-        self._deliver(self._receiver.tick(now), now)
-        self._tell_keys(self._digits.tick(now), now)
-        silent = now - self._last_packet > self._settings.timeout_s and not self.playout.is_held
-        if silent and not self._timeout_told:
-            self._inbox.put(MediaTimedOut(now))
-        self._timeout_told = silent
-        self._reports.tick(now, self._receiver.statistics, self._latch)
+        self._inbound.tick(now, is_held=self.playout.is_held)
+        self._reports.tick(now, self._inbound.statistics, self._inbound.latch)
 
     def _read_rtp(self) -> None:
         for _ in range(PACKETS_A_READ):
@@ -258,40 +237,9 @@ class MediaSession:
     def take_datagram(self, data: bytes, source: Address) -> None:
         """Take what came to the RTP port, whatever it is."""
         if is_rtcp(data):
-            ssrc = self._receiver.statistics.ssrc if self._receiver is not None else 0
-            self._reports.take(data, source, ssrc, latch=self._latch)
-            return
-        try:
-            packet = parse_rtp(data)
-        except MalformedPacketError:
-            return
-        now = self._clock.monotonic()
-        known = (self._payload_type, self._dtmf_type, COMFORT_NOISE_TYPE)
-        if packet.payload_type not in known or self._receiver is None:
-            return
-        if not self._latch.accepts(source, packet.ssrc, now):
-            return
-        self._sender.send_to(source)
-        self._last_packet = now
-        if packet.payload_type == self._payload_type and 0 < len(packet.payload) <= MAX_PAYLOAD:
-            self._deliver(self._receiver.receive(packet, now), now)
-            return
-        self._deliver(self._receiver.skip(packet, now), now)
-        if packet.payload_type == self._dtmf_type:
-            self._tell_keys(self._digits.receive(packet, now), now)
-
-    def _deliver(self, frames: Frames, now: float) -> None:
-        count = len(frames)
-        for place, (pcm, concealed) in enumerate(frames):
-            wide = self._upsampler.push(pcm) if self._upsampler else pcm
-            at = now - (count - 1 - place) * FRAME_MS / 1000
-            self._inbox.put(Frame(wide, at, concealed, self._frames))
-            self._frames += 1
-
-    def _tell_keys(self, keys: list[Key], now: float) -> None:
-        for key in keys:
-            self._inbox.put(Digits(key.key, now, key.duration_ms))
+            self._reports.take(data, source, self._inbound.statistics.ssrc, latch=self._inbound.latch)
+        elif self._inbound.take(data, source, self._clock.monotonic()):
+            self._sender.send_to(source)
 
     def _read_rtcp(self) -> None:
-        assert self._receiver is not None
-        self._reports.read(self._receiver.statistics.ssrc, self._latch)
+        self._reports.read(self._inbound.statistics.ssrc, self._inbound.latch)
