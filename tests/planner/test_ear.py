@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voiceplane.contract.spoken_digits import NAMES, NAMES_OF_TENS
 from voiceplane.planner import counting, ear
 
 TODAY = datetime.date(2026, 11, 20)
@@ -179,8 +180,8 @@ def test_every_price_is_said_with_its_currency(whole: int, cents: int) -> None:
     assert not re.search(r"[\d$]", said)
 
 
-_WORDS = {word: value for value, word in enumerate(counting._UNITS)}
-_WORDS |= {word: 10 * value for value, word in enumerate(counting._TENS) if value > 1}
+_WORDS = {word: value for value, word in enumerate(NAMES)}
+_WORDS |= {word: 10 * value for value, word in enumerate(NAMES_OF_TENS, start=2)}
 _SCALE = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 
 

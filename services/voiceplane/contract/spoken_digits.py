@@ -1,20 +1,18 @@
 """The words for digits and numbers, as callers say and recognizers write them. Read by turn.reading and the planner.
 
-Who waits for the rest of a number and who takes the number know the same words.
+Who waits for the rest of a number, who takes the number and who says one know the same words.
 """
 
-UNITS = {
-    "zero": "0", "nought": "0", "naught": "0", "nil": "0", "one": "1", "two": "2", "three": "3", "four": "4",
-    "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "niner": "9",
-}  # fmt: skip
-TEENS = {
-    "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16",
-    "seventeen": "17", "eighteen": "18", "nineteen": "19",
-}  # fmt: skip
-TENS = {
-    "twenty": "2", "thirty": "3", "forty": "4", "fourty": "4", "fifty": "5", "sixty": "6", "seventy": "7",
-    "eighty": "8", "ninety": "9",
-}  # fmt: skip
+# The names of 0 to 19 and of 20 to 90, as they are written.
+NAMES = tuple(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen".split()
+)
+NAMES_OF_TENS = tuple("twenty thirty forty fifty sixty seventy eighty ninety".split())
+UNITS = {name: str(number) for number, name in enumerate(NAMES[:10])}
+UNITS |= {"nought": "0", "naught": "0", "nil": "0", "niner": "9"}
+TEENS = {name: str(number) for number, name in enumerate(NAMES[10:], start=10)}
+TENS = {name: str(digit) for digit, name in enumerate(NAMES_OF_TENS, start=2)} | {"fourty": "4"}
 REPEATS = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 OHS = frozenset({"oh", "o", "ow"})
 # Digits among digits, other words elsewhere.

@@ -1,7 +1,7 @@
 """Numbers as English words: cardinals, ordinals, decimals, years, digits one by one. Pure. Used by ear.py."""
 
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()  # fmt: skip  # noqa: E501
-_TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
+from voiceplane.contract.spoken_digits import NAMES, NAMES_OF_TENS
+
 _SCALES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"), (1000, "thousand"))
 _ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
@@ -19,14 +19,14 @@ def cardinal(number: int, *, british: bool = False) -> str:
     if number >= LARGEST:
         return digits(str(number))
     if number < 20:
-        return _UNITS[number]
+        return NAMES[number]
     if number < 100:
         tens, unit = divmod(number, 10)
-        return _TENS[tens] + (f"-{_UNITS[unit]}" if unit else "")
+        return NAMES_OF_TENS[tens - 2] + (f"-{NAMES[unit]}" if unit else "")
     joint = " and " if british else " "
     if number < 1000:
         hundreds, rest = divmod(number, 100)
-        return f"{_UNITS[hundreds]} hundred" + (joint + cardinal(rest, british=british) if rest else "")
+        return f"{NAMES[hundreds]} hundred" + (joint + cardinal(rest, british=british) if rest else "")
     size, name = next((size, name) for size, name in _SCALES if number >= size)
     many, rest = divmod(number, size)
     joint = joint if rest < 100 else " "
@@ -48,7 +48,7 @@ def decimal(text: str, *, british: bool = False) -> str:
     sign = "minus " if text.startswith("-") else ""
     whole, _, fraction = text.lstrip("-").replace(",", "").partition(".")
     words = sign + cardinal(int(whole or "0"), british=british)
-    return f"{words} point {' '.join(_UNITS[int(digit)] for digit in fraction)}" if fraction else words
+    return f"{words} point {' '.join(NAMES[int(digit)] for digit in fraction)}" if fraction else words
 
 
 def year(number: int) -> str:

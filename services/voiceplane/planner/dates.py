@@ -5,32 +5,15 @@ import datetime
 import re
 
 from voiceplane.planner.corrections import MARKER
+from voiceplane.planner.counting import cardinal, ordinal
 
 _DAYS = [name.lower() for name in calendar.day_name]
 _SHORT_DAYS = {"mon": 0, "tue": 1, "tues": 1, "wed": 2, "weds": 2, "thu": 3, "thur": 3, "thurs": 3, "fri": 4}
 _WEEKDAYS = {name: index for index, name in enumerate(_DAYS)} | _SHORT_DAYS
 _MONTHS = {name.lower(): index for index, name in enumerate(calendar.month_name) if name}
 _MONTHS |= {name.lower(): index for index, name in enumerate(calendar.month_abbr) if name} | {"sept": 9}
-_ORDINALS = {
-    word: number
-    for number, word in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
-        "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth twenty-first twenty-second twenty-third "
-        "twenty-fourth twenty-fifth twenty-sixth twenty-seventh twenty-eighth twenty-ninth thirtieth "
-        "thirty-first".split(),
-        start=1,
-    )
-}
-_UNITS = "one two three four five six seven eight nine".split()
-_CARDINALS = {word: number for number, word in enumerate(_UNITS, start=1)}
-_CARDINALS |= {
-    word: number
-    for number, word in enumerate(
-        "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split(), start=10
-    )
-}
-_CARDINALS |= {f"twenty-{word}": 20 + number for number, word in enumerate(_UNITS, start=1)}
-_CARDINALS |= {"thirty": 30, "thirty-one": 31}
+_ORDINALS = {ordinal(day): day for day in range(1, 32)}
+_CARDINALS = {cardinal(day): day for day in range(1, 32)}
 
 
 def _any(words: object) -> str:
@@ -55,7 +38,7 @@ _FROM = re.compile(rf"\b{_COUNT} (?P<unit>day|week)s? (?:from|after) (?P<start>{
 _WEEKDAY = re.compile(
     rf"\b(?P<which>next |this |coming |this coming )?(?P<name>{_any(_WEEKDAYS)})(?:'?s)?\b(?P<week> week\b)?"
 )
-_TENS = re.compile(rf"\b(twenty|thirty)[ -]({_any(_UNITS)}|{_any(list(_ORDINALS)[:9])})\b")
+_TENS = re.compile(rf"\b(twenty|thirty)[ -]({_any(list(_CARDINALS)[:9])}|{_any(list(_ORDINALS)[:9])})\b")
 _NEGATED = re.compile(
     rf"\b(?:not|isn'?t|can'?t do|except|but not|(?:any ?day|anything|every ?day) but) "
     rf"(?:on |the |next |this )*(?:{_any(_WEEKDAYS)}|{_NUMBER}|today"
@@ -168,9 +151,6 @@ def _next_day_of_month(today: datetime.date, day: int) -> datetime.date | None:
     return None
 
 
-_ORDINAL_WORDS = {number: word for word, number in _ORDINALS.items()}
-
-
 def spoken(date: datetime.date) -> str:
     """Write a date for the ear: "Friday, December fourth"."""
-    return f"{calendar.day_name[date.weekday()]}, {calendar.month_name[date.month]} {_ORDINAL_WORDS[date.day]}"
+    return f"{calendar.day_name[date.weekday()]}, {calendar.month_name[date.month]} {ordinal(date.day)}"

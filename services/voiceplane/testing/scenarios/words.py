@@ -2,11 +2,11 @@
 
 import re
 
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()  # fmt: skip  # noqa: E501
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_ORDINALS = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split()  # fmt: skip  # noqa: E501
-_NUMBERS = {word: value for value, word in enumerate(_UNITS)} | {word: value for value, word in enumerate(_ORDINALS)}
-_NUMBERS |= {word: 10 * value for value, word in enumerate(_TENS, start=2)} | {"oh": 0, "thirtieth": 30}
+from voiceplane.contract.spoken_digits import NAMES, NAMES_OF_TENS
+from voiceplane.planner.counting import ordinal
+
+_NUMBERS = {word: value for value, word in enumerate(NAMES)} | {ordinal(value): value for value in (*range(21), 30)}
+_NUMBERS |= {name: 10 * value for value, name in enumerate(NAMES_OF_TENS, start=2)} | {"oh": 0}
 _TOKEN = re.compile(r"\d+(?=(?:st|nd|rd|th)?\b)|[a-z]+|\d+")
 _SUFFIXES = frozenset({"st", "nd", "rd", "th"})
 
@@ -39,7 +39,7 @@ def plain(text: str) -> list[str]:
 def _below_hundred(tokens: list[str], at: int) -> tuple[int, int]:
     """Return the number whose first word stands here, and where its last word stands: "forty", "five"."""
     value = _NUMBERS[tokens[at]]
-    following = _NUMBERS.get(tokens[at + 1], 0) if at + 1 < len(tokens) and tokens[at] in _TENS else 0
+    following = _NUMBERS.get(tokens[at + 1], 0) if at + 1 < len(tokens) and tokens[at] in NAMES_OF_TENS else 0
     return (value + following, at + 1) if 1 <= following <= 9 else (value, at)
 
 
