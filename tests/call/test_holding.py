@@ -6,7 +6,7 @@ import pytest
 
 from voiceplane.call.holding import CallClock
 from voiceplane.call.patience import OutOfPatienceError, Patience, bridged
-from voiceplane.runtime.clock import ManualClock
+from voiceplane.testing.clock import ManualClock
 
 
 def clock_at(seconds: float) -> tuple[ManualClock, CallClock]:

@@ -30,8 +30,9 @@ from voiceplane.records.store import Store, open_store
 from voiceplane.rpc.v1 import records_pb2 as pb
 from voiceplane.rpc.v1 import records_pb2_grpc
 from voiceplane.runtime import grpc_server, telemetry
-from voiceplane.runtime.clock import ManualClock, SystemClock
+from voiceplane.runtime.clock import SystemClock
 from voiceplane.runtime.outbox import OutboxLimits
+from voiceplane.testing.clock import ManualClock
 
 QUICK = OutboxLimits(send_s=2.0, first_retry_s=0.02, last_retry_s=0.1, drain_s=1.0)
 

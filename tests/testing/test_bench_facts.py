@@ -2,9 +2,9 @@
 
 import pytest
 
-from voiceplane.runtime.clock import ManualClock
 from voiceplane.speech.errors import SpeechTimedOutError
 from voiceplane.testing.bench.turn_facts import TRIES, timed
+from voiceplane.testing.clock import ManualClock
 
 
 class Busy:

@@ -20,7 +20,7 @@ from voiceplane.cli.install import install
 from voiceplane.cli.likeness import says
 from voiceplane.cli.parts import StackOptions
 from voiceplane.cli.ports import NoFreePortError
-from voiceplane.cli.records_commands import audit_line, print_record
+from voiceplane.cli.records_commands import print_record
 from voiceplane.cli.stack import StackFailedError
 from voiceplane.cli.state import Endpoints, state_root
 from voiceplane.cli.validate import read_bundle
@@ -156,13 +156,10 @@ def event_line(kind: str, facts: Mapping[str, str]) -> str:
 
 
 async def _after(endpoints: Endpoints, result: CallResult, console: Console) -> None:
-    """Print the record, the tool attempts, the timings and the trace."""
+    """Print the record with its tool attempts, the timings and the trace."""
     call, audits = await _record(endpoints.records, result.call_id)
-    console.rule("record")
+    console.rule("record, with its tool calls")
     print_record(call, audits, console)
-    console.rule("tool calls")
-    for audit in audits:
-        console.print(audit_line(audit), markup=False, soft_wrap=True)
     console.rule("timings, measured on the recorded audio")
     for line in timing_lines(result):
         console.print(line)

@@ -26,24 +26,3 @@ class SystemClock:
     def wall_ns(self) -> int:
         """Return the wall clock in nanoseconds."""
         return time.time_ns()
-
-
-class ManualClock:
-    """Virtual time for tests: stands still until advanced."""
-
-    def __init__(self, start: float = 0.0) -> None:
-        """Start at `start` seconds."""
-        self._now = start
-
-    def advance(self, seconds: float) -> float:
-        """Move forward and return the new time."""
-        self._now += seconds
-        return self._now
-
-    def monotonic(self) -> float:
-        """Return virtual seconds."""
-        return self._now
-
-    def wall_ns(self) -> int:
-        """Return virtual nanoseconds."""
-        return int(self._now * 1e9)

@@ -1,4 +1,4 @@
-"""Split a reply for the ear: at ends of sentences and clauses, so that the first sound does not wait for the last."""
+"""Where a reply may be cut for the ear. Read by voice.py."""
 
 import re
 

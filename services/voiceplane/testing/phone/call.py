@@ -43,7 +43,6 @@ class CallFacts:
     refer_to: str | None = None
     refer_headers: dict[str, str] = field(default_factory=dict)
     ended_by: str | None = None  # us | them
-    bye_reason: str | None = None  # Reason header of the agent's BYE
     reinvites: list[Direction] = field(default_factory=list)  # directions that they offered
 
 
@@ -234,7 +233,6 @@ class PhoneCall:
         self.leg.respond(request, 200)
         if not self.ended:
             self.facts.ended_by = "them"
-            self.facts.bye_reason = request.get_header("reason")
             self._ended.set()
 
     def _on_offer(self, request: SipRequest) -> None:

@@ -1,4 +1,4 @@
-"""asr: audio so far -> words. A shell over lib/recognizer.py."""
+"""asr: audio so far -> words. A shell over inside_triton/recognizer.py."""
 
 import os
 import site

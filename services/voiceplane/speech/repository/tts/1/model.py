@@ -1,4 +1,4 @@
-"""tts: text -> audio chunks with word times, as soon as they exist. A shell over lib/voice.py."""
+"""tts: text -> audio chunks with word times, as soon as they exist. A shell over inside_triton/voice.py."""
 
 import os
 import site

@@ -1,4 +1,4 @@
-"""turn: is the caller done? A shell over lib/turn_judge.py."""
+"""turn: is the caller done? A shell over inside_triton/turn_judge.py."""
 
 import os
 import site
