@@ -1,7 +1,7 @@
 """The flow planner: a caller's turn in, phrases and steps out. Deterministic and stateless: all it knows is asked for.
 
-`FlowPlanner.reply` reads like a conversation: what every agent understands, then what was asked, then a new wish. What
-is then done about an intent (ask, confirm, run its tool, answer) is in steps.py.
+`FlowPlanner.reply` reads like a conversation: what every agent understands (built_in.py), then what was asked, then a
+new wish. What is then done about an intent (ask, confirm, run its tool, answer) is in steps.py.
 """
 
 import asyncio
@@ -16,22 +16,11 @@ from voiceplane.contract.agent import Intent, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import CallerSaid, Done, ReplyEvent, ReplyRequest, ToolResult
 from voiceplane.planner import dates, digits, filling, proving, slots
 from voiceplane.planner.aloud import for_the_ear
+from voiceplane.planner.built_in import BuiltIn
 from voiceplane.planner.filling import CONFIRMED, Reading
-from voiceplane.planner.intents import (
-    CANCEL,
-    GOODBYE,
-    GREETING,
-    PERSON,
-    REPEAT,
-    THANKS,
-    WAIT,
-    Guess,
-    Understanding,
-    built_in,
-    plain_goodbye,
-)
+from voiceplane.planner.intents import PERSON, Guess, Understanding, built_in
 from voiceplane.planner.pending import Pending
-from voiceplane.planner.phrases import ALL_RIGHT, GO_AHEAD, HELLO, NO_HURRY, NO_PERSON, NOT_DONE, WELCOME, WHICH
+from voiceplane.planner.phrases import GO_AHEAD, WHICH
 from voiceplane.planner.steps import Steps, Turn, pairs
 from voiceplane.planner.words import heard_words
 
@@ -49,6 +38,7 @@ class FlowPlanner:
         self._understanding = understanding
         self._steps = Steps(spec)
         self._pending = Pending(spec, self._steps)
+        self._built_in = BuiltIn(spec, self._steps, self._pending)
         self._dated = frozenset(
             intent.name for intent in spec.intents if any(slot.type is SlotType.DATE for slot in intent.slots)
         )
@@ -91,7 +81,7 @@ class FlowPlanner:
             guess = self._understanding.guess(text)
             if guess.sure and guess.score >= CERTAIN and guess.intent != PERSON:
                 wish = None
-        answered = self._built_in(turn, text, wish) if wish is not None else None
+        answered = self._built_in.answer(turn, text, wish) if wish is not None else None
         if answered is not None:
             yield from answered
         elif turn.asked:
@@ -99,63 +89,13 @@ class FlowPlanner:
         else:
             yield from self._unasked(turn, text)
 
-    def _built_in(self, turn: Turn, text: str, wish: str) -> Iterator[ReplyEvent] | None:
-        """Do what every agent understands; None where it is rather an answer to what was asked."""
-        state = turn.state
-        if wish == PERSON:
-            return self._person(turn)
-        if wish == REPEAT:
-            words = f"{state.last_reply} {state.unheard}".strip()
-            return self._steps.say(words, state, state.intent) if words else None
-        if wish == GOODBYE and (not turn.asked or plain_goodbye(text)):
-            return self._steps.goodbye(state)
-        if wish == CANCEL:
-            return self._cancelled(turn)
-        if wish == THANKS and not turn.asked:
-            if state.last_reply.startswith(WELCOME):
-                return self._steps.goodbye(state)
-            more = f"{WELCOME} {self._spec.phrases.anything_else}"
-            return self._steps.say(more, replace(state, unsure=0), "")
-        if wish == WAIT:
-            return self._steps.aside(NO_HURRY, state)
-        if wish == GREETING and state.running and not turn.asked:
-            return self._pending.still(turn)
-        if wish == GREETING:
-            words = state.last_reply if turn.asked else HELLO
-            return self._steps.say(words, replace(state, unsure=0), state.intent)
-        return None
-
-    def _person(self, turn: Turn) -> Iterator[ReplyEvent]:
-        escalation = self._spec.escalation
-        if escalation is not None and escalation.on_request:
-            return self._steps.transfer(turn, replace(turn.state, unsure=0), "requested")
-        return self._steps.say(f"{NO_PERSON} {self._spec.phrases.anything_else}", turn.closed(), "")
-
-    def _cancelled(self, turn: Turn) -> Iterator[ReplyEvent] | None:
-        """Drop what is asked, else what runs, else nothing; None where it answers "anything else?"."""
-        more = self._spec.phrases.anything_else
-        if turn.asked or self._pending.question(turn) is not None:
-            return self._dropped(turn)
-        if turn.state.running:
-            return self._pending.stop(turn)
-        if turn.state.last_reply.endswith(more):
-            return None
-        return self._steps.say(f"{ALL_RIGHT} {more}", replace(turn.closed(), unheard=""), "")
-
-    def _dropped(self, turn: Turn) -> Iterator[ReplyEvent]:
-        """Drop the intent at hand with what was said for it."""
-        intent = self._spec.intent(turn.state.intent)
-        known = filling.without(dict(turn.state.slots), *intent.slots)
-        state = replace(turn.closed(), slots=pairs(known), done_intents=turn.state.done_intents)
-        return self._steps.say(f"{NOT_DONE} {self._spec.phrases.anything_else}", state, "")
-
     def _pressed(self, turn: Turn, keys: str) -> Iterator[ReplyEvent]:
         """Take keys: digits for a slot, 1 and 2 for yes and no, 0 for a person where nothing is asked."""
         state = turn.state
         pressed = keys.strip()
         if not turn.asked:
             if pressed.startswith("0") and self._spec.escalation is not None:
-                yield from self._person(turn)
+                yield from self._built_in.person(turn)
             else:
                 yield from self._unasked(turn, pressed) if state.done_intents else self._steps.unsure(turn)
             return
@@ -225,7 +165,7 @@ class FlowPlanner:
             return self._steps.act(turn, intent, following)
         wrong = intent.slot(state.confirming_slot) if state.confirming_slot else filling.disputed(intent, text, known)
         if wrong is None:
-            return self._dropped(turn)
+            return self._built_in.dropped(turn)
         known = filling.without(known, wrong)
         following = replace(following, slots=pairs(known), asking=wrong.name)
         return self._steps.say(f"{WHICH} {wrong.ask}", following, intent.name)
@@ -275,7 +215,7 @@ class FlowPlanner:
     def _wished(self, turn: Turn, text: str, guess: Guess) -> Iterator[ReplyEvent]:
         """Begin with what the caller wants; slots said in the same breath are taken."""
         if guess.intent == PERSON:
-            yield from self._person(turn)
+            yield from self._built_in.person(turn)
             return
         wanted = turn.state.wanted if guess.intent == turn.state.intent else ""
         state = replace(turn.state, asking="", confirming=False, confirming_slot="", wanted=wanted)
