@@ -22,16 +22,29 @@ from voiceplane_operator.manifests.target import Target
 if TYPE_CHECKING:  # a client of Kubernetes takes a second to load: not for --help
     from voiceplane_operator.api.cluster import Cluster
 
+RENDER = """examples:
+  voiceplane render agent.yaml --region region.yaml
+  voiceplane render agent.yaml --region region.yaml --with trunks.yaml > applied.yaml
+
+exit status: 0 printed, 1 mistakes in a file, 2 a file cannot be read
+"""
+DIFF = """examples:
+  voiceplane diff agent.yaml --region region.yaml --kubeconfig frankfurt.kubeconfig
+
+exit status: 0 compared, 1 mistakes in a file, or the cluster refuses or does not answer, 2 a file cannot be read
+"""
 MANAGED = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink")
 
 
 def add(commands: Any) -> None:
     """Add the subcommands to the CLI's parser."""
-    for name, run, about in (
-        ("render", _render, "print exactly what the operator would apply in a region"),
-        ("diff", _diff, "print what applying an agent would change in a region's cluster"),
+    for name, run, about, epilog in (
+        ("render", _render, "print exactly what the operator would apply in a region", RENDER),
+        ("diff", _diff, "print what applying an agent would change in a region's cluster", DIFF),
     ):
-        parser = commands.add_parser(name, help=about)
+        parser = commands.add_parser(
+            name, help=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         parser.add_argument("agent", type=Path, help="a file with one VoiceAgent and its VoicePolicies")
         parser.add_argument("--region", type=Path, required=True, help="a file with one VoiceRegion")
         parser.add_argument(

@@ -64,7 +64,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("agent", nargs="?", type=Path, default=Path("docs/examples/parcel-desk.yaml"))
+    parser.add_argument(
+        "agent", nargs="?", type=Path, default=Path("docs/examples/parcel-desk.yaml"),
+        help="another agent that asks the example's parcel system (default %(default)s)",
+    )  # fmt: skip
     parser.add_argument(
         "--say", action="append", type=arguments.words, metavar="WORDS", help="other words for the caller"
     )

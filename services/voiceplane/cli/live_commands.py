@@ -17,6 +17,10 @@ from voiceplane.runtime import grpc_server
 DEADLINE_S = 10.0
 ENDING_S = 3.0  # at a stack's end, for one request: its gateway may be broken
 _CALL_HELP = "a live call's id, the beginning of one, or latest; voiceplane calls lists them"
+_EXIT = (
+    "exit status: 0 done, 1 no such live call, or its gateway refuses or is away, 2 wrong use, or no stack runs here"
+)
+_PRESS = 'examples:\n  voiceplane press latest "12#"\n  voiceplane press 4f2a "*2200" --gateway 10.0.0.5:9003'
 Stub = Any  # the generated stub is typed for synchronous channels only
 Order = Callable[[Stub, str, argparse.Namespace], Awaitable[str]]
 
@@ -30,19 +34,19 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     press = commands.add_parser(
         "press",
         help="press keys in a live call (RFC 4733)",
-        epilog='examples:\n  voiceplane press latest "12#"\n  voiceplane press 4f2a "*2200" --gateway 10.0.0.5:9003',
+        epilog=f"{_PRESS}\n\n{_EXIT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     transfer = commands.add_parser(
         "transfer",
         help="let the agent give a live call to a person (REFER)",
-        epilog="example:\n  voiceplane transfer latest sip:queue@pbx.example",
+        epilog=f"example:\n  voiceplane transfer latest sip:queue@pbx.example\n\n{_EXIT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     hangup = commands.add_parser(
         "hangup",
         help="end a live call",
-        epilog="example:\n  voiceplane hangup latest",
+        epilog=f"example:\n  voiceplane hangup latest\n\n{_EXIT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     for parser, order in ((press, _press), (transfer, _transfer), (hangup, _hang_up)):

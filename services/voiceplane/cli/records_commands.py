@@ -29,6 +29,8 @@ _GROUNDS = {
     "asserted": "a trusted trunk asserts the number",
     "attested": "a trusted trunk has verified the number's signature",
 }
+_EXIT = "exit status: 0 printed, 1 there is none, or records do not answer, 2 wrong use, or no stack runs here"
+_CALLS_EXIT = "exit status: 0 listed, 1 records or gateway do not answer, 2 wrong use, or no stack runs here"
 Ask = Callable[[str, argparse.Namespace, Console], Coroutine[Any, Any, int]]
 
 
@@ -37,7 +39,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     trace = commands.add_parser(
         "trace",
         help="draw a call's trace as a tree with times",
-        epilog="examples:\n  voiceplane trace latest\n  voiceplane trace 4f2a --all",
+        epilog=f"examples:\n  voiceplane trace latest\n  voiceplane trace 4f2a --all\n\n{_EXIT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     trace.add_argument("call", nargs="?", default="latest", help=_CALL_HELP + " (default)")
@@ -45,14 +47,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     record = commands.add_parser(
         "record",
         help="print a call's record: turns, tools, quality",
-        epilog="example:\n  voiceplane record 4f2a",
+        epilog=f"examples:\n  voiceplane record latest\n  voiceplane record 4f2a\n\n{_EXIT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     record.add_argument("call", nargs="?", default="latest", help=_CALL_HELP + " (default)")
     calls = commands.add_parser(
         "calls",
         help="list live calls and the last records",
-        epilog="example:\n  voiceplane calls --limit 50",
+        epilog=f"example:\n  voiceplane calls --limit 50\n\n{_CALLS_EXIT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     calls.add_argument(
