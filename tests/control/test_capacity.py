@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.control.test_pure import AGENT, region
+from tests.control.samples import AGENT, region
 
 from voiceplane.cli.__main__ import main
 from voiceplane.contract.agent import Placement
