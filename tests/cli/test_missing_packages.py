@@ -41,3 +41,15 @@ def test_a_command_that_needs_the_package_says_which_whatever_it_is_given(tmp_pa
     ended = voiceplane_without("numpy", tmp_path, "call", "--say", "Hi")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "voiceplane call needs the Python package numpy: see voiceplane doctor" in ended.stderr
+
+
+def test_a_command_loads_none_of_the_others(tmp_path: Path) -> None:
+    ended = voiceplane_without("numpy", tmp_path, "validate", "/nowhere.yaml")
+    assert ended.returncode == 2 and "numpy" not in ended.stderr
+    script = "import sys; from voiceplane.cli.__main__ import parser; parser('validate'); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    assert {name for name in loaded.split() if name.startswith("voiceplane.cli.")} <= {
+        "voiceplane.cli.__main__", "voiceplane.cli.arguments", "voiceplane.cli.validate",
+    }  # fmt: skip

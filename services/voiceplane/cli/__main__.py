@@ -40,8 +40,8 @@ class _Parser(argparse.ArgumentParser):
         super().error("\n".join((message, *self.lacking)))
 
 
-def parser() -> argparse.ArgumentParser:
-    """Build the parser with all subcommands."""
+def parser(asked: str = "") -> argparse.ArgumentParser:
+    """Build the parser with all subcommands, or with the module of the one that is asked: the others cost a second."""
     built = _Parser(
         prog="voiceplane",
         description="Voice agents for contact centers.",
@@ -49,13 +49,15 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = built.add_subparsers(required=True, metavar="COMMAND", parser_class=argparse.ArgumentParser)
-    for name, subcommands in _MODULES.items():
+    needed = {name: subcommands for name, subcommands in _MODULES.items() if asked in subcommands}
+    for name, subcommands in (needed or _MODULES).items():
         try:
             import_module(f"voiceplane.cli.{name}").add(commands)
         except ModuleNotFoundError as error:
             for subcommand in subcommands:
                 _add_unavailable(commands, subcommand, str(error.name))
-    for entry in entry_points(group="voiceplane.commands"):  # of packages beside this one, such as the operator
+    # Of packages beside this one, such as the operator.
+    for entry in () if needed else entry_points(group="voiceplane.commands"):
         try:
             add = entry.load().add
         except (ImportError, AttributeError) as error:
@@ -96,7 +98,8 @@ def _add_unavailable(
 def main(argv: list[str] | None = None) -> int:
     """Run a subcommand and return its exit status."""
     try:  # around the parser too: loading the subcommands takes seconds on a busy machine
-        options = parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        options = parser(*words[:1]).parse_args(words)
         return int(options.run(options))
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as a shell reports it
