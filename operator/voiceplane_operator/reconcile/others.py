@@ -22,6 +22,7 @@ from voiceplane_operator.reconcile.leaving import Time, time_of
 from voiceplane_operator.regions.fleet import Contact, Region
 
 SOON_S = 5.0
+LOOK_S = 30.0  # at a region's own Secret, which is not watched
 MARGIN_S = 30.0  # after the drain timeout: pods that were told to end are killed by then
 SHORT_DIGITS = 12  # as many as name a revision
 Object = dict[str, Any]
@@ -65,7 +66,9 @@ class RegionReconciler:
         proof = await records.secret(region)
         judged = [problem or _contact(region), _credentials(region), _watches(region), *proof]
         await self._write(stored, judged, region)
-        return SOON_S if problem or any(one.status != status.TRUE for one in proof) else None
+        if problem or any(one.status != status.TRUE for one in proof):
+            return SOON_S
+        return LOOK_S if proof else None
 
     def take_up(self, stored: Stored) -> None:
         """Begin to connect a region before its first pass; one that cannot be parsed says so in that."""
