@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
-from tests.e2e.caller import Caller
+from tests.e2e.caller import Caller, until
 from tests.e2e.conftest import AGENT, IMPATIENT, SLOW_PARCEL, Running, running_agent
 from tests.e2e.customers import PIN, Customers, customers
 from tests.planner.scripted import Call, Finish, Pause, Script, Scripted, Words, scripted
@@ -21,7 +21,7 @@ LEAVE = "You are too expensive and I am leaving you."  # no comma: a pause there
 TALK: Script = (Words("We sell "), Words("brown boxes. "), Pause(0.5), Words("They are strong. "), Finish())
 MANY = 600
 ENDLESS: Script = (Words("We sell brown boxes. "), *(Words("word "), Pause(0.05)) * MANY)
-SLOW_S = 7.0
+SLOW_S = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ async def test_the_caller_s_next_words_stop_a_reply_that_is_still_being_written(
         before[:] = [modelled.endpoint.sent]
         await caller.follow()
         await caller.say(SELL)
+        await until(lambda: modelled.endpoint.sent > before[0], 45, "for the model")
         await caller.call.wait_for_agent_silence(timeout_s=45)  # the model goes on writing
         await caller.ask("What are your opening hours?")
 
