@@ -77,7 +77,7 @@ async def test_the_process_serves_until_sigterm_and_loses_nothing(database_url: 
         port, metrics_port = await _ready(process)
         target = f"127.0.0.1:{port}"
         assert await grpc_server.healthy(target, timeout_s=5)
-        async with client.open_client(target, tmp_path / "spool", limits=OutboxLimits(drain_s=10)) as sender:
+        async with client.open_client(target, tmp_path / "spool", limits=OutboxLimits(drain_s=60)) as sender:
             sender.append(samples.call())
         assert (await client.read_call(target, "latest"))[0] == samples.call()
 
