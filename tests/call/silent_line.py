@@ -11,7 +11,8 @@ from tests.call.virtual import LoopClock
 
 from voiceplane.call.floor import FloorActions, FloorKeeper
 from voiceplane.call.holding import CallClock
-from voiceplane.call.listening import Dialogue, KeysPressed
+from voiceplane.call.keypad import KeysPressed
+from voiceplane.call.listening import Dialogue
 from voiceplane.call.mouth import Chunk, Mouth
 from voiceplane.call.shields import Shield
 from voiceplane.contract.audio import Pcm, WordTime

@@ -93,7 +93,7 @@ async def test_a_caller_who_speaks_over_a_notice_is_heard_when_it_has_left() -> 
 
 async def test_keys_pressed_over_a_notice_are_kept_and_answered_when_it_has_left() -> None:
     async with calling(32050, 0.0) as (listening, session, mouth):
-        listening._type("4#", 0.0)
+        listening._keypad.type("4#", 0.0, shielded=True)
         answered = next(at for at in frames(listening, session, 2.0) if not listening.keys.empty())
         assert NOTICE_S - 0.05 <= answered <= 1.6 and mouth.interrupted
         assert listening.keys.get_nowait().keys == "4"

@@ -39,7 +39,7 @@ async def endpoint(make_triton: Callable[[], Triton]) -> str:
     """Return the address of a running server with every model."""
     triton = make_triton()
     triton.start()
-    await triton.until("asr", "turn", "tts")
+    await triton.until("asr", "turn", "tts", "asr_second")
     return triton.endpoint
 
 

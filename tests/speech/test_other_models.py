@@ -54,6 +54,9 @@ async def test_doctor_holds_what_is_served_against_a_profile(endpoint: str, prof
         stdout=asyncio.subprocess.PIPE,
     )
     out, _ = await asyncio.wait_for(doctor.communicate(), 60)
-    (line,) = [line for line in out.decode().splitlines() if " speech asr " in line]
+    lines = out.decode().splitlines()
+    (line,) = [line for line in lines if " speech asr " in line]
     assert line.startswith(verdict) and f"whisper-tiny-en sha256:{SMALL.asr.digest[:16]}" in line
     assert ("wants whisper-base" in line) is (profile == "cpu-base")
+    (second,) = [line for line in lines if " speech asr_second " in line]
+    assert second.startswith("ok") and f"whisper-base sha256:{BASE.asr.digest[:16]}" in second

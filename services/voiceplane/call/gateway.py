@@ -162,6 +162,7 @@ async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterat
                 open_records(settings.records, settings.spool, certificates=settings.certificates)
             ),
             hub=CallHub(clock.wall_ns),
+            second=speech if profile.asr_second is not None else None,
             longest_hold_s=settings.longest_hold_s,
         )
         agent = UserAgent(AgentSettings(settings.advertised_host, settings.sip_port), settings.limits)

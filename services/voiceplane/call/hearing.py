@@ -90,7 +90,7 @@ class Hearing:
         lull = self._ears.silent_since
         idle = self._partial is None or self._partial.done()
         # A partial gives way, not a moment of silence before: one of them must come to an end.
-        ahead = lull is not None and self._latency_s < QUICK_S and self._partial_began < lull
+        ahead = lull is not None and self.quick and self._partial_began < lull
         ahead = ahead and (idle or not self._thorough)
         if not ahead and not (idle and now >= self._partial_due and self._ears.voiced):
             return False
@@ -138,6 +138,22 @@ class Hearing:
         finally:
             self._kept.pop(turn, None)
             task.cancel()  # nobody else waits for it
+
+    async def again(self) -> Transcript:
+        """Return the running utterance's words as the second ear hears them; SpeechError."""
+        assert self._site.second is not None
+        sound = self._sound()
+        found = await self._site.second.recognize_again(sound.audio, hints=sound.said_before)
+        return replace(found, text=" ".join([*sound.settled, found.text]).strip())
+
+    def believe(self, pause: int, transcript: Transcript) -> None:
+        """Let other words be those of a pause that lasts."""
+        self._pauses[pause] = self._task(lambda: _as_it_is(transcript), f"second-{pause}")
+
+    @property
+    def quick(self) -> bool:
+        """Say whether the recognizer has time for more than it must do: the machine is not loaded."""
+        return self._latency_s < QUICK_S
 
     def retracted(self) -> None:
         """Forget the turn's end: the utterance goes on."""
@@ -241,6 +257,10 @@ def _wordless_s(transcript: Transcript, audio_s: float) -> float:
     """Return how much of a long sound without old words is forgotten: all before its first word, but for KEEP_S."""
     first_s = min((word.start_ms / 1000 - BEFORE_WORD_S for word in transcript.words), default=audio_s)
     return min(audio_s - KEEP_S, first_s) if first_s > 0 else audio_s - KEEP_S  # no word lasts as long as a segment
+
+
+async def _as_it_is(transcript: Transcript) -> Transcript:
+    return transcript
 
 
 async def _settled(work: Callable[[], Awaitable[Transcript]]) -> Transcript | SpeechError:

@@ -14,8 +14,10 @@ from voiceplane.call.floor import FloorActions, FloorKeeper
 from voiceplane.call.hearing import Hearing, Words
 from voiceplane.call.holding import CallClock
 from voiceplane.call.judging import Judging
+from voiceplane.call.keypad import Keypad
 from voiceplane.call.mouth import Mouth
 from voiceplane.call.overlaps import Overlaps
+from voiceplane.call.second import SecondEar
 from voiceplane.call.site import Site
 from voiceplane.contract.dialogue import CallerSaid
 from voiceplane.media.session import Digits, Frame, MediaSession, MediaTimedOut, PlayoutStarted
@@ -34,22 +36,9 @@ from voiceplane.turn.events import (
 )
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
 from voiceplane.turn.machine import Floor
-from voiceplane.turn.reading import NO_DIGITS, AskedDigits, read
+from voiceplane.turn.reading import NO_DIGITS, AskedDigits, Reading, read
 
 log = logging.getLogger(__name__)
-
-KEY_PAUSE_S = 1.5  # after this long without a key, the keys are the caller's answer
-MAX_KEYS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class KeysPressed:
-    """The caller typed instead of speaking, from the first key to the last."""
-
-    keys: str
-    at: float
-    since: float
-    until: float
 
 
 @dataclass(slots=True)
@@ -87,6 +76,7 @@ class Listening:
         self._ears = Ears(site.vad.detector())
         self._hearing = Hearing(site, self._ears, tasks, self._words_came)
         self._judging = Judging(site, tasks, self._judged)
+        self._second = SecondEar(self, tasks)
         self._overlaps = Overlaps(session, self._ears)
         self.dialogue = Dialogue()
         self.floor = FloorKeeper(
@@ -99,13 +89,12 @@ class Listening:
                 resume=self._resume,
                 interrupt=self._interrupt,
                 overlap_over=lambda: self._overlaps.end(resumed=False),
-                end_turn=self._hearing.keep,
+                end_turn=self._keep,
                 speech_resumed=self._speech_resumed,
             ),
         )
-        self.keys: asyncio.Queue[KeysPressed] = asyncio.Queue(4)  # answers typed while the agent thinks
-        self._typed = ""
-        self._typed_since = self._typed_at = 0.0
+        self._keypad = Keypad(lambda: mouth.interrupt())
+        self.keys = self._keypad.answers
         self.marks: dict[str, float] = {}  # when the facts about the last pause came, loop seconds
         self.first_packet: asyncio.Event = asyncio.Event()
         self.started_at = 0.0  # of the agent's turn: its first packet left
@@ -120,7 +109,8 @@ class Listening:
                     if at is not None:
                         self._hear(pcm, at)
                 case Digits(digits):
-                    self._type(digits, self.clock.monotonic() if at is None else at)
+                    pressed = self.clock.monotonic() if at is None else at
+                    self._keypad.type(digits, pressed, shielded=bool(self._session.shielded_s()))
                 case PlayoutStarted():
                     self._agent_started(self.clock.monotonic() if at is None else at)
                 case MediaTimedOut():
@@ -130,6 +120,7 @@ class Listening:
         if not self.first_packet.is_set():  # speech that goes on after a pause begins no turn
             self.started_at = at
         self.first_packet.set()
+        self._second.forget()  # it speaks of something else first: a pause's words are not judged anew
         self.floor.feed(AgentStarted(at))
 
     def _hear(self, pcm: bytes, at: float) -> None:
@@ -148,7 +139,7 @@ class Listening:
         if self.floor.state.floor in (Floor.CALLER, Floor.DUCKED):
             if self._hearing.tick(at):
                 self._judging.ahead(self._ears.utterance(), at=at)
-        self._flush_keys(at)
+        self._keypad.flush(at, shielded=bool(self._session.shielded_s()))
 
     def _feed_edge(self, edge: SpeechStarted | SpeechPaused) -> None:
         """Pass an edge on, unless it is our own voice coming back."""
@@ -157,6 +148,7 @@ class Listening:
                 self._echoed_at = self._site.clock.monotonic()
             return
         if isinstance(edge, SpeechStarted) and self.floor.state.floor in (Floor.PAUSED, Floor.DUCKED):
+            self._second.forget()
             self._hearing.speech_goes_on()
             if self.floor.state.overlap_nothing:  # what was nothing says nothing of what follows it
                 self._overlaps.begin(edge.at)
@@ -165,6 +157,10 @@ class Listening:
     async def words(self, turn: EndTurn) -> Transcript:
         """Return what the caller said in a turn that has ended; SpeechError when it cannot be had."""
         return await self._hearing.words(turn)
+
+    def _keep(self, turn: EndTurn) -> None:
+        self._second.forget()
+        self._hearing.keep(turn)
 
     def _judge_pause(self, pause: int) -> None:
         self.marks = {"paused": self._site.clock.monotonic()}
@@ -194,8 +190,14 @@ class Listening:
         self._read(words)
 
     def _read(self, words: Words) -> None:
-        heard = words.transcript
-        reading = read(
+        reading = self._reading(words.transcript)
+        self._feed_reading(words.pause, reading)
+        paused = self.floor.state.floor is Floor.PAUSED and words.pause == self.floor.state.pause
+        if paused and self._site.second is not None and self._hearing.quick:
+            self._second.doubt(words.pause, words.transcript, reading)
+
+    def _reading(self, heard: Transcript) -> Reading:
+        return read(
             heard.text,
             asked=self.dialogue.digits,
             understood=self.dialogue.understood(),
@@ -203,9 +205,25 @@ class Listening:
             last_word=heard.last_word,
             number=self._site.longest_number,
         )
+
+    def _feed_reading(self, pause: int, reading: Reading) -> None:
         now = self._site.clock.monotonic()
         self.marks["read"] = now
-        self.floor.feed(WordsRead(now, words.pause, reading))
+        self.floor.feed(WordsRead(now, pause, reading))
+
+    async def hear_again(self) -> Transcript:
+        """Return the running utterance's words by the larger recognizer; SpeechError."""
+        return await self._hearing.again()
+
+    def understand(self, words: Transcript, told: Callable[[Reading], None]) -> None:
+        """Have the planner say what words mean; `told` gets their sign for the turn."""
+        self.dialogue.maybe(words, lambda: told(self._reading(words)))
+
+    def believe(self, pause: int, words: Transcript, reading: Reading) -> None:
+        """Let what the second ear heard stand for a pause."""
+        self.marks["second"] = self._site.clock.monotonic()
+        self._hearing.believe(pause, words)
+        self._feed_reading(pause, reading)
 
     def expect(self, digits: AskedDigits) -> None:
         """Tell the machine what the agent has asked for."""
@@ -244,30 +262,12 @@ class Listening:
 
     def transferring(self) -> None:
         """Expect nothing from the caller until the agent speaks again."""
+        self._second.forget()
         self.floor.feed(Transferring(self.clock.monotonic()))
 
     def forget_keys(self) -> None:
         """Drop what was typed and not taken."""
-        self._typed = ""
-        while not self.keys.empty():
-            self.keys.get_nowait()
-
-    def _type(self, digits: str, at: float) -> None:
-        if not self._typed:
-            self._typed_since = at
-        self._typed = (self._typed + digits)[:MAX_KEYS]
-        self._typed_at = at
-        if digits.endswith("#"):
-            self._flush_keys(at + KEY_PAUSE_S)
-
-    def _flush_keys(self, at: float) -> None:
-        """Answer with the keys, once what is being said may be interrupted."""
-        waited = self._typed and at - self._typed_at >= KEY_PAUSE_S
-        if waited and not self.keys.full() and not self._session.shielded_s():
-            keys, self._typed = self._typed.strip("#"), ""
-            if keys:
-                self._mouth.interrupt()
-                self.keys.put_nowait(KeysPressed(keys, at, self._typed_since, self._typed_at))
+        self._keypad.forget()
 
     def cut_marks(self) -> dict[str, float]:
         """Return when the agent's turn fell silent for a sound, when that took the floor, and when one was our echo."""
@@ -276,6 +276,7 @@ class Listening:
 
     def close(self) -> None:
         """Stop what still recognizes and judges."""
+        self._second.forget()
         self._hearing.close()
         self._judging.forget()
 

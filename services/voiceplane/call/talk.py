@@ -12,8 +12,9 @@ from opentelemetry.trace import Span
 from voiceplane.call.attempt import Attempt, Event, ToolDone, ToolStarted
 from voiceplane.call.ending import AGENT_HUNG_UP, CALLER_SILENT, TROUBLE, Ending
 from voiceplane.call.heard import Planned, as_heard, planned
+from voiceplane.call.keypad import KeysPressed
 from voiceplane.call.late import PAUSE_S, Late, tell
-from voiceplane.call.listening import KeysPressed, Listening, said
+from voiceplane.call.listening import Listening, said
 from voiceplane.call.mouth import Spoken
 from voiceplane.call.patience import OutOfPatienceError
 from voiceplane.call.replies import Replies

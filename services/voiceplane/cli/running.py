@@ -9,7 +9,7 @@ from voiceplane.cli.state import Endpoints
 from voiceplane.contract.load import InvalidAgentError, load_bundle
 from voiceplane.runtime import grpc_server
 from voiceplane.speech.client import TritonSpeech
-from voiceplane.speech.health import MODELS, ServerState, Wanted, named
+from voiceplane.speech.health import MODELS, OPTIONAL, ServerState, Wanted, named
 from voiceplane.speech.profiles import load_profile
 
 
@@ -48,7 +48,7 @@ async def _see(speech: str, endpoints: Endpoints | None, wanted: Wanted) -> list
     found: list[Seen] = []
     if speech:
         async with TritonSpeech(tuple(speech.split(",")), wanted=wanted) as client:
-            found += [seen for server in await client.look() for seen in _models(server)]
+            found += [seen for server in await client.look() for seen in _models(server, wanted)]
     if endpoints is not None:
         targets = {name: getattr(endpoints, name) for name in ("records", "tools", "planner", "gateway")}
         healthy = await asyncio.gather(*(grpc_server.healthy(target, timeout_s=5.0) for target in targets.values()))
@@ -59,11 +59,12 @@ async def _see(speech: str, endpoints: Endpoints | None, wanted: Wanted) -> list
     return found
 
 
-def _models(server: ServerState) -> Iterable[Seen]:
+def _models(server: ServerState, wanted: Wanted) -> Iterable[Seen]:
     if server.problem:
         yield Seen("speech", False, f"{server.endpoint} {server.problem}", "is this Triton's gRPC port? see its log")
         return
-    for name in MODELS:
+    there = {model.name for model in server.models}
+    for name in (*MODELS, *(name for name in OPTIONAL if name in wanted or name in there)):
         model = server.model(name)
         serves = ", ".join(named(*digest) for digest in model.digests)
         if model.ready:

@@ -17,6 +17,9 @@ TURNS_LATE = Counter(
 PARTIALS = Counter("voiceplane_partials_total", "Transcripts made while the caller speaks")
 UNSTABLE_WORDS = Counter("voiceplane_unstable_words_total", "Words of partials that a later decode changed")
 FINAL_WORDS = Counter("voiceplane_final_words_total", "Words that the last decode of an utterance had")
+SECOND_HEARINGS = Counter(
+    "voiceplane_second_hearings_total", "Pauses whose doubtful words a second recognizer heard too", ["outcome"]
+)
 SPECULATIONS = Counter("voiceplane_speculations_total", "Replies begun before the turn was over", ["outcome"])
 CANCELLED_WORK = Counter(
     "voiceplane_cancelled_work_total", "Work for replies that nobody heard; `kind` has the unit", ["kind"]

@@ -25,7 +25,7 @@ from voiceplane.speech.errors import (
     SpeechTimedOutError,
     SpeechUnavailableError,
 )
-from voiceplane.speech.health import MODELS, ServerState, Wanted
+from voiceplane.speech.health import MODELS, OPTIONAL, ServerState, Wanted
 from voiceplane.speech.look import look_at
 from voiceplane.speech.ports import InferenceTiming, RecognizedWord, SpeechChunk, Transcript, TurnVerdict
 
@@ -39,6 +39,7 @@ class SpeechDeadlines:
     """How long one request may take, in seconds."""
 
     recognize_s: float = 5.0
+    again_s: float = 1.5  # the turn is over then, whatever the second ear hears
     judge_s: float = 1.0
     first_chunk_s: float = 5.0
     next_chunk_s: float = 5.0
@@ -92,16 +93,23 @@ class TritonSpeech:
     async def health(self) -> dict[str, bool]:
         """Say for each model whether some endpoint serves it."""
         servers = await self.look()
-        return {model: any(server.model(model).ready for server in servers) for model in MODELS}
+        return {model: any(server.model(model).ready for server in servers) for model in (*MODELS, *OPTIONAL)}
 
     async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
         """Recognize 16 kHz s16le audio; partials wait behind turns that may be over."""
-        inputs, order = [_samples(audio)], _PARTIAL if partial else _TURN
+        return await self._recognize("asr", audio, hints, self._deadlines.recognize_s, _PARTIAL if partial else _TURN)
+
+    async def recognize_again(self, audio: bytes, *, hints: str = "") -> Transcript:
+        """Recognize 16 kHz s16le audio by the larger model, for words that the first one left in doubt."""
+        return await self._recognize("asr_second", audio, hints, self._deadlines.again_s, _Order())
+
+    async def _recognize(self, model: str, audio: bytes, hints: str, deadline_s: float, order: "_Order") -> Transcript:
+        inputs = [_samples(audio)]
         if hints:
             inputs.append(_text("HINTS", hints))
         with _SPANS.start_as_current_span("speech_to_text", kind=SpanKind.CLIENT) as span:
-            span.set_attribute("voice.audio.ms", len(audio) / 32)
-            result, timing = await self._infer("asr", inputs, self._deadlines.recognize_s, span, order=order)
+            span.set_attributes({"voice.audio.ms": len(audio) / 32, "voice.recognizer": model})
+            result, timing = await self._infer(model, inputs, deadline_s, span, order=order)
             answer = json.loads(result.as_numpy("RESULT").reshape(-1)[0])
             words = tuple(RecognizedWord(*word) for word in answer["words"])
             span.set_attribute("pii.transcript", answer["text"])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 MODELS = ("asr", "turn", "tts")
+OPTIONAL = ("asr_second",)  # calls are taken without it: the first recognizer's words stand
 REASON_CHARACTERS = 300
 
 

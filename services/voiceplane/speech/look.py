@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 from tritonclient.utils import InferenceServerException
 
-from voiceplane.speech.health import MODELS, ModelState, ServerState, Wanted, compared, shortened
+from voiceplane.speech.health import MODELS, OPTIONAL, ModelState, ServerState, Wanted, compared, shortened
 
 LOOK_S = 2.0  # a server that is busy with a model's start may take a second to say so
 
@@ -32,7 +32,7 @@ async def look_at(client: Any, endpoint: str, wanted: Wanted) -> ServerState:
 
 
 def _is_told(model: Any) -> bool:
-    return bool(model.state == "READY" and model.name in MODELS)
+    return bool(model.state == "READY" and model.name in (*MODELS, *OPTIONAL))
 
 
 async def _digests(client: Any, model: str) -> tuple[tuple[str, str], ...]:

@@ -77,6 +77,14 @@ class Recognizer(Protocol):
         ...
 
 
+class SecondEar(Protocol):
+    """Words from audio by a larger recognizer: better and later."""
+
+    async def recognize_again(self, audio: bytes, *, hints: str = "") -> Transcript:
+        """Recognize 16 kHz s16le audio; SpeechError when it cannot be done in time, or there is no such model."""
+        ...
+
+
 class TurnJudge(Protocol):
     """Judge whether the speaker is done."""
 

@@ -20,10 +20,12 @@ class Profile:
     turn: Model
     vad: Model
     voices: tuple[tuple[str, Model], ...]
+    asr_second: Model | None = None  # hears once more what asr leaves in doubt
 
     def models(self) -> tuple[Model, ...]:
         """Return every model of the profile once."""
-        return (self.asr, self.turn, self.vad, *(model for _, model in self.voices))
+        second = (self.asr_second,) if self.asr_second is not None else ()
+        return (self.asr, self.turn, self.vad, *(model for _, model in self.voices), *second)
 
     def voice(self, name: str) -> Model:
         """Return a voice; ModelUnavailableError names those there are."""
@@ -35,10 +37,12 @@ class Profile:
     @property
     def digests(self) -> dict[str, dict[str, str]]:
         """Return what Triton's models say of themselves when they serve this profile: name and digest."""
+        second = self.asr_second
         return {
             "asr": {self.asr.name: self.asr.digest},
             "turn": {self.turn.name: self.turn.digest},
             "tts": {voice: model.digest for voice, model in self.voices},
+            **({"asr_second": {second.name: second.digest}} if second is not None else {}),
         }
 
     def wanted(self, voice: str) -> dict[str, dict[str, str]]:
@@ -65,7 +69,10 @@ def load_profile(name: str) -> Profile:
         raise ModelUnavailableError(f"no speech profile is named {name!r}; there are {', '.join(sorted(profiles))}")
     entry = profiles[name]
     voices = tuple((voice, _pinned(pin)) for voice, pin in entry["voices"].items())
-    return Profile(name, entry["about"], _pinned(entry["asr"]), _pinned(entry["turn"]), _pinned(entry["vad"]), voices)
+    second = _pinned(entry["asr_second"]) if "asr_second" in entry else None
+    return Profile(
+        name, entry["about"], _pinned(entry["asr"]), _pinned(entry["turn"]), _pinned(entry["vad"]), voices, second
+    )
 
 
 def _pinned(pin: str) -> Model:

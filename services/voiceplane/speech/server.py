@@ -46,6 +46,11 @@ def write_repository(profile: Profile, target: Path) -> None:
         **{f"@{model}-digests@": _quoted(digests) for model, digests in profile.digests.items()},
     }
     shutil.copytree(REPOSITORY, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    if profile.asr_second is None:
+        shutil.rmtree(target / "asr_second")
+    else:
+        values["@asr_second@"] = str(profile.asr_second.folder)
+        shutil.copytree(target / "asr/1", target / "asr_second/1")
     for config in target.glob("*/config.pbtxt"):
         text = config.read_text()
         for mark, value in values.items():

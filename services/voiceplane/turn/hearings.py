@@ -1,0 +1,22 @@
+"""Which of two hearings of one sound to believe, and when a second is worth its work. Used by call.second. Pure.
+
+The first recognizer is small, so that all turns are fast; the second hears better and takes longer. It is asked only
+where the turn waits anyway, since the first one's words do not say what the caller wants. Not where they may: a last
+word in doubt is seldom wrong, and what was heard better then ended a hesitation. Nor for a sound without words, which
+is a noise as often as not, and out of which a larger recognizer may make some.
+"""
+
+from voiceplane.turn.reading import Reading
+
+_WORTH_A_SECOND = frozenset({Reading.UNCLEAR, Reading.MISHEARD, Reading.LACKING, Reading.OPEN})
+_SAYS_WHAT_IS_WANTED = frozenset({Reading.EXPECTED, Reading.COMPLETE, Reading.COUNTED, Reading.BRIEF, Reading.DOUBTFUL})
+
+
+def worth_a_second(reading: Reading) -> bool:
+    """Say whether another recognizer may make more of the sound than these words do."""
+    return reading in _WORTH_A_SECOND
+
+
+def second_stands(second: Reading) -> bool:
+    """Say whether what was heard second takes the place of words that were worth it; in a tie the first do."""
+    return second in _SAYS_WHAT_IS_WANTED
