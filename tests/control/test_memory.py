@@ -89,25 +89,25 @@ def test_a_spec_is_written_anew_only_when_its_generation_is_another() -> None:
 def test_a_workload_that_was_applied_anew_is_not_up_until_its_controller_says_so() -> None:
     watch, told = RegionWatch(None, "voiceplane", "hub", lambda _: None), target("on-prem")  # type: ignore[arg-type]
     deployment = next(one for one in map(plan.marked, manifests.render(told)) if one["kind"] == "Deployment")
-    key = ("Deployment", deployment["metadata"]["name"])
+    key, pods = ("Deployment", deployment["metadata"]["name"]), deployment["spec"]["replicas"]
 
     def at(version: int, generation: int, observed: int = 0) -> dict[str, Any]:
         meta = {**deployment["metadata"], "resourceVersion": str(version), "generation": generation}
-        counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), 2)
+        counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), pods)
         return {**deployment, "metadata": meta, "status": {"observedGeneration": observed, **counts}}
 
     def answered(version: int, generation: int) -> dict[str, Any]:
         return {"kind": "Deployment", "metadata": at(version, generation)["metadata"]}
 
-    watch.applied(answered(11, 1), replicas=2)
+    watch.applied(answered(11, 1), replicas=pods)
     view = watch.view(told.prefix)
-    assert view.rollouts[key] == Rollout(False, 2, 0)
+    assert view.rollouts[key] == Rollout(False, pods, 0)
     watch._take(KINDS["Deployment"], at(12, 1, observed=1))
     assert view.rollouts[key].current
-    watch.applied(answered(13, 1), replicas=2)
+    watch.applied(answered(13, 1), replicas=pods)
     assert view.rollouts[key].current, "an apply that changes its labels only"
-    watch.applied(answered(14, 2), replicas=3)
-    assert view.rollouts[key] == Rollout(False, 3, 2), "new content, of which those from before are available"
+    watch.applied(answered(14, 2), replicas=pods + 1)
+    assert view.rollouts[key] == Rollout(False, pods + 1, pods), "new content, of which those from before are available"
     watch._take(KINDS["Deployment"], at(15, 2, observed=2))
     watch.applied(answered(16, 3))
     assert view.rollouts[key].wanted == facts.rollout(at(15, 2), "Deployment").wanted, "a scaler has the number"
