@@ -39,6 +39,11 @@ async def test_speech_streams_with_each_word_in_its_place(speech: TritonSpeech, 
     assert words == REPLY.split()
 
 
+async def test_a_phrase_sounds_the_same_each_time_it_is_synthesized(speech: TritonSpeech) -> None:
+    first, second = [b"".join(chunk.pcm.data for chunk in await say(speech, REPLY)) for _ in range(2)]
+    assert first == second
+
+
 def voiced_level_db(chunks: list[SpeechChunk]) -> float:
     """Return the level of the loud half of 20 ms stretches: pauses do not count."""
     samples = np.frombuffer(b"".join(chunk.pcm.data for chunk in chunks), "<i2").astype(np.float64)

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnx.utils import Extractor
+from steady import with_steady_noise
 from unrolling import Unrolled
 
 CONTEXT_FRAMES = 16
@@ -36,7 +37,7 @@ class PiperParts:
         for name, shape in shapes.items():
             if name not in known:
                 model.graph.value_info.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
-        extractor = Extractor(model)
+        extractor = Extractor(with_steady_noise(model))
         inputs = [value.name for value in model.graph.input]
         self._speakers = "sid" in inputs
         self._text = _session(extractor.extract_model(inputs, [_DRAFT, _DURATIONS]), threads)
