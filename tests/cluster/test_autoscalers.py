@@ -71,7 +71,11 @@ def _gateways(revision: str) -> tuple[str, ...]:
 
 
 def _replicas(count: int) -> Any:
-    return lambda raw: [one["spec"]["replicas"] for one in raw["items"]] == [count]
+    return lambda raw: _counts(raw) == [count]
+
+
+def _counts(raw: dict[str, Any]) -> list[int]:
+    return [one["spec"]["replicas"] for one in raw["items"]]
 
 
 def _owners_of_replicas(raw: dict[str, Any]) -> set[str]:
@@ -100,12 +104,12 @@ async def test_keda_scales_gateways_with_their_calls_and_a_rollout_keeps_as_many
 
             gateways.calls = 0
             await until(plane, HPA, _held)
-            assert _replicas(3)(await read(plane, *_gateways(revision))), "a lull of seconds takes no gateway away"
+            assert _counts(await read(plane, *_gateways(revision))) == [3], "a lull of seconds takes no gateway away"
 
             await apply(plane, AGENT.replace("How can I help you?", "What can I do for you?"))
             moved = await until(plane, DESK, lambda raw: ready(raw) and raw["status"]["revision"] != revision)
             newest = moved["status"]["revision"]
-            assert _replicas(3)(await read(plane, *_gateways(newest))), "calls moved to as many as they came from"
+            assert _counts(await read(plane, *_gateways(newest))) == [3], "calls moved to as many as they came from"
             await until(plane, _gateways(revision), lambda raw: not raw["items"])
 
 
@@ -136,7 +140,7 @@ async def test_keda_takes_gateways_away_after_their_last_call_and_tells_when_it_
             (last,) = (await until(plane, pods, _count(1), within_s=120))["items"]
             gateways.only({last["metadata"]["name"]}, stage.prometheus)
             await until(plane, HPA, functools.partial(_content, count=1))
-            assert _replicas(1)(await read(plane, *_gateways(revision))), "the fewest there may be"
+            assert _counts(await read(plane, *_gateways(revision))) == [1], "the fewest there may be"
 
             well = await until(plane, DESK, _follows("True"))
             stage.prometheus.scrape({})  # it has lost sight of the gateways, which are there
@@ -144,7 +148,7 @@ async def test_keda_takes_gateways_away_after_their_last_call_and_tells_when_it_
             assert condition(told, "AutoscalingActive")["reason"] == "MetricMissing"
             assert told["status"]["regionStates"][0]["condition"]["reason"] == "ServingUnscaled"
             assert condition(told, "Ready") == condition(well, "Ready"), "calls are answered"
-            assert _replicas(1)(await read(plane, *_gateways(revision))), "no answer is not no calls"
+            assert _counts(await read(plane, *_gateways(revision))) == [1], "no answer is not no calls"
             stage.prometheus.scrape(gateways.targets)
             await until(plane, DESK, _follows("True"), within_s=120)
 
