@@ -26,13 +26,13 @@ def test_a_wish_is_what_is_likelier_than_a_hum_makes_it(text: str) -> None:
 
 
 def test_a_listeners_word_that_is_as_likely_stands_against_a_wish() -> None:
-    said = as_a_hum(stop=3.0)
+    said = as_a_hum(stop=wishes.LEAST + 0.2)
     assert wishes.wish(said, LISTENER) == "Stop."
     assert wishes.wish(said, [0.0, *LISTENER[1:]]) == ""
 
 
 def test_of_two_wishes_the_one_that_surprises_more_was_said() -> None:
-    assert wishes.wish(as_a_hum(hey=3.0, canc=4.0), LISTENER) == "Cancel."
+    assert wishes.wish(as_a_hum(hey=wishes.LEAST + 0.2, canc=wishes.LEAST + 1.0), LISTENER) == "Cancel."
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ LISTENERS = (
     *("Mm", "Hmm", "Uh", "Um", "Okay", "Right", "Yeah", "Yes", "Yep", "Sure", "Alright", "I", "Got", "Good", "Great"),
     *("Thanks", "Thank", "Oh", "Ah", "Huh", "Ow", "Ooh", "and", "you", "the"),  # the last three: a hum, misheard
 )
-LEAST = 2.6  # deviations over a hum's mean
+LEAST = 3.4  # deviations over a hum's mean: one voice's "uh-huh" is "Wait." by up to 3.3
 SURE_WORD, SURE_LOGPROB = 0.4, -1.05  # as turn/overlap.py has them: likelier words stand as they are
 
 
