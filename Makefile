@@ -42,7 +42,7 @@ test-calls: setup
 # On a machine that does nothing else; what each line means is in docs/benchmarks.md.
 .PHONY: bench bench-operator bench-pipecat
 bench: setup
-	@voiceplane install --profile cpu-small --profile cpu-base
+	@voiceplane install
 	@voiceplane bench --json build/bench/bench.json --markdown build/bench/tables.md $(BENCH)
 	@voiceplane bench turns --markdown build/bench/turns.md --picture build/bench/turns.svg $(BENCH)
 ifdef ALL

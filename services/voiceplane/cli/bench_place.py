@@ -10,19 +10,18 @@ from pathlib import Path
 
 import voiceplane.testing.bench
 from voiceplane.cli import processes
-from voiceplane.cli.parts import StackOptions, plan, speech_alone
+from voiceplane.cli.parts import StackOptions, plan
 from voiceplane.cli.stack import Part, Stack
 from voiceplane.cli.state import Endpoints
 from voiceplane.cli.validate import read_bundle
 from voiceplane.cli.voices import FliteVoice
 from voiceplane.contract.audio import Pcm
-from voiceplane.speech.client import TritonSpeech
-from voiceplane.speech.ports import Recognizer
+from voiceplane.speech.client import SpeechDeadlines, TritonSpeech
 from voiceplane.speech.profiles import load_profile
 from voiceplane.testing.bench.place import Place, Usage
 
 AGENT = Path(voiceplane.testing.bench.__file__).parent / "desk.yaml"
-SECOND_EAR = "cpu-base"  # the profile with the larger recognizer
+DEADLINES = SpeechDeadlines(again_s=60.0)  # of recordings: no caller waits for what is heard again
 
 
 @contextlib.asynccontextmanager
@@ -36,7 +35,7 @@ async def open_place(
     gateway = next(part for part in parts if part.name == "gateway")
     triton = next(part for part in parts if part.name == "speech")
     tell(f"starting {', '.join(part.name for part in parts)}")
-    async with Stack(parts, folder / "logs", tell) as stack, TritonSpeech((endpoints.speech,)) as speech:
+    async with Stack(parts, folder / "logs", tell) as stack, TritonSpeech((endpoints.speech,), DEADLINES) as speech:
         place = Place(
             sip=endpoints.sip,
             records=endpoints.records,
@@ -48,26 +47,9 @@ async def open_place(
             tell=tell,
             cores=len(os.sched_getaffinity(0)),
             speech_http=f"127.0.0.1:{_option(triton, '--http-port')}",
-            second_ear=(lambda: _second_ear(folder, tell)) if _installed(SECOND_EAR, tell) else None,
+            second_ear=speech if load_profile(bundle.agent.spec.voice.profile).asr_second is not None else None,
         )
         yield place, endpoints
-
-
-def _installed(profile: str, tell: Callable[[str], None]) -> bool:
-    present = load_profile(profile).asr.present
-    if not present:
-        tell(
-            f"the ledger is judged by one recognizer: a larger one comes with `voiceplane install --profile {profile}`"
-        )
-    return present
-
-
-@contextlib.asynccontextmanager
-async def _second_ear(folder: Path, tell: Callable[[str], None]) -> AsyncIterator[Recognizer]:
-    """Run a speech server beside the stack's inside the block."""
-    part, target = speech_alone(SECOND_EAR)
-    async with Stack((part,), folder / "logs" / "second-ear", tell), TritonSpeech((target,)) as speech:
-        yield speech
 
 
 def _option(part: Part, name: str) -> str:

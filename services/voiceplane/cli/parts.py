@@ -67,14 +67,6 @@ def plan(bundle: Bundle, options: StackOptions) -> tuple[tuple[Part, ...], Endpo
     return (*([_parcels(options, endpoints.parcels)] if endpoints.parcels else []), *parts), endpoints
 
 
-def speech_alone(profile: str) -> tuple[Part, str]:
-    """Return a speech server that belongs to no stack, and its HOST:PORT; NoFreePortError."""
-    free = free_ports()
-    target = f"{LOCAL}:{next(free)}"
-    ports = ("--grpc-port", _port(target), "--metrics-port", str(next(free)), "--http-port", str(next(free)))
-    return _part("speech", target, (*ports, "--profile", profile)), target
-
-
 def _part(name: str, target: str, command: tuple[str, ...]) -> Part:
     return Part(
         name,

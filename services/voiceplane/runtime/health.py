@@ -69,7 +69,8 @@ def serve(
             reason = why_not()
             good = good and ready() and reason is None
         start_response("200 OK" if good else "503 Service Unavailable", [("Content-Type", "text/plain")])
-        told = f"ok; {beside()}" if good and path == "/readyz" and beside() else "ok"
+        wrong = beside() if good and path == "/readyz" else None
+        told = f"ok; {wrong}" if wrong else "ok"
         return [f"{told if good else reason or 'not now'}\n".encode()]
 
     server = make_server(host, port, answer, server_class=_Server, handler_class=_QuietHandler)

@@ -4,12 +4,13 @@ import asyncio
 import math
 import random
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from voiceplane.contract.audio import SPEECH_RATE, Pcm
-from voiceplane.speech.ports import Recognizer
+from voiceplane.speech.ports import Transcript
 from voiceplane.testing.bench.align import Inside, begun, errors, inside, words_off
 from voiceplane.testing.bench.barge_in import A_CALL, FIRST, QUICK, REQUESTS, interruptions, script, silenced_ms
 from voiceplane.testing.bench.caller import RATE, Act, After, Deed, Held, hold_unread, voiced
@@ -32,6 +33,7 @@ ALLOWED_RUN = 2  # words in a row: a small recognizer's slip
 MORE_SHARE = 2.0  # percent above the recognizer's own, which is of a few replies only
 NEAR_MS = 2500.0  # the gateway closes an interrupted turn within this of its last sound
 BEFORE_MS, BEHIND_MS = 150.0, 60.0
+Hear = Callable[[bytes], Awaitable[Transcript]]
 _HUNDRED = re.compile(r"(?<=[1-9]) 0 0\b")
 
 
@@ -68,7 +70,7 @@ async def run(place: Place, effort: Effort) -> list[Line]:
         beside = group.create_task(_hold_uncut(place, effort), name="uncut replies")
         calls, found = await _interrupt(place, effort, wanted)
     whole = beside.result().read()
-    compared = await _compared(place.recognizer, found)
+    compared = await _compared(place.recognizer.recognize, found)
     again = await _heard_again(place, found, compared)
     for each, second in zip(compared, again, strict=True):
         if each.off > 1 or each.inside.longest > ALLOWED_RUN:
@@ -109,18 +111,17 @@ async def _heard_again(place: Place, found: list[Heard], compared: list[Compared
     if place.second_ear is None or not doubtful:
         return [None] * len(found)
     place.tell(f"ledger: a larger recognizer hears {len(doubtful)} again")
-    async with place.second_ear() as recognizer:
-        second = iter(await _compared(recognizer, doubtful))
+    second = iter(await _compared(place.second_ear.recognize_again, doubtful))
     return [next(second) if each.off > 1 else None for each in compared]
 
 
-async def _compared(recognizer: Recognizer, found: list[Heard]) -> list[Compared]:
+async def _compared(hear: Hear, found: list[Heard]) -> list[Compared]:
     """Recognize the replies, a few at a time."""
     gate = asyncio.Semaphore(RECOGNIZED_AT_ONCE)
 
     async def one(heard: Heard) -> Compared:
         async with gate:
-            return Compared(compared_words(heard.ledger), compared_words(await _recognized(recognizer, heard.sound)))
+            return Compared(compared_words(heard.ledger), compared_words(await _recognized(hear, heard.sound)))
 
     return list(await asyncio.gather(*(one(heard) for heard in found)))
 
@@ -228,15 +229,17 @@ async def uncut(place: Place, call: Held) -> list[Compared]:
             continue
         for length_s in UNCUT_S:
             end = start + 1000 * length_s
-            heard = compared_words(await _recognized(place.recognizer, cut(call.agent, RATE, start - BEFORE_MS, end)))
+            heard = compared_words(
+                await _recognized(place.recognizer.recognize, cut(call.agent, RATE, start - BEFORE_MS, end))
+            )
             found.append(Compared(begun(compared_words(turn.text_pii), heard), heard))
     return found
 
 
-async def _recognized(recognizer: Recognizer, track: Samples) -> str:
+async def _recognized(hear: Hear, track: Samples) -> str:
     """Recognize in pieces that end at the speaker's pauses: a small recognizer loses words in long audio."""
     words = []
     for piece in pieces(track, RATE):
         sound = Pcm(track[piece.start : piece.end].astype("<i2").tobytes(), RATE)
-        words.append((await recognizer.recognize(resample(sound, SPEECH_RATE).data)).text)
+        words.append((await hear(resample(sound, SPEECH_RATE).data)).text)
     return " ".join(words)

@@ -1,12 +1,11 @@
 """What the suites run against, and how much: a running stack seen from outside. Made by cli.bench_place."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from voiceplane.contract.audio import Pcm
 from voiceplane.runtime.clock import Clock, SystemClock
-from voiceplane.speech.ports import Recognizer, Synthesizer
+from voiceplane.speech.ports import Recognizer, SecondEar, Synthesizer
 from voiceplane.testing.bench.lines import Line
 
 Speak = Callable[[str, str], Awaitable[Pcm]]  # words and the voice's name
@@ -36,7 +35,7 @@ class Place:
     cores: int
     clock: Clock = SystemClock()
     speech_http: str = ""  # HOST:PORT of Triton's own pages
-    second_ear: Callable[[], AbstractAsyncContextManager[Recognizer]] | None = None  # larger; starts when it is entered
+    second_ear: SecondEar | None = None  # a larger recognizer, where the agent's speech profile has one
 
 
 @dataclass(frozen=True, slots=True)
