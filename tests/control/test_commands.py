@@ -8,6 +8,10 @@ import pytest
 import yaml
 
 from voiceplane.cli.__main__ import main
+from voiceplane.cli.images import EMBEDDINGS
+from voiceplane.contract.load import load_bundle
+from voiceplane.runtime.models import catalogue
+from voiceplane.speech.profiles import load_profile
 from voiceplane_operator import errors
 from voiceplane_operator.regions import credentials
 
@@ -40,7 +44,10 @@ def test_images_names_everything_to_mirror_by_digest(region: str, capsys: pytest
     images = {line.split()[1] for line in lines if line.startswith("image ")}
     assert images == {"gateway", "speech", "planner", "tools", "operator", "records", "collector", "kuberay"}
     assert "operator" in told.err and "gateway" not in told.err, "what a tag names may move"
-    assert sum("sha256:" in line for line in lines if line.startswith("model ")) == 5
+    named = {tuple(line.split()[1:3]) for line in lines if line.startswith("model ")}
+    profile = load_profile(load_bundle(Path(AGENT).read_text()).agent.spec.voice.profile)
+    needed = (*profile.models(), catalogue()[EMBEDDINGS])
+    assert named == {(model.name, f"sha256:{model.digest}") for model in needed}
 
 
 def test_images_has_keda_where_the_region_scales_by_it(region: str, capsys: pytest.CaptureFixture[str]) -> None:
