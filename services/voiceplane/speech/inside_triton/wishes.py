@@ -2,7 +2,7 @@
 
 One step of the decoder says how likely each of a few beginnings is: of those who want the floor, of those who listen. A
 hum makes "Hey" likelier than "Cancel", whatever was said: what counts is by how much more than a hum does. Measured for
-whisper tiny.en on 258 hums and words of listeners and 99 misheard commands: docs/benchmarks.md.
+whisper tiny.en on 258 hums and words of listeners and 99 misheard commands: docs/experiments.md.
 """
 
 from dataclasses import dataclass
