@@ -68,7 +68,7 @@ class Speech:
     async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
         """Return the fixed words."""
         self.recognized += 1
-        return Transcript(self.words, (), 0.0, NO_TIME)
+        return Transcript(self.words, (), NO_TIME)
 
     async def end_probability(self, audio: bytes) -> TurnVerdict:
         """Be sure."""

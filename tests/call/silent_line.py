@@ -217,4 +217,4 @@ class Listening:
 
 def _transcript(text: str) -> Transcript:
     words = tuple(RecognizedWord(word, 0.0, 0.0, 1.0) for word in text.split())
-    return Transcript(text, words, 0.0, InferenceTiming(0.0, 0.0, 0.0))
+    return Transcript(text, words, InferenceTiming(0.0, 0.0, 0.0))

@@ -38,7 +38,7 @@ class Models:
     async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
         self.decoded.append((len(audio) // WINDOW_BYTES, partial))
         await self.go.wait()
-        return Transcript(f"{len(audio) // WINDOW_BYTES} windows", (), 0.0, TIMING)
+        return Transcript(f"{len(audio) // WINDOW_BYTES} windows", (), TIMING)
 
     async def end_probability(self, audio: bytes) -> TurnVerdict:
         self.judged.append((len(audio) - len(JUDGED_SILENCE)) // WINDOW_BYTES)

@@ -24,7 +24,7 @@ MISHEARD, MEANT = "where is my car still", "where is my parcel"
 
 
 def transcript(text: str) -> Transcript:
-    return Transcript(text, (), 0.0, InferenceTiming(0.0, 0.0, 0.0))
+    return Transcript(text, (), InferenceTiming(0.0, 0.0, 0.0))
 
 
 class Recognizer:

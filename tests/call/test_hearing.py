@@ -32,7 +32,7 @@ class Recognizer:
         await self.go.wait()
         if partial and self.overloaded:
             raise SpeechRefusedError("busy")
-        return Transcript(f"{len(audio) // len(FRAME)} frames", (), 0.0, InferenceTiming(0.0, 0.0, 0.0))
+        return Transcript(f"{len(audio) // len(FRAME)} frames", (), InferenceTiming(0.0, 0.0, 0.0))
 
 
 class Site:
@@ -252,7 +252,7 @@ async def test_a_sound_without_words_never_grows_past_a_segment() -> None:
     class Deaf(Recognizer):
         async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
             lengths.append(len(audio) / 32000)
-            return Transcript("", (), 0.0, InferenceTiming(0.0, 0.0, 0.0))
+            return Transcript("", (), InferenceTiming(0.0, 0.0, 0.0))
 
     lengths: list[float] = []
     ears = Ears(Silent())
@@ -275,7 +275,7 @@ async def test_a_sound_without_words_never_grows_past_a_segment() -> None:
 async def test_a_partial_shows_stable_words_as_they_were_and_a_pause_what_was_recognized() -> None:
     class Fickle(Recognizer):
         async def recognize(self, audio: bytes, *, hints: str = "", partial: bool = False) -> Transcript:
-            return Transcript(texts.pop(0), (), 0.0, InferenceTiming(0.0, 0.0, 0.0))
+            return Transcript(texts.pop(0), (), InferenceTiming(0.0, 0.0, 0.0))
 
     texts = ["where is", "where is my", "wear is my", "wear is my parcel"]
     shown: list[str] = []

@@ -68,5 +68,5 @@ def test_an_unlikely_word_wants_the_floor_where_it_sounds_like_a_command(
     made = overlaps(np.zeros(RATE), np.zeros(RATE), end_s=1.0)
     made.begin(0.5)
     words = tuple(RecognizedWord(word, 0.0, 200.0, probability) for word in text.split())
-    made.words(Transcript(text, words, 0.0, InferenceTiming(0.0, 0.0, 0.0), logprob=-0.9, wish=wish))
+    made.words(Transcript(text, words, InferenceTiming(0.0, 0.0, 0.0), logprob=-0.9, wish=wish))
     assert made.judge(1.0, ended=True, answers=False) is kind

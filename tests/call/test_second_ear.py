@@ -12,7 +12,7 @@ READINGS = {"where is my parcel": Reading.EXPECTED, "where is my car still": Rea
 
 
 def words(text: str) -> Transcript:
-    return Transcript(text, (), 0.0, InferenceTiming(0.0, 0.0, 0.0))
+    return Transcript(text, (), InferenceTiming(0.0, 0.0, 0.0))
 
 
 MISHEARD = words("where is my car still")

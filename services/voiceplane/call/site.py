@@ -11,7 +11,7 @@ from voiceplane.media.server import MediaServer
 from voiceplane.records.client import RecordsClient
 from voiceplane.runtime.clock import Clock
 from voiceplane.speech.cache import PhraseCache
-from voiceplane.speech.ports import Recognizer, SecondEar, TurnJudge
+from voiceplane.speech.ports import LargerRecognizer, Recognizer, TurnJudge
 from voiceplane.speech.prompts import said_before
 from voiceplane.speech.vad import SileroModel
 from voiceplane.turn.parameters import TurnParameters
@@ -33,7 +33,7 @@ class Site:
     records: RecordsClient
     hub: CallHub
     patience: Patience = field(default_factory=Patience)
-    second: SecondEar | None = None  # a larger recognizer, where the speech profile has one
+    second: LargerRecognizer | None = None  # a larger recognizer, where the speech profile has one
     longest_hold_s: float = 600.0  # a caller who keeps us on hold for longer does not come back
 
     @property

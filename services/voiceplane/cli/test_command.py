@@ -151,12 +151,15 @@ async def _work(file: ScenarioFile, agent: tuple[Path, Bundle] | None, options: 
     async with _target(file, agent, options, tell) as target, TritonSpeech((target.speech,), PATIENT) as speech:
         if not target.records and any(needs_record(scenario) for scenario in file.scenarios):
             raise _UsageError("tools, outcome and end are judged by the call record: name it with --records HOST:PORT")
-        if not (await speech.health())["asr"]:
+        ready = await speech.health()
+        if not ready["asr"]:
             told = f"no recognizer is ready at {target.speech}; voiceplane doctor --speech {target.speech} says why"
             raise _UsageError(told)
         line = Line(target.sip, file.patience, options.scenarios.resolve().parent)
         tell(f"{len(file.scenarios)} scenarios against {target.sip}, {options.parallel} calls at once")
-        results = await run_scenarios(file, Place(line, speech, target.records, options.parallel), _speak, tell)
+        larger = speech if ready["asr_second"] else None
+        place = Place(line, speech, target.records, options.parallel, larger)
+        results = await run_scenarios(file, place, _speak, tell)
     report.write(results, options.scenarios.name, options.output)
     if options.junit is not None:
         options.junit.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,8 @@ from voiceplane.speech.errors import SpeechError
 from voiceplane.testing.phone.pieces import pieces
 
 _FLITE_TIMEOUT_S = 20.0
-PATIENT = SpeechDeadlines(recognize_s=60.0, first_chunk_s=60.0, next_chunk_s=60.0)  # no caller waits for these words
+# No caller waits for these words.
+PATIENT = SpeechDeadlines(recognize_s=60.0, again_s=60.0, first_chunk_s=60.0, next_chunk_s=60.0)
 
 
 class VoiceUnavailableError(Exception):

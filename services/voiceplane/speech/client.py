@@ -113,7 +113,7 @@ class TritonSpeech:
             answer = json.loads(result.as_numpy("RESULT").reshape(-1)[0])
             words = tuple(RecognizedWord(*word) for word in answer["words"])
             span.set_attribute("pii.transcript", answer["text"])
-            found = Transcript(answer["text"], words, answer["no_speech"], timing, answer["logprob"])
+            found = Transcript(answer["text"], words, timing, answer["logprob"])
             return replace(found, wish=answer.get("wish", ""))
 
     async def end_probability(self, audio: bytes) -> TurnVerdict:

@@ -32,7 +32,6 @@ class Transcript:
 
     text: str
     words: tuple[RecognizedWord, ...]
-    no_speech_probability: float
     timing: InferenceTiming
     logprob: float = 0.0  # mean over its tokens, natural logarithm; 0 is certain
     wish: str = ""  # where a short sound's words are unlikely: what else it may be, of one who wants the floor
@@ -77,7 +76,7 @@ class Recognizer(Protocol):
         ...
 
 
-class SecondEar(Protocol):
+class LargerRecognizer(Protocol):
     """Words from audio by a larger recognizer: better and later."""
 
     async def recognize_again(self, audio: bytes, *, hints: str = "") -> Transcript:

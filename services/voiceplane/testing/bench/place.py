@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from voiceplane.contract.audio import Pcm
 from voiceplane.runtime.clock import Clock, SystemClock
-from voiceplane.speech.ports import Recognizer, SecondEar, Synthesizer
+from voiceplane.speech.ports import LargerRecognizer, Recognizer, Synthesizer
 from voiceplane.testing.bench.lines import Line
 
 Speak = Callable[[str, str], Awaitable[Pcm]]  # words and the voice's name
@@ -35,7 +35,7 @@ class Place:
     cores: int
     clock: Clock = SystemClock()
     speech_http: str = ""  # HOST:PORT of Triton's own pages
-    second_ear: SecondEar | None = None  # a larger recognizer, where the agent's speech profile has one
+    second_ear: LargerRecognizer | None = None  # a larger recognizer, where the agent's speech profile has one
 
 
 @dataclass(frozen=True, slots=True)

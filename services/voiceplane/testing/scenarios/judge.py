@@ -1,9 +1,9 @@
 """Was a call as its scenario says? Pure: the scenario and the evidence in, one finding for each expectation out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from voiceplane.testing.scenarios.evidence import Evidence, Span
+from voiceplane.testing.scenarios.evidence import Evidence, HeardWord, Span
 from voiceplane.testing.scenarios.model import Scenario, Step, ToolExpectation
 from voiceplane.testing.scenarios.words import find, plain
 
@@ -21,6 +21,7 @@ class Finding:
     passed: bool
     seen: str
     step: int | None = None  # None for the whole call
+    by_words: bool = False  # a matter of what was recognized, which another recognizer may hear otherwise
 
     @property
     def where(self) -> str:
@@ -47,6 +48,18 @@ def judge(scenario: Scenario, evidence: Evidence) -> tuple[Finding, ...]:
     findings += _waits(scenario, evidence)
     findings += _recorded(scenario, evidence)
     return tuple(findings)
+
+
+def judge_again(scenario: Scenario, evidence: Evidence, words: tuple[HeardWord, ...]) -> tuple[Finding, ...]:
+    """Judge a call by another recognizer's words too: what they show to be met is met, and seen as they have it."""
+    pairs = zip(judge(scenario, evidence), judge(scenario, replace(evidence, words=words)), strict=True)
+    return tuple(first if first.passed else _by_both(first, second) for first, second in pairs)
+
+
+def _by_both(first: Finding, second: Finding) -> Finding:
+    if not first.by_words:
+        return first
+    return replace(second, seen=f"{first.seen}; by a larger recognizer {second.seen}")
 
 
 def waits(scenario: Scenario, evidence: Evidence) -> tuple[Wait, ...]:
@@ -92,9 +105,11 @@ def _heard(text: str, wanted: tuple[str, ...], absent: tuple[str, ...], *, step:
     words = plain(text)
     said = f"heard: {text or '(nothing)'}"
     for phrase in wanted:
-        yield Finding(f"“{phrase}” is heard", passed=find(phrase, words) is not None, seen=said, step=step)
+        met = find(phrase, words) is not None
+        yield Finding(f"“{phrase}” is heard", passed=met, seen=said, step=step, by_words=True)
     for phrase in absent:
-        yield Finding(f"“{phrase}” is not heard", passed=find(phrase, words) is None, seen=said, step=step)
+        met = find(phrase, words) is None
+        yield Finding(f"“{phrase}” is not heard", passed=met, seen=said, step=step, by_words=True)
 
 
 def _stops(step: Step, index: int, at: Span, evidence: Evidence) -> Finding:
