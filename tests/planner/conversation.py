@@ -29,16 +29,26 @@ class Conversation:
         self.planner = planner
         self.state = state or DialogueState()
         self.events: list[ReplyEvent] = []
+        self.heard: list[HeardTurn] = []
 
     def put(self, given: CallerSaid | ToolResult) -> str:
         """Give one input; return what is said, and the other events in brackets."""
-        history = (HeardTurn("caller", given.text),) if isinstance(given, CallerSaid) else ()
+        history = tuple(self.heard)
         request = ReplyRequest(CallId("0" * 32), "support/parcel-desk", "r", 0, "q", self.state, given, MONDAY, history)
         self.events = list(self.planner.reply(request))
         assert isinstance(self.events[-1], Done)
         assert not any(isinstance(event, Done) for event in self.events[:-1])
         self.state = self.events[-1].state
-        return " ".join(_written(event) for event in self.events[:-1])
+        said = " ".join(_written(event) for event in self.events[:-1])
+        self.heard += [HeardTurn("caller", given.text)] if isinstance(given, CallerSaid) else []
+        self.heard.append(HeardTurn("agent", said))
+        return said
+
+    @property
+    def done(self) -> Done:
+        """Return how the last reply ended."""
+        assert isinstance(self.events[-1], Done)
+        return self.events[-1]
 
     def say(self, text: str) -> str:
         return self.put(CallerSaid(text))

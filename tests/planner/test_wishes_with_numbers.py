@@ -26,10 +26,6 @@ def test_a_spoken_number_does_not_hide_the_wish(text: str, planner: FlowPlanner)
     assert Conversation(planner).say(text) == CALL
 
 
-def test_a_number_alone_is_still_no_wish(planner: FlowPlanner) -> None:
-    assert "did not understand" in Conversation(planner).say("four five two two one zero")
-
-
 def test_a_number_after_the_answer_is_still_the_next_one(planner: FlowPlanner) -> None:
     talk = Conversation(planner)
     talk.say("where is parcel 452219")

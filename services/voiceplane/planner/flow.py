@@ -14,13 +14,13 @@ from opentelemetry.trace import Span
 
 from voiceplane.contract.agent import Intent, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import CallerSaid, Done, ReplyEvent, ReplyRequest, ToolResult
-from voiceplane.planner import dates, digits, filling, proving, slots
+from voiceplane.planner import dates, digits, filling, proving, slots, unasked
 from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.built_in import BuiltIn
 from voiceplane.planner.filling import CONFIRMED, Reading
-from voiceplane.planner.intents import PERSON, Guess, Understanding, built_in
+from voiceplane.planner.intents import LIKELY, PERSON, Guess, Understanding, built_in
 from voiceplane.planner.pending import Pending
-from voiceplane.planner.phrases import GO_AHEAD, WHICH
+from voiceplane.planner.phrases import GO_AHEAD, WHAT_WITH_IT, WHICH
 from voiceplane.planner.steps import Steps, Turn, pairs
 from voiceplane.planner.words import heard_words
 
@@ -97,7 +97,7 @@ class FlowPlanner:
             if pressed.startswith("0") and self._spec.escalation is not None:
                 yield from self._built_in.person(turn)
             else:
-                yield from self._unasked(turn, pressed) if state.done_intents else self._steps.unsure(turn)
+                yield from self._unasked(turn, pressed) if state.done_intents else self._numbered(turn, pressed)
             return
         intent = self._spec.intent(state.intent)
         if state.confirming or state.confirming_slot:
@@ -210,7 +210,26 @@ class FlowPlanner:
             return self._steps.goodbye(state)
         if answer and len(text.split()) <= 4:  # "please put it" begins like a yes, but what is wanted is yet to come
             return self._steps.say(GO_AHEAD, replace(state, unsure=0), "", float(more or slots.plainly_yes(text)))
-        return self._steps.unsure(turn)
+        return self._numbered(turn, text)
+
+    def _numbered(self, turn: Turn, text: str) -> Iterator[ReplyEvent]:
+        """Use a number that nobody asked for: for the wish before it, the only one that has it, or the next."""
+        state = turn.state
+        said = unasked.number(self._spec, text)
+        if said is None:
+            return self._steps.unsure(turn)
+        names = [intent.name for intent in said.intents]
+        meant = names[0] if len(names) == 1 else None
+        misheard = next((each.text for each in reversed(turn.request.history) if each.speaker == "caller"), "")
+        if meant is None and misheard and state.unsure:
+            meant = self._understanding.likeliest(misheard, names)
+        if meant is not None and unasked.may_begin(self._spec, self._spec.intent(meant), said.slot):
+            return self._wished(turn, text, Guess(meant, LIKELY, sure=True))
+        words = f"I have {slots.spoken(said.slot, said.value)}. {WHAT_WITH_IT}"
+        if words == state.last_reply:
+            return self._steps.unsure(turn)
+        known = filling.keep(said.slot, said.value, dict(state.slots)).known
+        return self._steps.say(words, replace(state, slots=pairs(known), unsure=0), "")
 
     def _wished(self, turn: Turn, text: str, guess: Guess) -> Iterator[ReplyEvent]:
         """Begin with what the caller wants; slots said in the same breath are taken."""

@@ -6,6 +6,7 @@ from voiceplane.contract.sentences import phrases as phrases
 NOT_HEARD = "Sorry, I did not get that."
 HELLO = "Hello. How can I help you?"
 GO_AHEAD = "Sure. What can I do for you?"
+WHAT_WITH_IT = "What can I do for you?"
 WELCOME = "You are welcome."
 NOT_DONE = "All right, I will not do that."
 NO_PERSON = "I am sorry, I cannot connect you with a person on this call."
@@ -22,6 +23,7 @@ _OWN = (
     NOT_HEARD,
     HELLO,
     GO_AHEAD,
+    WHAT_WITH_IT,
     WELCOME,
     NOT_DONE,
     NO_PERSON,
