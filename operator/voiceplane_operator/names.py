@@ -6,7 +6,7 @@ import re
 
 PREFIX_CHARS = 24  # with the hash and the longest ending, a name stays under a Service's 63
 MANAGER = "voiceplane-operator"  # server-side apply's field manager
-HANDOVER = "voiceplane-operator-handover"  # keeps a Deployment's replicas as they are for an autoscaler that takes over
+HANDOVER = "voiceplane-operator-handover"  # has a Deployment's replicas until an autoscaler takes over
 DOMAIN = "voiceplane.dev"
 HUB = f"{DOMAIN}/hub"
 AGENT = f"{DOMAIN}/agent"

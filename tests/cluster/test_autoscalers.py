@@ -111,6 +111,8 @@ async def test_keda_scales_gateways_with_their_calls_and_a_rollout_keeps_as_many
             newest = moved["status"]["revision"]
             assert _counts(await read(plane, *_gateways(newest))) == [3], "calls moved to as many as they came from"
             await until(plane, _gateways(revision), lambda raw: not raw["items"])
+            await until(plane, HPA, _held_with_one_for_least)
+            assert _counts(await read(plane, *_gateways(newest))) == [3], "a rollout is no reason to have fewer"
 
 
 async def test_keda_takes_gateways_away_after_their_last_call_and_tells_when_it_sees_none(tmp_path: Path) -> None:
@@ -192,6 +194,11 @@ def _active(raw: dict[str, Any]) -> bool:
 
 def _held(raw: dict[str, Any]) -> bool:
     return any(condition(one, "AbleToScale").get("reason") == "ScaleDownStabilized" for one in raw["items"])
+
+
+def _held_with_one_for_least(raw: dict[str, Any]) -> bool:
+    """Say whether the only autoscaler keeps what it has, and may have one."""
+    return len(raw["items"]) == 1 and raw["items"][0]["spec"]["minReplicas"] == 1 and _held(raw)
 
 
 def _content(raw: dict[str, Any], *, count: int) -> bool:

@@ -6,7 +6,7 @@ new gateways are up; the old Deployment is deleted then, and each of its pods, t
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import orjson
@@ -14,12 +14,23 @@ import orjson
 from voiceplane_operator import names
 from voiceplane_operator.decide import engines
 from voiceplane_operator.decide.autoscalers import SCALERS
-from voiceplane_operator.decide.facts import AgentView, Child, Rollout
+from voiceplane_operator.decide.facts import AgentView, Child
+from voiceplane_operator.decide.serving import (
+    INNER_WORKLOADS,
+    answering,
+    available,
+    counted,
+    earlier,
+    gateways,
+    live_revisions,
+    pointed,
+    up,
+)
 from voiceplane_operator.decide.status import STARTING
 from voiceplane_operator.manifests import Manifest, bundle, gateway, render_gateway, render_inner
 from voiceplane_operator.manifests.target import PortBlock, Target
 
-INNER_WORKLOADS = ("speech", "planner", "tools")
+Counts = tuple[tuple[Manifest, ...], tuple[Manifest, ...]]
 MAX_EARLIER = 4  # one that serves and three whose calls go on; gateways of a fifth revision wait
 
 
@@ -29,6 +40,7 @@ class Plan:
 
     hand_over: tuple[Manifest, ...] = ()  # before the rest, as names.HANDOVER
     apply: tuple[Manifest, ...] = ()
+    begin: tuple[Manifest, ...] = ()  # after the rest and before the autoscalers, as names.HANDOVER
     delete: tuple[tuple[str, str], ...] = ()  # (kind, name)
     serving: str = ""
     draining: tuple[str, ...] = ()
@@ -50,45 +62,10 @@ def marked(manifest: Manifest) -> Manifest:
     return {**manifest, "metadata": {**meta, "annotations": notes}}
 
 
-def live_revisions(view: AgentView, current: str) -> tuple[str, ...]:
-    """Return older revisions that may still have calls: with a Deployment of gateways, or with a pod of one."""
-    deployments = (one.revision for one in _gateways(view))
-    pods = (one.revision for one in view.pods.values() if one.component == "gateway")
-    return tuple(sorted({*deployments, *pods} - {current, ""}))
-
-
 def parse_block(text: str) -> PortBlock | None:
     """Read a block of ports from a Deployment's annotation."""
     first, _, size = text.partition("+")
     return PortBlock(int(first), int(size)) if first.isdecimal() and size.isdecimal() else None
-
-
-def serving(view: AgentView, current: str) -> str:
-    """Return the revision that new calls go to: the current one once all of it is up, before that the one until now."""
-    return _serving(view, current, floor(view, current))
-
-
-def _serving(view: AgentView, current: str, least: int) -> str:
-    up = _up(view, "Deployment", "gateway", current) and all(_up(view, "", part) for part in INNER_WORKLOADS)
-    if up and (not _scaled(view, current) or _available(view, current) >= least):
-        return current
-    if _pointed(view) == current and _available(view, current):
-        return current  # calls came to it already: a part that is being replaced sends them nowhere else
-    before = [one.revision for one in _gateways(view) if one.revision != current and not one.deleting]
-    able = [revision for revision in before if _available(view, revision)]
-    if able:
-        return max(able, key=lambda revision: _available(view, revision))
-    return current if _available(view, current) and all(_some(view, part) for part in INNER_WORKLOADS) else ""
-
-
-def _scaled(view: AgentView, revision: str) -> bool:
-    """Say whether an autoscaler has the gateways of a revision."""
-    return any(one.kind in SCALERS and one.revision == revision for one in view.children.values())
-
-
-def _pointed(view: AgentView) -> str:
-    """Return the revision that the SIP Service leads to."""
-    return next((one.revision for one in view.children.values() if one.kind == "Service" and one.revision), "")
 
 
 def _passed_over(view: AgentView, older: Iterable[str], takes: str) -> set[str]:
@@ -96,27 +73,21 @@ def _passed_over(view: AgentView, older: Iterable[str], takes: str) -> set[str]:
 
     Their pods finish the calls that they may have.
     """
-    return set(older) - {takes, _pointed(view)}
-
-
-def floor(view: AgentView, current: str) -> int:
-    """Return how many gateways a scaled revision needs before it takes the calls of those that serve until now."""
-    before = {one.revision for one in _gateways(view) if one.revision != current and not one.deleting}
-    return max([1, *(_available(view, revision) for revision in before)])
+    return set(older) - {takes, pointed(view)}
 
 
 def converge(target: Target, view: AgentView) -> Plan:
     """Plan a step towards the target; `target.others` are the bundles of live_revisions."""
     current = target.revision.name
     older = live_revisions(view, current)
-    least = floor(view, current)
-    takes = _serving(view, current, least)
-    full = len(older) >= MAX_EARLIER and not any(one.revision == current for one in _gateways(view))
+    target = counted(target, view)
+    takes = answering(target, view)
+    full = len(older) >= MAX_EARLIER and not any(one.revision == current for one in gateways(view))
     engine = target.spec.planner.engine
     asks = engines.asked(view, current, engine)
     leaving = engines.leaving(view, engine, asks)
     addressed = target.spec.network.service_type == "LoadBalancer" or gateway.address(target) in view.children
-    target = replace(target, serving=takes, floor=least, planner=asks, leaving=leaving, addressed=addressed)
+    target = replace(target, serving=takes, planner=asks, leaving=leaving, addressed=addressed)
     bundles = (one for older_one in target.others for one in bundle.manifests(replace(target, revision=older_one)))
     wanted = [*bundles, *render_inner(target), *render_gateway(target, begin=not full)]
     apply = tuple(manifest for manifest in map(marked, wanted) if not unchanged(view, manifest))
@@ -125,30 +96,50 @@ def converge(target: Target, view: AgentView) -> Plan:
     if older or (target.revision.credential and not target.credential):  # a planner with it still runs
         keep |= {(one.kind, one.name) for one in view.children.values() if one.kind == "Secret"}
     pending = [one for one in apply if not _only_scaled(view, one)]
-    if takes != current or pending:  # an old gateway goes only when nothing stands between a call and the new one
+    ready = takes == current and not pending
+    if earlier(view, current):  # calls that moved because no other gateway was up may have too few now
+        ready = ready and available(view, current) >= target.needed
+    if not ready:  # an old gateway goes only when nothing stands between a call and the new one
         behind = set(older) - (_passed_over(view, older, takes) if full else set())
         keep |= {(one.kind, one.name) for one in view.children.values() if one.revision in behind}
     delete = tuple(
         (one.kind, one.name) for one in view.children.values() if not one.deleting and (one.kind, one.name) not in keep
     )
-    ready = takes == current and not pending
     reason, message = _judge(target, view, full=full, ready=ready)
     done = ready and not apply and not delete and not older
-    return Plan(_hand_over(view, apply), apply, delete, takes, older, ready, reason, message, done=done)
+    changed = {one["metadata"]["name"] for one in apply if one["kind"] == "Deployment"}
+    hand_over, begin = _counts(view, wanted, changed=changed, floor=target.floor)
+    return Plan(hand_over, apply, begin, delete, takes, older, ready, reason, message, done=done)
 
 
-def _hand_over(view: AgentView, apply: Iterable[Manifest]) -> tuple[Manifest, ...]:
-    """Return what keeps the replicas of Deployments that get an autoscaler now: what nobody owns falls back to one."""
-    found = []
-    for one in apply:
+def _counts(view: AgentView, wanted: Iterable[Manifest], *, changed: Collection[str], floor: int) -> Counts:
+    """Return the replicas of Deployments that an autoscaler gets, before and after they are applied.
+
+    What nobody owns falls back to one, and begins with one: those that are there stay as many, and no revision has
+    fewer than take the calls until now, whether its autoscaler comes or not.
+    """
+    before, after = [], []
+    for one in wanted:
         meta, known = one["metadata"], view.rollouts.get((one["kind"], one["metadata"]["name"]))
-        if one["kind"] != "Deployment" or "replicas" in one["spec"] or known is None:
+        if (
+            one["kind"] != "Deployment"
+            or "replicas" in one["spec"]
+            or _scaled(view, meta["labels"].get(names.REVISION, ""))
+        ):
             continue
-        if not _scaled(view, meta["labels"].get(names.REVISION, "")):
-            named = {"name": meta["name"], "namespace": meta["namespace"]}
-            kept = {"apiVersion": one["apiVersion"], "kind": one["kind"], "metadata": named}
-            found.append({**kept, "spec": {"replicas": known.wanted}})
-    return tuple(found)
+        named = {"name": meta["name"], "namespace": meta["namespace"]}
+        count = max(floor, known.wanted if known is not None else 1)
+        kept = {"apiVersion": one["apiVersion"], "kind": one["kind"], "metadata": named, "spec": {"replicas": count}}
+        if known is None:
+            after += [kept] if count > 1 else []
+        elif meta["name"] in changed or count > known.wanted:
+            before.append(kept)
+    return tuple(before), tuple(after)
+
+
+def _scaled(view: AgentView, revision: str) -> bool:
+    """Say whether an autoscaler has the gateways of a revision."""
+    return any(one.kind in SCALERS and one.revision == revision for one in view.children.values())
 
 
 def remove(view: AgentView, *, late: bool = False) -> Plan:
@@ -160,13 +151,13 @@ def remove(view: AgentView, *, late: bool = False) -> Plan:
         left = [one for one in view.children.values() if not one.deleting]
         told = "the time to finish calls is over"
         return Plan(delete=_refs(left), reason="Removing", message=told, done=not view.children)
-    gateways = [one for one in _gateways(view) if not one.deleting]
+    there = [one for one in gateways(view) if not one.deleting]
     pods = [one for one in view.pods.values() if one.component == "gateway"]
     draining = tuple(sorted({one.revision for one in pods}))
-    if gateways:
-        first = [*gateways, *(one for one in view.children.values() if one.kind in SCALERS)]
+    if there:
+        first = [*there, *(one for one in view.children.values() if one.kind in SCALERS)]
         return Plan(delete=_refs(first), draining=draining, reason="Draining", message="new calls are refused")
-    if pods or _gateways(view):
+    if pods or gateways(view):
         return Plan(draining=draining, reason="Draining", message=f"{len(pods)} gateways finish their calls")
     rest = [one for one in view.children.values() if not one.deleting]
     return Plan(delete=_refs(rest), reason="Removing", message="", done=view.empty())
@@ -174,10 +165,6 @@ def remove(view: AgentView, *, late: bool = False) -> Plan:
 
 def _refs(children: Iterable[Child]) -> tuple[tuple[str, str], ...]:
     return tuple((one.kind, one.name) for one in children)
-
-
-def _gateways(view: AgentView) -> list[Child]:
-    return [one for one in view.children.values() if one.kind == "Deployment" and one.component == "gateway"]
 
 
 def unchanged(view: AgentView, manifest: Manifest) -> bool:
@@ -199,27 +186,6 @@ def _only_scaled(view: AgentView, manifest: Manifest) -> bool:
     return bool(known.applied == manifest["metadata"]["annotations"][names.APPLIED])
 
 
-def _workloads(view: AgentView, component: str, revision: str = "") -> list[tuple[Child, Rollout]]:
-    return [
-        (child, view.rollouts[key])
-        for key, child in view.children.items()
-        if key in view.rollouts and child.component == component and (not revision or child.revision == revision)
-    ]
-
-
-def _up(view: AgentView, kind: str, component: str, revision: str = "") -> bool:
-    found = [rollout for child, rollout in _workloads(view, component, revision) if not kind or child.kind == kind]
-    return bool(found) and all(rollout.current for rollout in found)
-
-
-def _available(view: AgentView, revision: str) -> int:
-    return sum(rollout.available for _, rollout in _workloads(view, "gateway", revision))
-
-
-def _some(view: AgentView, component: str) -> bool:
-    return any(rollout.available for _, rollout in _workloads(view, component))
-
-
 def _judge(target: Target, view: AgentView, *, full: bool, ready: bool) -> tuple[str, str]:
     """Say in a reason and a sentence how things stand, the most useful thing first."""
     if full:
@@ -237,9 +203,9 @@ def _judge(target: Target, view: AgentView, *, full: bool, ready: bool) -> tuple
     stuck = sorted(f"{key[0]} {key[1]}: {one.problem}" for key, one in view.rollouts.items() if one.problem)
     if stuck:
         return "RolloutStuck", stuck[0][:500]
-    missing = [part for part in INNER_WORKLOADS if not _up(view, "", part)]
-    if not _up(view, "Deployment", "gateway", target.revision.name):
+    missing = [part for part in INNER_WORKLOADS if not up(view, "", part)]
+    if not up(view, "Deployment", "gateway", target.revision.name):
         missing.append("gateway")
-    elif _scaled(view, target.revision.name) and (there := _available(view, target.revision.name)) < target.floor:
-        missing.append(f"gateways ({there} of {target.floor} are up; its autoscaler starts the others)")
+    elif (there := available(view, target.revision.name)) < target.needed:
+        missing.append(f"gateways ({there} of {target.needed} are up)")
     return STARTING, f"waiting for {', '.join(missing) or 'the last changes'}"

@@ -62,7 +62,7 @@ class Target:
     others: tuple[Revision, ...] = field(default=())  # older ones whose calls go on
     serving: str = ""  # the revision that takes new calls
     max_unavailable: int = 0  # gateways of one revision while they are replaced
-    floor: int = 1  # gateways that a revision must have before calls move to it: as many as serve until now
+    floor: int = 1  # gateways that take the calls until now: a revision that is scaled has as many before they move
     credential: str = field(default="", repr=False)  # base64, of the newest revision's Secret
     planner: str = ""  # the engine that gateways ask while the one that the region names is not up yet
     leaving: str = ""  # the engine that is wanted no more, while a gateway asks it
@@ -108,6 +108,11 @@ class Target:
     def gateways(self) -> int:
         """Return how many gateways hold the capacity."""
         return max(1, -(-self.capacity // self.spec.gateway.calls))
+
+    @property
+    def needed(self) -> int:
+        """Return how many gateways must be up before calls move to the newest revision."""
+        return self.floor if self.spec.autoscaling.enabled else self.gateways
 
     def address(self, part: str, port: int) -> str:
         """Return where a part of the agent is reached."""

@@ -12,8 +12,9 @@ from typing import Any
 
 from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane_operator import errors, names
-from voiceplane_operator.decide import plan, status, steps
+from voiceplane_operator.decide import status, steps
 from voiceplane_operator.decide.placement import Candidate, Choice, choose
+from voiceplane_operator.decide.serving import answering
 from voiceplane_operator.decide.status import Outcome, Scaling
 from voiceplane_operator.hub.queue import Key, Urgency
 from voiceplane_operator.hub.shared import Hub
@@ -154,7 +155,7 @@ class AgentReconciler:
         }
         free = steps.admitted(
             wish.agent.spec.rollout.steps, choice.shares,
-            done={name for name, view in views.items() if plan.serving(view, revision) in ("", revision)},
+            done={name for name, view in views.items() if answering(targets[name], view) in ("", revision)},
             away=targets.keys() - views.keys(),
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from voiceplane_operator import errors
 from voiceplane_operator.decide import autoscalers, lacking, plan
 from voiceplane_operator.decide.facts import AgentView, holding
+from voiceplane_operator.decide.serving import answering, live_revisions
 from voiceplane_operator.decide.status import FALSE, TRUE, UNKNOWN, Outcome
 from voiceplane_operator.manifests.bundle import POLICY_DIGEST
 from voiceplane_operator.manifests.common import AGENT_FILE
@@ -100,7 +101,7 @@ async def remove(region: Region, prefix: str, *, late: bool = False) -> Outcome:
 async def _hold(region: Region, target: Target, texts: Texts) -> Outcome:
     """Keep the revision that takes calls here as it is, repaired and sized; the newest waits."""
     assert region.watch is not None
-    serving = plan.serving(region.watch.view(target.prefix), target.revision.name)
+    serving = answering(target, region.watch.view(target.prefix))
     kept = await texts.read(region, target.prefix, (serving,) if serving else ())
     if not kept or serving == target.revision.name:  # nothing to lose here
         return await _converge(region, target, texts)
@@ -115,7 +116,7 @@ async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
     await once.policies(region, target.hub)
     view = holding(region.watch.view(target.prefix), now())
     current = target.revision.name
-    older = await texts.older(region, target.prefix, plan.live_revisions(view, current))
+    older = await texts.older(region, target.prefix, live_revisions(view, current))
     target = replace(target, others=older, block=_block(region, target, view))
     if target.spec.network.exposure == "host" and target.block is None:
         return Outcome(region.name, FALSE, "NoPortBlock", NO_PORT_BLOCK, denied=True)
@@ -126,11 +127,17 @@ async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
         await region.client.apply(one, manager=HANDOVER)
     # KEDA's admission refuses a ScaledObject while another autoscaler has the Deployment
     await _delete(region, [one for one in planned.delete if one[0] in autoscalers.SCALERS])
-    await once.apply(region, [one for one in planned.apply if one["kind"] not in lacks])
+    comes = [one for one in planned.apply if one["kind"] not in lacks]
+    await once.apply(region, [one for one in comes if one["kind"] not in autoscalers.SCALERS])
+    for one in planned.begin:
+        await region.client.apply(one, manager=HANDOVER)
+    await once.apply(region, [one for one in comes if one["kind"] in autoscalers.SCALERS])
     await _delete(region, [one for one in planned.delete if one[0] not in autoscalers.SCALERS])
     if lacks:
         denied = lacks[0] in region.watch.denied
         reason, told = lacking.told(lacks[0], target.namespace, denied=denied)
+        if planned.serving:
+            told += f". Calls are answered by revision {planned.serving}, by as many gateways as there are"
         return Outcome(region.name, FALSE, reason, told, planned.serving, denied=True)
     if planned.apply and planned.serving == current:  # what was applied may have been all that was left
         planned = plan.converge(target, holding(region.watch.view(target.prefix), now()))
