@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 FIRST_BACKOFF_S = 1.0  # the kubelet's is 10 s; tests have less time
 LONGEST_BACKOFF_S = 20.0
 STEADY_S = 60.0
+LAST_WORDS_BYTES = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,18 @@ class Runner:
         ended = {"exitCode": code, "reason": "Completed" if code == 0 else "Error", "startedAt": began}
         ended |= {"finishedAt": timestamp(), "containerID": self.identity}
         self.ready = False
-        self._say({"terminated": ended | ({"message": self._why} if self._why else {})})
+        why = self._why or (self._last_words() if code else "")
+        self._say({"terminated": ended | ({"message": why} if why else {})})
         self._why = ""
         return code
+
+    def _last_words(self) -> str:
+        """Return the end of the log where the container asks for it, as much as a kubelet takes."""
+        if self.manifest.get("terminationMessagePolicy") != "FallbackToLogsOnError" or not self.log.exists():
+            return ""
+        with self.log.open("rb") as file:
+            file.seek(max(0, self.log.stat().st_size - LAST_WORDS_BYTES))
+            return file.read().decode(errors="replace")
 
     async def _resolve(self) -> ContainerSpec:
         """Resolve everything the container refers to."""

@@ -157,11 +157,13 @@ async def test_a_pod_asks_the_api_server_with_the_token_of_its_service_account(c
 async def test_a_failing_container_backs_off_and_says_how_it_ended(cluster: tuple[Plane, Node]) -> None:
     plane, _ = cluster
     container = {"name": "fail", "image": "none", "command": ["sh", "-c", "echo trouble; exit 7"]}
+    container["terminationMessagePolicy"] = "FallbackToLogsOnError"
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "fail"}, "spec": {"containers": [container]}}
     await plane.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
     found = await eventually(plane, "pod", "fail", lambda p: p["status"]["containerStatuses"][0]["restartCount"] >= 2)
     status = found["status"]["containerStatuses"][0]
     assert status["lastState"]["terminated"]["exitCode"] == 7
+    assert status["lastState"]["terminated"]["message"].endswith("trouble\n")
     assert "trouble" in await plane.kubectl("logs", "fail", "--tail=1")
     assert conditions(found)["Ready"] == "False"
     await plane.kubectl("delete", "pod", "fail", "--timeout=20s")

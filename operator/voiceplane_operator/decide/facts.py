@@ -9,11 +9,15 @@ from voiceplane_operator.api.kinds import KINDS
 
 Object = dict[str, Any]
 GRACE_MARGIN_S = 60.0  # a kubelet that lives has killed a pod by then
+CRASHES = "CrashLoopBackOff"
+AGAIN = 2  # restarts after which a container that is not ready is in trouble
+SIGNALLED = 128  # an exit status from here on: ended by a signal, so its last words are not about the end
+WORDS = 300  # of its last line
 WAITING_TROUBLES = frozenset(
     {
         "ErrImagePull",
         "ImagePullBackOff",
-        "CrashLoopBackOff",
+        CRASHES,
         "CreateContainerConfigError",
         "CreateContainerError",
         "RunContainerError",
@@ -223,8 +227,23 @@ def _pod_problem(status: Object, conditions: dict[str, Object]) -> str:
         return f"{scheduled.get('reason', 'Unschedulable')}: {scheduled.get('message', '')}"
     for one in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         waiting = (one.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason") in WAITING_TROUBLES:
-            last = ((one.get("lastState") or {}).get("terminated") or {}).get("message", "")
-            told = " ".join(str(part) for part in (waiting.get("message", ""), last) if part)
-            return f"{waiting['reason']}: {told}"
+        reason = waiting.get("reason", "")
+        ended = _ended(one)
+        if ended and (reason == CRASHES or ("running" in (one.get("state") or {}) and not one.get("ready"))):
+            return f"{CRASHES}: {ended}"  # also while it runs once more: else this would come and go with each try
+        if reason in WAITING_TROUBLES:
+            return f"{reason}: {waiting.get('message', '')}"
     return ""
+
+
+def _ended(container: Object) -> str:
+    """Say how a container that fails again and again ended: the kubelet's own words name only the pause."""
+    last, restarts = (container.get("lastState") or {}).get("terminated") or {}, int(container.get("restartCount", 0))
+    code = int(last.get("exitCode", 0))
+    if not code or restarts < AGAIN:
+        return ""
+    why = f"{last['reason']} ({code})" if last.get("reason", "Error") != "Error" else f"status {code}"
+    lines = str(last.get("message", "")).split("\n") if code < SIGNALLED else []
+    words = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    told = f"container {container['name']} ended {restarts} times, at last with {why}"
+    return f"{told}: {words[:WORDS]}" if words else told

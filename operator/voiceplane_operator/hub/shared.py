@@ -20,6 +20,7 @@ Object = dict[str, Any]
 STALLED = "Stalled"  # True is the bad one
 TOLD = ("Ready", "Accepted", STALLED, status.AUTOSCALING)
 BEGINNINGS = ("Starting", "Connecting")
+WANTED = (*BEGINNINGS, "Draining", "Deleted")  # not ready because somebody has asked for something
 REMEMBERED = 512  # parsed revisions; parsing one takes about a millisecond
 
 
@@ -75,7 +76,7 @@ class Hub:
         """Post an Event when a condition of TOLD changes; nothing depends on its arrival."""
         for one in changed(stored.status.get("conditions") or (), written.get("conditions") or ()):
             try:
-                await self.cluster.create("Event", stored.namespace or "default", _event(stored, one))
+                await self.cluster.create("Event", stored.namespace or "default", event(stored, one))
             except ClusterError as error:
                 log.info("an Event was not posted", extra={"reason": str(error)})
 
@@ -93,8 +94,10 @@ def changed(before: Iterable[Object], after: Iterable[Object]) -> list[Object]:
     return list(news.values())
 
 
-def _event(stored: Stored, condition: Object) -> Object:
+def event(stored: Stored, condition: Object) -> Object:
+    """Return the Event that tells of a condition: a Warning only when something is wrong."""
     namespace, now = stored.namespace or "default", now_text()
+    fine = (condition["status"] == status.TRUE) != (condition["type"] == STALLED) or condition["reason"] in WANTED
     return {
         "apiVersion": "v1",
         "kind": "Event",
@@ -108,7 +111,7 @@ def _event(stored: Stored, condition: Object) -> Object:
         },
         "reason": condition["reason"],
         "message": condition["message"][:1000],
-        "type": "Normal" if (condition["status"] == status.TRUE) != (condition["type"] == STALLED) else "Warning",
+        "type": "Normal" if fine else "Warning",
         "source": {"component": "voiceplane-operator"},
         "firstTimestamp": now,
         "lastTimestamp": now,

@@ -108,6 +108,7 @@ def container(target: Target, name: str, image: str, command: list[str], *, size
             {"name": "HOME", "value": "/tmp"},
         ],
         "resources": resources,
+        "terminationMessagePolicy": "FallbackToLogsOnError",  # its last words, for the agent's status
         "volumeMounts": mounts,
         "securityContext": {
             "allowPrivilegeEscalation": False,
