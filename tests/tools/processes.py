@@ -82,7 +82,13 @@ async def backends(folder: Path, *options: str) -> AsyncIterator[tuple[Running, 
 
 
 def tools(
-    folder: Path, records_port: int, backend_port: int, *, agent: Path = PARCEL_DESK, port: int = 0, mcp_port: int = 1
+    folder: Path,
+    records_port: int,
+    backend_port: int,
+    *more: str,
+    agent: Path = PARCEL_DESK,
+    port: int = 0,
+    mcp_port: int = 1,
 ) -> contextlib.AbstractAsyncContextManager[Running]:
     return started(
         *("-W", "error::ResourceWarning", "-m", "voiceplane.tools", "serve", "--agent", str(agent)),
@@ -90,6 +96,7 @@ def tools(
         *("--host-alias", f"parcels.support.svc=127.0.0.1:{backend_port}"),
         *("--host-alias", f"mcp.support.svc=127.0.0.1:{mcp_port}"),
         *("--otlp-endpoint", f"127.0.0.1:{records_port}"),
+        *more,
     )
 
 

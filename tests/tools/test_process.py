@@ -66,6 +66,28 @@ async def test_a_parcel_is_found_and_the_attempt_is_on_record(tmp_path: Path) ->
     assert status == 0 and "456721" not in logged
 
 
+async def test_a_tool_runs_and_readiness_says_why_its_record_waits_when_the_region_cannot_prove_itself(
+    tmp_path: Path,
+) -> None:
+    async with processes.backends(tmp_path) as (records, parcels):
+        ports = (records.ports["grpc"], parcels.ports["http"])
+        (tmp_path / "proof").mkdir()  # the Secret is not there
+        async with (
+            processes.tools(tmp_path, *ports, "--records-tls", str(tmp_path / "proof")) as tools,
+            open_client(f"127.0.0.1:{tools.ports['grpc']}") as client,
+        ):
+            metrics = tools.ports["metrics"]
+            assert await asyncio.to_thread(page, metrics, "readyz") == b"ok\n"
+            reply = await client.invoke(wish("parcel-status", '{"parcel_number": "456721"}'))
+
+            async def told() -> bool:
+                return b"has no ca.crt" in await asyncio.to_thread(page, metrics, "readyz")
+
+            await until_told(told)
+            assert (await asyncio.to_thread(page, metrics, "readyz")).startswith(b"ok; ")
+    assert reply.outcome is ToolOutcome.OK
+
+
 async def test_a_gateway_killed_in_the_middle_is_asked_again_and_the_change_happens_once(tmp_path: Path) -> None:
     async with processes.backends(tmp_path, "--delay-ms", "1500") as (records, parcels):
         backend = parcels.ports["http"]

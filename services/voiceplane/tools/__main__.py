@@ -90,7 +90,12 @@ async def _serve(options: argparse.Namespace, bundles: Bundles) -> None:
             )
         )
         metrics_port = stack.enter_context(
-            health.serve(options.metrics_port, options.host, ready=lambda: not stop.is_set() and sink.has_room())
+            health.serve(
+                options.metrics_port,
+                options.host,
+                ready=lambda: not stop.is_set() and sink.has_room(),
+                beside=lambda: sink.problem,
+            )
         )
         sys.stdout.write(f"ready grpc={server.port} metrics={metrics_port}\n")
         sys.stdout.flush()

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 
 from voiceplane.rpc.v1 import records_pb2, records_pb2_grpc
 from voiceplane.runtime.outbox import Metadata, Outbox, RefusedError
-from voiceplane.runtime.way import open_way
+from voiceplane.runtime.way import Way, open_way
 from voiceplane.tools.errors import AuditAwayError
 from voiceplane.tools.journal import Journal
 from voiceplane.tools.ports import Audit
@@ -29,10 +29,14 @@ UNKNOWN = "the tool gateway stopped before the result was known"
 class DiskSink:
     """An AuditSink over a journal of started attempts and an outbox of finished records."""
 
-    def __init__(self, outbox: Outbox, journal: Journal) -> None:
-        """Take over what an earlier process left: `recover` must run before the first attempt."""
+    def __init__(self, outbox: Outbox, journal: Journal, way: Way | None = None) -> None:
+        """Take over what an earlier process left: `recover` must run before the first attempt.
+
+        `way` is that of the outbox, which knows why nothing arrives.
+        """
         self._outbox = outbox
         self._journal = journal
+        self._way = way
         self._spent: set[tuple[str, str]] = set()
 
     async def recover(self) -> None:
@@ -54,6 +58,11 @@ class DiskSink:
     def has_room(self) -> bool:
         """Say whether another record can be kept, for readiness."""
         return self._outbox.has_room()
+
+    @property
+    def problem(self) -> str | None:
+        """Say why no record arrives, as far as certificates tell; attempts go on, and their records wait."""
+        return self._way.problem if self._way is not None else None
 
     def spent(self, call_id: str, idempotency_key: str) -> bool:
         """Say whether an earlier process started this key."""
@@ -98,7 +107,7 @@ async def open_sink(target: str, spool: Path, certificates: Path | None = None) 
                 await stub.Append(records_pb2.AppendRequest(audit=record), timeout=SEND_S, metadata=metadata)
 
         outbox = Outbox(send, spool)
-        sink = DiskSink(outbox, Journal(spool / "attempts"))
+        sink = DiskSink(outbox, Journal(spool / "attempts"), way)
         await sink.recover()
         async with outbox.running():
             yield sink
