@@ -41,7 +41,7 @@ OURS = "/apis/voiceplane.dev/v1alpha1"
 CHILDREN = (
     Api("ConfigMap", CORE, "configmaps", counted=False),
     Api("Secret", CORE, "secrets", counted=False, optional=True),  # a region may keep its Secrets from us
-    Api("Service", CORE, "services", counted=False),
+    Api("Service", CORE, "services", whole=True, counted=False),
     Api("Deployment", "/apis/apps/v1", "deployments", whole=True),
     Api("NetworkPolicy", "/apis/networking.k8s.io/v1", "networkpolicies"),
     Api("PodDisruptionBudget", "/apis/policy/v1", "poddisruptionbudgets"),

@@ -8,6 +8,7 @@ from voiceplane_operator import names
 from voiceplane_operator.api.kinds import KINDS
 
 Object = dict[str, Any]
+WORKLOADS = ("Deployment", "RayService")  # kinds that tell how far they are
 GRACE_MARGIN_S = 60.0  # a kubelet that lives has killed a pod by then
 CRASHES = "CrashLoopBackOff"
 AGAIN = 2  # restarts after which a container that is not ready is in trouble
@@ -40,6 +41,7 @@ class Child:
     deleting: bool
     block: str = ""
     asks: str = ""  # of a Deployment of gateways: the engine of planners
+    at: tuple[str, ...] = ()  # of a Service: the addresses of its load balancer
     version: int = field(default=0, compare=False)  # of the object, to tell what is newer; no news by itself
 
 
@@ -122,8 +124,15 @@ def child(raw: Object, kind: str, *, before: Child | None) -> Child:
         "deletionTimestamp" in meta,
         notes.get(names.BLOCK, ""),
         notes.get(names.PLANNER, ""),
+        _balanced(raw) if kind == "Service" else (),
         version(meta),
     )
+
+
+def _balanced(raw: Object) -> tuple[str, ...]:
+    """Return the addresses that a cloud gave a Service's load balancer; a name where there is no number."""
+    given = ((raw.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    return tuple(one.get("ip") or one.get("hostname") or "" for one in given if one.get("ip") or one.get("hostname"))
 
 
 def of_another(meta: Object) -> bool:

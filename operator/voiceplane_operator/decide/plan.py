@@ -28,9 +28,11 @@ from voiceplane_operator.decide.serving import (
 )
 from voiceplane_operator.decide.status import STARTING
 from voiceplane_operator.manifests import Manifest, bundle, gateway, render_gateway, render_inner
+from voiceplane_operator.manifests.common import SIP
 from voiceplane_operator.manifests.target import PortBlock, Target
 
 Counts = tuple[tuple[Manifest, ...], tuple[Manifest, ...]]
+MOST_ADDRESSES = 3  # of one Service: IPv4, IPv6 and a name
 MAX_EARLIER = 4  # one that serves and three whose calls go on; gateways of a fifth revision wait
 
 
@@ -47,6 +49,7 @@ class Plan:
     ready: bool = False
     reason: str = ""
     message: str = ""
+    address: str = ""  # that a load balancer has for SIP
     done: bool = False  # nothing more to do until something changes
 
 
@@ -105,11 +108,12 @@ def converge(target: Target, view: AgentView) -> Plan:
     delete = tuple(
         (one.kind, one.name) for one in view.children.values() if not one.deleting and (one.kind, one.name) not in keep
     )
-    reason, message = _judge(target, view, full=full, ready=ready)
+    address = _address(target, view)
+    reason, message = _judge(target, view, address, full=full, ready=ready)
     done = ready and not apply and not delete and not older
     changed = {one["metadata"]["name"] for one in apply if one["kind"] == "Deployment"}
     hand_over, begin = _counts(view, wanted, changed=changed, floor=target.floor)
-    return Plan(hand_over, apply, begin, delete, takes, older, ready, reason, message, done=done)
+    return Plan(hand_over, apply, begin, delete, takes, older, ready, reason, message, address, done=done)
 
 
 def _counts(view: AgentView, wanted: Iterable[Manifest], *, changed: Collection[str], floor: int) -> Counts:
@@ -186,7 +190,15 @@ def _only_scaled(view: AgentView, manifest: Manifest) -> bool:
     return bool(known.applied == manifest["metadata"]["annotations"][names.APPLIED])
 
 
-def _judge(target: Target, view: AgentView, *, full: bool, ready: bool) -> tuple[str, str]:
+def _address(target: Target, view: AgentView) -> str:
+    """Return what a trunk is pointed at, where a cloud has given it."""
+    service = view.children.get(gateway.address(target))
+    if service is None or target.spec.network.service_type != "LoadBalancer":
+        return ""
+    return ", ".join(f"[{one}]:{SIP}" if ":" in one else f"{one}:{SIP}" for one in service.at[:MOST_ADDRESSES])
+
+
+def _judge(target: Target, view: AgentView, address: str, *, full: bool, ready: bool) -> tuple[str, str]:
     """Say in a reason and a sentence how things stand, the most useful thing first."""
     if full:
         told = f"{MAX_EARLIER} earlier revisions still have calls; this one starts when one has ended"
@@ -194,6 +206,8 @@ def _judge(target: Target, view: AgentView, *, full: bool, ready: bool) -> tuple
     troubled = sorted(f"pod {one.name}: {one.problem}" for one in view.pods.values() if one.problem and not one.ending)
     if ready:
         at = f"Service {target.namespace}/{gateway.address(target)[1]}"
+        if target.spec.network.service_type == "LoadBalancer":
+            at = f"{address} ({at})" if address else f"{at}, to which no load balancer has given an address yet"
         told = f"new calls are answered by revision {target.revision.name}, at {at}"
         if target.asks != target.spec.planner.engine:
             told += f", with planners of {target.asks} until those of {target.spec.planner.engine} are up"

@@ -7,6 +7,7 @@ from voiceplane_operator.decide.placement import Choice
 
 Object = dict[str, Any]
 MESSAGE_CHARS = 1000
+NAMED = 3  # addresses in a column
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 STARTING = "Starting"  # the reason of a region in which parts are not up yet, and nothing is wrong with them
 POLICY_MISSING = "PolicyNotFound"
@@ -36,6 +37,7 @@ class Outcome:
     calls: int | None = None
     denied: bool = False  # the region refuses what we send: no time heals it
     verified: bool = False  # gateways that check this revision's bundle are up
+    address: str | None = None  # that a load balancer has for SIP; None: not known
     scaling: Scaling | None = None  # where an autoscaler has the gateways
 
 
@@ -169,7 +171,8 @@ def region_states(outcomes: tuple[Outcome, ...], before: list[Object], *, now: s
     known = {one.get("name"): one for one in before}
     states = []
     for one in outcomes:
-        old = (known.get(one.region) or {}).get("condition")
+        before_it = known.get(one.region) or {}
+        old = before_it.get("condition")
         (condition,) = conditions(
             [Judged("Ready", one.ready, one.reason, one.message)], [old] if old else [], now=now, generation=generation
         )
@@ -177,8 +180,18 @@ def region_states(outcomes: tuple[Outcome, ...], before: list[Object], *, now: s
         state["draining"] = list(one.draining)
         if one.calls is not None:
             state["calls"] = one.calls
+        address = before_it.get("address") if one.address is None else one.address
+        if address:
+            state["address"] = address
         states.append(state)
     return states
+
+
+def addresses(states: list[Object]) -> str | None:
+    """Return where an agent's calls come in, in its first regions; None where no load balancer has an address."""
+    found = [one["address"] for one in states if "address" in one]
+    more = f", and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return (", ".join(found[:NAMED]) + more)[:MESSAGE_CHARS] if found else None
 
 
 def said(written: Object) -> Object:

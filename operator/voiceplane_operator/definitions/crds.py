@@ -65,7 +65,10 @@ KINDS = (
             ("Rollout", "string", ".status.rollout"),
             AGE,
         ),
-        wide=(("Capacity", "string", _condition("CapacityAvailable", "reason")),),
+        wide=(
+            ("Address", "string", ".status.address"),
+            ("Capacity", "string", _condition("CapacityAvailable", "reason")),
+        ),
     ),
     Kind(
         "VoicePolicy",

@@ -224,15 +224,16 @@ class AgentReconciler:
         }
         if wish is not None:
             calls = [one.calls for one in outcomes if one.calls is not None]
+            known = before.get("regionStates") or []
+            states = status.region_states(outcomes, known, now=now, generation=generation)
             written |= {
                 "revision": wish.revision.name,
                 "policyDigest": wish.revision.policy_digest,
                 "regions": f"{sum(1 for one in outcomes if one.ready == status.TRUE)}/{len(outcomes)}",
                 "rollout": status.rollout(outcomes, wish.revision.name),
                 "calls": sum(calls) if calls else None,
-                "regionStates": status.region_states(
-                    outcomes, before.get("regionStates") or [], now=now, generation=generation
-                ),
+                "address": status.addresses(states),
+                "regionStates": states,
             }
         else:  # what runs goes on as it was
             written |= {key: value for key, value in before.items() if key not in written}

@@ -138,7 +138,7 @@ async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
         reason, told = lacking.told(lacks[0], target.namespace, denied=denied)
         if planned.serving:
             told += f". Calls are answered by revision {planned.serving}, by as many gateways as there are"
-        return Outcome(region.name, FALSE, reason, told, planned.serving, denied=True)
+        return Outcome(region.name, FALSE, reason, told, planned.serving, denied=True, address=planned.address)
     if planned.apply and planned.serving == current:  # what was applied may have been all that was left
         planned = plan.converge(target, holding(region.watch.view(target.prefix), now()))
     verified = any(one.component == "gateway" and one.revision == current and one.ready for one in view.pods.values())
@@ -147,7 +147,7 @@ async def _converge(region: Region, target: Target, texts: Texts) -> Outcome:
     reason, told = autoscalers.told(planned.reason, planned.message, scaling)
     return Outcome(
         region.name, ready, reason, told, planned.serving, planned.draining, verified=verified or planned.ready,
-        scaling=scaling,
+        scaling=scaling, address=planned.address,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from voiceplane_operator import errors, names
 from voiceplane_operator.api.cluster import Cluster, Request
-from voiceplane_operator.api.kinds import CHILDREN, CORE, KINDS, POD, Api
+from voiceplane_operator.api.kinds import CHILDREN, CORE, POD, Api
 from voiceplane_operator.decide import autoscalers, facts
 from voiceplane_operator.decide.facts import AgentView
 from voiceplane_operator.moments import now
@@ -96,8 +96,8 @@ class RegionWatch:
         meta = raw["metadata"]
         prefix, key = self._place(meta), (raw["kind"], meta["name"])
         view = self.view(prefix)
-        child = replace(facts.child(raw, raw["kind"], before=None), intact=True)
         known = view.children.get(key)
+        child = replace(facts.child(raw, raw["kind"], before=None), intact=True, at=known.at if known else ())
         if known is None and 0 < child.version <= self._heard.get(raw["kind"], 0):
             return  # the watch has told of it already, and of its end
         if known is not None and known.version > child.version:
@@ -109,7 +109,7 @@ class RegionWatch:
         if key[0] in autoscalers.SCALERS:
             if key not in view.scalers:
                 view.scalers[key] = autoscalers.read(raw, key[0], before=None, now=now())
-        elif KINDS[key[0]].whole and (known is None or known.marker != child.marker):
+        elif key[0] in facts.WORKLOADS and (known is None or known.marker != child.marker):
             view.rollouts[key] = facts.begun(view.rollouts.get(key), replicas)
 
     async def _follow(self, api: Api) -> None:
@@ -251,7 +251,7 @@ class RegionWatch:
             scaler = autoscalers.read(raw, key[0], before=view.scalers.get(key), now=now())
             news = view.scalers.get(key) != scaler
             view.scalers[key] = scaler
-        elif KINDS[key[0]].whole:
+        elif key[0] in facts.WORKLOADS:
             rollout = facts.rollout(raw, key[0])
             news = view.rollouts.get(key) != rollout
             view.rollouts[key] = rollout

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from voiceplane.contract.base import ContractModel
 
 Time = Annotated[str, StringConstraints(max_length=40)]  # RFC 3339
+Addresses = Annotated[str, StringConstraints(max_length=1000)]  # host:port, for people and what they point at it
 Word = Annotated[str, StringConstraints(max_length=253)]
 
 
@@ -31,6 +32,7 @@ class RegionState(ContractModel):
     ready: bool
     revision: Word = ""  # the one that takes new calls
     calls: int | None = None
+    address: Addresses | None = None  # of SIP, as a load balancer has it: what a trunk is pointed at
     draining: Annotated[tuple[Word, ...], Field(max_length=20)] = ()  # revisions with pods that finish their calls
     condition: Condition
 
@@ -44,6 +46,7 @@ class VoiceAgentStatus(ContractModel):
     regions: Word | None = None  # "2/3"
     calls: int | None = None
     rollout: Word | None = None
+    address: Addresses | None = None  # of SIP in its regions, the first of them
     region_states: Annotated[tuple[RegionState, ...], Field(max_length=200)] = ()
     conditions: Conditions = ()
 
