@@ -15,4 +15,9 @@ def now_precisely() -> str:
 
 def now_text() -> str:
     """Return this moment as Kubernetes writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return as_text(now())
+
+
+def as_text(moment: float) -> str:
+    """Return a moment, in seconds since 1970, as Kubernetes writes it."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

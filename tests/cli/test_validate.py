@@ -160,3 +160,47 @@ def test_a_file_that_is_not_utf8_is_told_with_the_line(tmp_path: Path, capsys: p
     line = next(n for n, text in enumerate(EXAMPLE.read_text().splitlines(), 1) if "Northwind" in text)
     assert run(broken) == 1
     assert f"{broken}:{line}: (file): not UTF-8 text: save the file as UTF-8" in capsys.readouterr().out
+
+
+REGION = EXAMPLE.parent / "kubernetes" / "remote-region.yaml"
+TRUNK = """
+apiVersion: voiceplane.dev/v1alpha1
+kind: SIPTrunk
+metadata: {name: carrier, namespace: support}
+spec: {agentRef: {name: parcel-desk}, sources: [198.51.100.0/24]}
+"""
+
+
+def test_every_kind_that_a_cluster_takes_is_judged_alone_or_beside_an_agent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent, policy = EXAMPLE.read_text().split("\n---\n")
+    path = tmp_path / "file.yaml"
+    for text, told in (
+        (REGION.read_text(), "VoiceRegion frankfurt is valid: cloud in DE, 100 calls, by kubeConfig"),
+        (TRUNK, "SIPTrunk support/carrier is valid: calls to support/parcel-desk from 198.51.100.0/24"),
+        (policy, "VoicePolicy support/retail is valid: sha256:"),
+    ):
+        path.write_text(text)
+        assert (run(path), told in capsys.readouterr().out) == (0, True)
+        path.write_text("\n---\n".join((agent, policy) if text is policy else (agent, policy, text)))
+        out = (run(path), capsys.readouterr().out)[1]
+        assert out.startswith("VoiceAgent support/parcel-desk is valid") and (text is policy or told in out)
+
+
+def test_a_mistake_of_a_region_or_trunk_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "file.yaml"
+    region = REGION.read_text().replace("capacity:", "capacty:")
+    line = next(n for n, text in enumerate(region.splitlines(), 1) if "capacty" in text)
+    path.write_text(f"{region}---{TRUNK.replace('/24', '/33')}")
+    assert run(path) == 1
+    out = capsys.readouterr().out
+    assert f"{path}:{line}: spec.capacty: unknown field" in out
+    assert "spec.sources: 198.51.100.0/33 is not a range of addresses" in out
+
+
+def test_a_file_without_any_of_our_kinds_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "file.yaml"
+    path.write_text("")
+    assert run(path) == 1
+    assert f"{path}:1: (file): nothing of ours here" in capsys.readouterr().out

@@ -94,6 +94,37 @@ def test_files_that_are_no_yaml_are_named(region: str, tmp_path: Path, capsys: p
         assert capsys.readouterr().err.startswith(f"{broken}:")
 
 
+TRUNK = "{apiVersion: voiceplane.dev/v1alpha1, kind: SIPTrunk, metadata: {name: one, namespace: support}, spec: %s}"
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("{agentRef: {name: parcel-desk}, sources: [10.0.0.0/33]}", "spec.sources: 10.0.0.0/33 is not a range"),
+        ("{agentRef: {name: another}, sources: [10.0.0.0/33]}", "spec.sources: 10.0.0.0/33 is not a range"),
+        ("{agentRef: {name: parcel-desk}, source: [10.0.0.0/8]}", "spec.source: unknown field"),
+    ],
+)
+def test_a_mistake_in_what_is_beside_an_agent_is_told_with_its_line(
+    region: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], spec: str, told: str
+) -> None:
+    beside = tmp_path / "trunks.yaml"
+    beside.write_text(TRUNK % spec)
+    assert main(["render", AGENT, "--region", region, "--with", str(beside)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert any(line.startswith(f"{beside}:1: {told}") for line in lines) and "pydantic" not in "".join(lines)
+
+
+def test_a_trunk_of_another_agent_is_told_as_left_out(
+    region: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beside = tmp_path / "trunks.yaml"
+    beside.write_text(TRUNK % "{agentRef: {name: parcel-dsk}, sources: [10.0.0.0/8]}")
+    assert main(["render", AGENT, "--region", region, "--with", str(beside)]) == 0
+    told = capsys.readouterr().err
+    assert "left out: SIPTrunk support/one names VoiceAgent support/parcel-dsk, not support/parcel-desk" in told
+
+
 KUBECONFIG = """
 apiVersion: v1
 kind: Config

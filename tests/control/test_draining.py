@@ -82,7 +82,8 @@ async def draining(region: Region, gone: str) -> float:
 
     def told(raw: Any) -> bool:
         found = condition(raw, "Ready")
-        return found["status"] == "False" and "finish their calls" in found["message"]
+        told = "finish their calls" in found["message"] and f"{names.RELEASE}=true" in found["message"]
+        return found["status"] == "False" and told
 
     await until(region.hub, BY[gone], told)
     (pod,) = (await read(region.far, *PODS))["items"]

@@ -127,3 +127,24 @@ async def test_a_region_that_cannot_be_read_any_more_is_let_go(plane: Plane, ope
         await asyncio.sleep(0.5)
     await plane.kubectl("annotate", "vr", "weak", GLASS)
     await until(plane, ("vr",), lambda raw: raw["items"] == [])
+
+
+async def test_a_region_that_never_answered_is_let_go_without_waiting_for_calls(
+    plane: Plane, operator: operating.Operator
+) -> None:
+    await apply(plane, (REGION % ("typo", "kubeConfig: {name: typo}")).replace("60s", "1h"))
+    await until(plane, ("vr", "typo"), lambda raw: condition(raw, "Ready").get("reason") == "AccessDenied")
+    await plane.kubectl("delete", "vr", "typo", "--timeout=30s")
+    assert condition(await until(plane, DESK, ready), "Ready"), "what runs elsewhere goes on"
+
+
+async def test_a_suspended_region_says_so_and_keeps_what_runs(plane: Plane, operator: operating.Operator) -> None:
+    await until(plane, DESK, ready)
+    await plane.kubectl("patch", "vr", "weak", "--type=merge", "-p", '{"spec": {"suspend": true}}')
+    raw = await until(plane, ("vr", "weak"), lambda raw: condition(raw, "Ready").get("reason") == "Suspended")
+    assert "takes no new agents" in condition(raw, "Ready")["message"] and condition(raw, "Ready")["status"] == "True"
+    await apply(plane, AGENT.replace("parcel-desk", "another"))
+    told = await until(plane, ("va", "-n", "support", "another"), lambda raw: bool(condition(raw, "Ready")))
+    assert "weak (suspended)" in condition(told, "Ready")["message"]
+    await plane.kubectl("delete", "va", "-n", "support", "another", "--timeout=30s")
+    await until(plane, DESK, ready)

@@ -14,7 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from voiceplane.contract.base import FROM_YAML
-from voiceplane.contract.load import InvalidAgentError, load_bundle, load_region
+from voiceplane.contract.load import InvalidAgentError, load_beside, load_bundle, load_region
 from voiceplane.contract.region import VoiceRegion
 from voiceplane_operator.decide.placement import Candidate, Choice, choose
 from voiceplane_operator.decide.ports import free_block
@@ -32,6 +32,7 @@ class Placed:
 
     target: Target
     shortage: str
+    apart: tuple[str, ...] = ()  # SIPTrunks given beside it that are of other agents
 
 
 def target_of(
@@ -60,7 +61,15 @@ def place(
     share = dict(choice.shares)[region.metadata.name] if calls is None else calls
     target = everywhere.in_region(region.metadata.name, region.spec, calls=share)
     block = free_block(region.spec, []) if region.spec.network.exposure == "host" else None
-    return Placed(target.served(block), choice.message)
+    apart = (one for one in beside if one.get("kind") == "SIPTrunk" and not wish.is_own_trunk(one))
+    return Placed(target.served(block), choice.message, tuple(map(_names, apart)))
+
+
+def _names(trunk: Document) -> str:
+    """Say which agent a SIPTrunk names."""
+    meta, agent = trunk["metadata"], trunk["spec"]["agentRef"]["name"]
+    namespace = meta.get("namespace", "default")
+    return f"SIPTrunk {namespace}/{meta['name']} names VoiceAgent {namespace}/{agent}"
 
 
 def _choice(wish: Wish, region: VoiceRegion, beside: Iterable[Document], calls: int | None) -> Choice:
@@ -113,10 +122,12 @@ def as_region(document: Document) -> VoiceRegion:
 
 
 def read(path: Path) -> list[Document]:
-    """Return the documents of a file; ValueError when it is no YAML."""
+    """Return the documents of a file; ValueError names the mistakes in those of our kinds."""
     try:
-        return documents(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return load_beside(path.read_text())
+    except InvalidAgentError as error:
+        raise ValueError("\n".join(mistake.at(path) for mistake in error.mistakes)) from error
+    except UnicodeDecodeError as error:
         raise ValueError(f"{path}: {error}") from error
 
 

@@ -81,6 +81,8 @@ def _target(options: argparse.Namespace) -> Target:
     target = placed.target
     if placed.shortage:
         print(f"CapacityAvailable will be False: {placed.shortage}", file=sys.stderr)  # noqa: T201
+    for told in placed.apart:
+        print(f"left out: {told}, not {target.owner}", file=sys.stderr)  # noqa: T201
     if target.revision.credential and not target.credential:
         told = f"without Secret {target.revision.credential}, which the operator waits for: give its file by --with"
         print(told, file=sys.stderr)  # noqa: T201

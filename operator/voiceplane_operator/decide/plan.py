@@ -162,9 +162,9 @@ def remove(view: AgentView, *, late: bool = False) -> Plan:
         first = [*there, *(one for one in view.children.values() if one.kind in SCALERS)]
         return Plan(delete=_refs(first), draining=draining, reason="Draining", message="new calls are refused")
     if pods or gateways(view):
-        return Plan(draining=draining, reason="Draining", message=f"{len(pods)} gateways finish their calls")
+        return Plan(draining=draining, reason="Draining", message=f"gateways that finish their calls: {len(pods)}")
     rest = [one for one in view.children.values() if not one.deleting]
-    return Plan(delete=_refs(rest), reason="Removing", message="", done=view.empty())
+    return Plan(delete=_refs(rest), reason="Removing", message="the rest is being deleted", done=view.empty())
 
 
 def _refs(children: Iterable[Child]) -> tuple[tuple[str, str], ...]:

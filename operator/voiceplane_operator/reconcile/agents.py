@@ -179,7 +179,7 @@ class AgentReconciler:
             left = await leaving.leave((), deleted_at=stored.deleted_at)
             held = leaving.waited_for((*left, *leaving.away(there)), stored.deleted_at)
             if held:
-                await self._write(stored, judged(held), None, ())
+                await self._write(stored, judged(held, leaving.let_go(held, stored.deleted_at)), None, ())
                 return SOON_S
         await self.hub.set_finalizers(stored, [one for one in stored.finalizers if one != names.FINALIZER])
         self._wake_regions(stored.status, ())

@@ -12,7 +12,7 @@ from enum import Enum
 from voiceplane_operator import names
 from voiceplane_operator.decide.facts import holding, seconds
 from voiceplane_operator.decide.status import FALSE, TRUE, Judged, Outcome
-from voiceplane_operator.moments import now
+from voiceplane_operator.moments import as_text, now
 from voiceplane_operator.reconcile import converge
 from voiceplane_operator.reconcile.behind import Behind, Step
 from voiceplane_operator.regions.fleet import Contact, Fleet, Region
@@ -34,6 +34,12 @@ def time_of(deleted_at: str, drain_s: float, now: float, *, margin_s: float = MA
         return Time.DRAINING
     late = now - seconds(deleted_at) - drain_s
     return Time.DRAINING if late <= margin_s else Time.LATE if late <= 2 * margin_s else Time.OVER
+
+
+def let_go(deleted_at: str, drain_s: float, *, margin_s: float = MARGIN_S) -> str:
+    """Say how long a deleted object can be held up, and what lets it go at once."""
+    latest = as_text(seconds(deleted_at) + drain_s + 2 * margin_s)
+    return f"it is let go by {latest}, and at once with the annotation {names.RELEASE}=true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +92,16 @@ class Leaving:
                 kept.append(one)
         return kept
 
+    def let_go(self, outcomes: Iterable[Outcome], deleted_at: str) -> str:
+        """Say how long these can hold a deleted agent up."""
+        regions = (self.fleet.regions.get(one.region) for one in outcomes)
+        drains_s = (region.spec.drain_timeout for region in regions if region is not None)
+        return let_go(deleted_at, max(drains_s, default=0.0))
 
-def judged(outcomes: list[Outcome]) -> list[Judged]:
-    """Judge an agent that is being removed."""
-    told = "; ".join(f"{one.region}: {one.message or one.reason}" for one in outcomes[:5])
+
+def judged(outcomes: list[Outcome], latest: str) -> list[Judged]:
+    """Judge an agent that is being removed; `latest` says until when it is held up."""
+    told = "; ".join((*(f"{one.region}: {one.message or one.reason}" for one in outcomes[:5]), latest))
     denied = [one for one in outcomes if one.denied]
     stalled = (
         Judged("Stalled", TRUE, denied[0].reason, told)

@@ -18,7 +18,7 @@ from voiceplane_operator.hub.shared import Hub
 from voiceplane_operator.hub.store import Stored
 from voiceplane_operator.moments import now, now_text
 from voiceplane_operator.reconcile import bundles, converge, once, records
-from voiceplane_operator.reconcile.leaving import Time, time_of
+from voiceplane_operator.reconcile.leaving import Time, let_go, time_of
 from voiceplane_operator.regions.fleet import Contact, Region
 
 SOON_S = 5.0
@@ -83,13 +83,25 @@ class RegionReconciler:
     async def _remove(self, stored: Stored, region: Region) -> float | None:
         """Let a deleted region go when its last call has ended; when its time is over, delete what is still there."""
         self._wake_agents()
+        if self._never_reached(stored, region):
+            await self._let_go(stored)
+            return None
         time = time_of(stored.deleted_at, region.spec.drain_timeout, now(), margin_s=MARGIN_S)
         told = await self._left(region, time)
         if not told or time is Time.OVER or (time is Time.LATE and region.contact is not Contact.UP):
             await self._let_go(stored)
             return None
-        await self._write(stored, [Judged("Ready", status.FALSE, "Draining", told)], region)
+        latest = let_go(stored.deleted_at, region.spec.drain_timeout, margin_s=MARGIN_S)
+        await self._write(stored, [Judged("Ready", status.FALSE, "Draining", f"{told}; {latest}")], region)
         return SOON_S
+
+    def _never_reached(self, stored: Stored, region: Region) -> bool:
+        """Say whether nothing of ours can be there: no call is waited for in a cluster that has not answered once."""
+        if region.contact is not Contact.LOST or region.version or stored.status.get("version"):
+            return False
+        agents = (self.hub.store.get("VoiceAgent", one) for one in self.hub.store.names("VoiceAgent"))
+        states = (state for one in agents if one is not None for state in one.status.get("regionStates") or ())
+        return all(state.get("name") != stored.name for state in states)
 
     async def _left(self, region: Region, time: Time) -> str:
         """Remove what may be removed now; say what is left, empty when nothing is."""
@@ -100,9 +112,9 @@ class RegionReconciler:
             outcomes = await asyncio.gather(*(converge.remove(region, one, late=True) for one in agents))
             left = [one for one in outcomes if one.ready != status.TRUE]
             if left:
-                return f"{len(left)} agents are being removed: {left[0].message or left[0].reason}"
+                return f"agents that are being removed: {len(left)}; {left[0].message or left[0].reason}"
         elif agents:
-            return f"{len(agents)} agents finish their calls"
+            return f"agents that finish their calls: {len(agents)}"
         try:
             await once.removed(region, self.hub.name)
         except errors.ClusterError as error:
@@ -168,6 +180,9 @@ def _refused(error: errors.ClusterError) -> Judged:
 
 def _contact(region: Region) -> Judged:
     if region.contact is Contact.UP:
+        if region.spec.suspend:
+            told = f"API server {region.version}; takes no new agents (spec.suspend), and what runs there goes on"
+            return Judged("Ready", status.TRUE, "Suspended", told)
         return Judged("Ready", status.TRUE, "Answers", f"API server {region.version}; takes agents")
     if region.contact is Contact.OPENING:
         return Judged("Ready", status.UNKNOWN, "Connecting", "the first connection is being made")
@@ -218,7 +233,7 @@ class PlainReconciler:
             return None
         parsed = digest(bundles.parse_policy(stored.raw()).spec)
         users = len(self.hub.store.agents_of_policy(name))
-        judged = [Judged("Ready", status.TRUE, "Valid", f"used by {users} agents")]
+        judged = [Judged("Ready", status.TRUE, "Valid", f"used by {users} agent{'s' if users != 1 else ''}")]
         await self._write(stored, judged, {"digest": parsed, "shortDigest": parsed[:SHORT_DIGITS]})
         return None
 

@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -12,15 +12,18 @@ from voiceplane.contract.agent import Voice
 from voiceplane.contract.base import FROM_YAML
 from voiceplane.contract.documents import Path as Place
 from voiceplane.contract.documents import dotted, line_of, parse_documents
-from voiceplane.contract.load import Bundle, InvalidAgentError, Mistake, load_bundle
+from voiceplane.contract.load import Bundle, InvalidAgentError, Loaded, Mistake, load_bundle, load_file
+from voiceplane.contract.policy import digest
 from voiceplane.runtime.models import ModelUnavailableError
 from voiceplane.speech.profiles import load_profile
 from voiceplane.tools.errors import UnsafeSchemaError
 from voiceplane.tools.schema import check_schema
 
+Read = TypeVar("Read")
 EPILOG = """examples:
   voiceplane validate agent.yaml          explain every mistake, or sum the agent up
   voiceplane validate - < agent.yaml      read standard input
+  voiceplane validate region.yaml         VoiceRegions, SIPTrunks and VoicePolicies too, alone or beside an agent
 
 exit status: 0 valid, 1 mistakes, 2 the file cannot be read
 """
@@ -30,18 +33,18 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     """Add the subcommand."""
     parser = commands.add_parser(
         "validate",
-        help="explain every mistake in an agent's YAML",
+        help="explain every mistake in an agent's YAML, or a region's, trunk's or policy's",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("agent", help="a file with one VoiceAgent and its VoicePolicies; - for standard input")
+    parser.add_argument("agent", help="a file of our kinds, at most one VoiceAgent; - for standard input")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Check the file and print what was found."""
     try:
-        bundle = read_bundle(options.agent)
+        loaded = _checked(_text(options.agent), load_file)
     except OSError as error:
         print(f"cannot read {options.agent}: {error.strerror}", file=sys.stderr)
         return 2
@@ -51,21 +54,29 @@ def run(options: argparse.Namespace) -> int:
         count = len(error.mistakes)
         print(f"{count} mistake{'s' if count != 1 else ''}; no call can be answered with this file", file=sys.stderr)
         return 1
-    print("\n".join(summary(bundle)))
+    print("\n".join(_told(loaded)))
     return 0
 
 
 def read_bundle(path: str) -> Bundle:
     """Load an agent from a file or standard input; OSError or InvalidAgentError."""
+    return _checked(_text(path), load_bundle)
+
+
+def _text(path: str) -> str:
     raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     try:
-        text = raw.decode()
+        return raw.decode()
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise InvalidAgentError((Mistake("(file)", line, "not UTF-8 text: save the file as UTF-8"),)) from error
+
+
+def _checked(text: str, load: Callable[[str], Read]) -> Read:
+    """Load a text and add what only the services know to be wrong with its agent."""
     mistakes: tuple[Mistake, ...] = ()
     try:
-        bundle = load_bundle(text)
+        loaded = load(text)
     except InvalidAgentError as error:
         mistakes = error.mistakes
     for content, node in parse_documents(text)[0]:
@@ -74,7 +85,7 @@ def read_bundle(path: str) -> Bundle:
             mistakes += tuple(Mistake(dotted(at), line_of(node, at), what) for at, what in found)
     if mistakes:
         raise InvalidAgentError(tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
-    return bundle
+    return loaded
 
 
 def _voice_mistakes(spec: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
@@ -105,6 +116,27 @@ def _schema_mistakes(spec: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
                 check_schema(schema, dotted(at))
             except UnsafeSchemaError as error:
                 yield at, str(error).removeprefix(f"{dotted(at)}: ")
+
+
+def _told(loaded: Loaded) -> list[str]:
+    """Say in a few lines what a file holds."""
+    lines = summary(loaded.bundle) if loaded.bundle is not None else []
+    if loaded.bundle is None:
+        lines += [
+            f"VoicePolicy {one.metadata.full_name} is valid: sha256:{digest(one.spec)}" for one in loaded.policies
+        ]
+    for region in loaded.regions:
+        spec = region.spec
+        ways = {"inCluster": spec.in_cluster, "kubeConfig": spec.kube_config, "clusterProfile": spec.cluster_profile}
+        (way,) = (name for name, given in ways.items() if given is not None)
+        told = f"{spec.mode} in {spec.location}, {spec.capacity} calls, by {way}, planner engine {spec.planner.engine}"
+        lines.append(f"VoiceRegion {region.metadata.name} is valid: {told}")
+    for trunk in loaded.trunks:
+        agent, given = f"{trunk.metadata.namespace}/{trunk.spec.agent_ref.name}", trunk.spec
+        sources = f"{', '.join(given.sources[:3])}{' ...' if len(given.sources) > 3 else ''}"
+        told = f"calls to {agent} from {sources}, trust of their numbers: {given.identity.trust}"
+        lines.append(f"SIPTrunk {trunk.metadata.full_name} is valid: {told}")
+    return lines
 
 
 def summary(bundle: Bundle) -> list[str]:

@@ -1,7 +1,7 @@
-"""Read VoiceAgent and VoicePolicy YAML. Text in, models or a list of mistakes out; each mistake names path and line."""
+"""Read YAML of our kinds. Text in, models or a list of mistakes out; each mistake names path and line."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from voiceplane.contract.agent import API_VERSION, Placement, Rollout, VoiceAgent
-from voiceplane.contract.base import EXPECTED, FROM_YAML
+from voiceplane.contract.base import EXPECTED, FROM_YAML, ContractModel
 from voiceplane.contract.crosschecks import cross_checks
 from voiceplane.contract.documents import (
     InvalidAgentError,
@@ -22,8 +22,23 @@ from voiceplane.contract.documents import (
 )
 from voiceplane.contract.policy import VoicePolicy, VoicePolicySpec, digest
 from voiceplane.contract.region import VoiceRegion
+from voiceplane.contract.trunk import SIPTrunk
 
-__all__ = ["Bundle", "InvalidAgentError", "Mistake", "load_bundle", "load_region", "mistakes_of"]
+__all__ = [
+    "Bundle",
+    "InvalidAgentError",
+    "Loaded",
+    "Mistake",
+    "load_beside",
+    "load_bundle",
+    "load_file",
+    "load_region",
+    "mistakes_of",
+]
+
+
+_OF_AGENT: dict[str, type[ContractModel]] = {"VoiceAgent": VoiceAgent, "VoicePolicy": VoicePolicy}
+_BESIDE: dict[str, type[ContractModel]] = {"VoiceRegion": VoiceRegion, "SIPTrunk": SIPTrunk}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +68,65 @@ class Bundle:
         return digest(self.policy)
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a file holds."""
+
+    bundle: Bundle | None = None
+    policies: tuple[VoicePolicy, ...] = ()
+    regions: tuple[VoiceRegion, ...] = ()
+    trunks: tuple[SIPTrunk, ...] = ()
+
+
 def load_bundle(text: str) -> Bundle:
     """Read one VoiceAgent and any VoicePolicies beside it; InvalidAgentError lists every mistake."""
+    bundle = _read(text, _OF_AGENT).bundle
+    if bundle is None:
+        raise InvalidAgentError((Mistake("(file)", 1, f"no VoiceAgent here: start with apiVersion: {API_VERSION}"),))
+    return bundle
+
+
+def load_file(text: str) -> Loaded:
+    """Read objects of all our kinds, at most one VoiceAgent; InvalidAgentError lists every mistake."""
+    loaded = _read(text, {**_OF_AGENT, **_BESIDE})
+    if loaded == Loaded():
+        raise InvalidAgentError((Mistake("(file)", 1, f"nothing of ours here: start with apiVersion: {API_VERSION}"),))
+    return loaded
+
+
+def load_beside(text: str) -> list[dict[str, Any]]:
+    """Return what stands beside an agent on a hub, of any kind; InvalidAgentError lists the mistakes in ours."""
     documents, mistakes = parse_documents(text)
-    agents: list[VoiceAgent] = []
-    policies: dict[str, VoicePolicy] = {}
+    for content, node in documents:
+        try:
+            if _kind(content) in _BESIDE:
+                _validated(_BESIDE[_kind(content)], content)
+        except ValidationError as error:
+            mistakes.extend(mistakes_of(error, node))
+    if mistakes:
+        raise InvalidAgentError(tuple(mistakes))
+    return [content for content, _ in documents if isinstance(content, dict)]
+
+
+def _read(text: str, kinds: Mapping[str, type[ContractModel]]) -> Loaded:
+    documents, mistakes = parse_documents(text)
+    read: dict[str, list[Any]] = {kind: [] for kind in kinds}
     found = [(content, node) for content, node in documents if _kind(content) == "VoiceAgent"]
     named: set[str] = set()  # policies, also those that are not right
     for content, node in documents:
+        kind = _kind(content)
+        if kind not in kinds:
+            mistakes.append(_of_no_kind(content, node, kinds))
+            continue
+        name = _name(content) if kind == "VoicePolicy" else None
+        if name is not None and name in named:
+            at = ("metadata", "name")
+            mistakes.append(Mistake(dotted(at), line_of(node, at), "two policies have this name"))
+        named |= {name} if name is not None else set()
         try:
-            kind = _kind(content)
-            if kind == "VoiceAgent":
-                agents.append(VoiceAgent.model_validate(content, context=FROM_YAML, by_alias=True, by_name=False))
-            elif kind == "VoicePolicy":
-                name = _policy_name(content)
-                if name is not None and name in named:
-                    at = ("metadata", "name")
-                    mistakes.append(Mistake(dotted(at), line_of(node, at), "two policies have this name"))
-                named |= {name} if name is not None else set()
-                policy = VoicePolicy.model_validate(content, context=FROM_YAML, by_alias=True, by_name=False)
-                policies[policy.metadata.name] = policy
-            else:
-                mistakes.append(_of_no_kind(content, node))
+            read[kind].append(_validated(kinds[kind], content))
         except ValidationError as error:
             mistakes.extend(mistakes_of(error, node))
-    if not found and not mistakes:
-        mistakes.append(Mistake("(file)", 1, f"no VoiceAgent here: start with apiVersion: {API_VERSION}"))
     if len(found) > 1:
         mistakes.append(Mistake("(file)", line_of(found[1][1], ()), "more than one VoiceAgent: one file, one agent"))
     for content, node in found:
@@ -87,9 +135,20 @@ def load_bundle(text: str) -> Bundle:
         )
     if mistakes:
         raise InvalidAgentError(tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
-    agent = agents[0]
+    policies: dict[str, VoicePolicy] = {one.metadata.name: one for one in read["VoicePolicy"]}
+    bundles = [Bundle(one, _policy_of(one, policies)) for one in read["VoiceAgent"]]
+    return Loaded(
+        bundles[0] if bundles else None, tuple(policies.values()), *(tuple(read.get(kind, ())) for kind in _BESIDE)
+    )
+
+
+def _validated(model: type[ContractModel], content: Any) -> ContractModel:
+    return model.model_validate(content, context=FROM_YAML, by_alias=True, by_name=False)
+
+
+def _policy_of(agent: VoiceAgent, policies: Mapping[str, VoicePolicy]) -> VoicePolicySpec:
     reference = agent.spec.policy_ref
-    return Bundle(agent, policies[reference.name].spec if reference else VoicePolicySpec())
+    return policies[reference.name].spec if reference else VoicePolicySpec()
 
 
 def load_region(text: str) -> VoiceRegion:
@@ -105,23 +164,29 @@ def load_region(text: str) -> VoiceRegion:
         raise InvalidAgentError(tuple(mistakes_of(error, node))) from error
 
 
-def _kind(content: Any) -> Any:
-    return content.get("kind") if isinstance(content, dict) else None
+def _kind(content: Any) -> str:
+    kind = content.get("kind") if isinstance(content, dict) else None
+    return kind if isinstance(kind, str) else ""
 
 
-def _policy_name(content: Mapping[str, Any]) -> str | None:
+def _name(content: Mapping[str, Any]) -> str | None:
     metadata = content.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return name if isinstance(name, str) else None
 
 
-def _of_no_kind(content: Any, node: yaml.Node) -> Mistake:
-    """Say what a document is that is neither of ours."""
+def _of_no_kind(content: Any, node: yaml.Node, kinds: Collection[str]) -> Mistake:
+    """Say what a document is that is none of these."""
     if not isinstance(content, dict):
         return Mistake("(document)", line_of(node, ()), f"expected fields such as apiVersion: {API_VERSION}, not text")
+    *first, last = kinds
+    wanted = f"{', '.join(first)} or {last}"
     if "kind" not in content:
-        return Mistake("kind", line_of(node, ()), "is missing: write kind: VoiceAgent, or VoicePolicy")
-    return Mistake("kind", line_of(node, ("kind",)), f"expected VoiceAgent or VoicePolicy, not {_kind(content)!r}")
+        return Mistake("kind", line_of(node, ()), f"is missing: write kind: {wanted}")
+    told = f"expected {wanted}, not {content['kind']!r}"
+    if _kind(content) in _BESIDE:
+        told += ": give it a file of its own"
+    return Mistake("kind", line_of(node, ("kind",)), told)
 
 
 _SHAPES = {
