@@ -19,7 +19,7 @@ UNDERSTOOD: dict[str, bool | None] = {"complete": True, "unknown": None, "unclea
 
 
 def pause(since: float, *, reading: str, probability: float) -> PauseFacts:
-    return PauseFacts(since + 0.1, since, probability, 0.03, UNDERSTOOD[reading], 0.1, "the whole sentence")
+    return PauseFacts(since + 0.1, since, probability, 0.03, UNDERSTOOD[reading], 0.1, "that was the whole sentence")
 
 
 def spoken(second_starts: float, *, first_reading: str = "unknown", probability: float = 0.2) -> Facts:

@@ -101,19 +101,25 @@ def test_a_yes_or_no_that_says_more_is_no_whole_answer(text: str) -> None:
     assert read(text, understood=True, last_word=0.3) is not Reading.EXPECTED
 
 
-def test_a_whole_question_that_means_nothing_is_misheard_and_the_beginning_of_one_is_unclear() -> None:
+def test_a_whole_question_that_means_nothing_is_misheard_and_the_beginning_of_one_is_open() -> None:
     assert read("Where is my car still?", understood=False) is Reading.MISHEARD
     assert read("Where is my car still", understood=False) is Reading.UNCLEAR
-    assert read("How do I?", understood=False) is Reading.UNCLEAR
+    assert read("How do I?", understood=False) is Reading.OPEN
+    assert read("that shoes", understood=False) is Reading.OPEN
     assert read("What do you have?", understood=False, last_word=0.3) is Reading.UNCLEAR  # "What are"
     assert read("Where is my car still?", understood=None) is Reading.UNKNOWN
 
 
 def test_words_of_which_the_planner_makes_nothing_are_unclear_and_wait_longer() -> None:
     patience = TurnParameters().patience
-    assert reading("the water euro", understood=False) is Reading.UNCLEAR
-    assert reading("the water euro") is Reading.UNKNOWN
+    assert reading("the water euro shines", understood=False) is Reading.UNCLEAR
+    assert reading("the water euro shines") is Reading.UNKNOWN
     assert all(patience[Reading.UNCLEAR, sure] > patience[Reading.UNKNOWN, sure] for sure in Sureness)
+
+
+def test_a_comma_behind_a_wish_says_that_more_is_to_come_unless_the_agent_waits_for_just_this() -> None:
+    assert read("I have two parcels,", understood=True) is Reading.OPEN
+    assert read("On Friday,", understood=True, expected=True) is Reading.EXPECTED
 
 
 @pytest.mark.parametrize("text", ["Yes.", "no", "yes, yes", "Okay, sure"])

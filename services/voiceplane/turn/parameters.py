@@ -48,6 +48,9 @@ def _patience() -> Patience:
         (read.BRIEF, sure.SURE): 0.35,
         (read.BRIEF, sure.DONE): 0.4,
         (read.BRIEF, sure.NOT_DONE): 0.5,
+        (read.PREFACE, sure.SURE): 1.0,
+        (read.PREFACE, sure.DONE): 1.0,
+        (read.PREFACE, sure.NOT_DONE): 1.0,
         (read.UNKNOWN, sure.SURE): 0.35,
         (read.UNKNOWN, sure.DONE): 0.5,
         (read.UNKNOWN, sure.NOT_DONE): 1.2,
@@ -60,9 +63,10 @@ def _patience() -> Patience:
         (read.OPEN, sure.SURE): 1.1,
         (read.OPEN, sure.DONE): 1.3,
         (read.OPEN, sure.NOT_DONE): 1.7,
-        (read.EMPTY, sure.SURE): 0.5,
-        (read.EMPTY, sure.DONE): 0.6,
-        (read.EMPTY, sure.NOT_DONE): 1.2,
+        # Nobody answers a sound without words: the wait costs nothing, and keeps what was said with what follows.
+        (read.EMPTY, sure.SURE): 0.9,
+        (read.EMPTY, sure.DONE): 0.95,
+        (read.EMPTY, sure.NOT_DONE): 1.3,
     }
     return {(reading, sure.GOING_ON): table[reading, sure.NOT_DONE] for reading in read} | table
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from voiceplane.contract.spoken_digits import HOMOPHONES, OHS, REPEATS, TEENS, TENS, UNITS
+from voiceplane.turn.unfinished import is_preface, is_unfinished, seeks_time
 
 
 class Reading(Enum):
@@ -17,6 +18,7 @@ class Reading(Enum):
     OVERCOUNTED = "overcounted"  # more digits than that: some were heard twice, and nobody knows how many there are
     LACKING = "lacking"  # all of them but one: a group's rest, or a digit that was misheard
     BRIEF = "brief"  # complete, but a word that often begins more: "yes, please", "no, on Saturday"
+    PREFACE = "preface"  # "good morning", "let me see": the planner knows what to say to it, and more is to come
     UNKNOWN = "unknown"  # the planner has not said
     MISHEARD = "misheard"  # a whole question of which the planner makes nothing
     UNCLEAR = "unclear"  # the planner makes nothing of the words: half a sentence, or misheard
@@ -24,34 +26,7 @@ class Reading(Enum):
     EMPTY = "empty"  # no words at all
 
 
-_OPEN_ENDS = frozenset(
-    "a an the and or but because so if to of for with from at in on by about into my your our his her their its this "
-    "that these is are was were am be been i we they it's i'm i'd i've there's can could would will um uh "
-    "er erm hmm like number between than as when while which who what where".split()
-)
-_OPEN_PAIRS = frozenset(
-    {"you please", "please can", "please could", "i please"}
-    | {f"{word} you" for word in "can could would will do did does have are were if when what that and".split()}
-)
-# These never end a sentence, also where the recognizer makes a question of it.
-_NEVER_LAST = frozenset(
-    "a an the and or but because if whether when while unless until although than my your our their um uh".split()
-)
-# A phone line makes "the end" of "Monday and", and "Monday end"; these stand before an end that is meant.
-_DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
-_BEFORE_THE_END = frozenset("at in by till until to near before from of after since toward towards around".split())
-_CLOSED = frozenset({"i am", "it is", "there is", "i can", "i could", "i will", "you are", "yes please", "no please"})
-# What asks for more whatever the voice does: recognizers put a question mark behind "Can you tell me".
-_STEM = re.compile(
-    r"(?:(?:um|uh|er|well|so|hi|hello|hey|okay|yes|yeah|please|and)\W+)*"
-    r"(?:(?:can|could|would|will) (?:you|i|we)(?: please)?(?: (?:tell|show|give)(?: me)?| check| find out| look up)?"
-    r"|(?:tell|show|give) me|(?:what|where|when|how|who|which) (?:is|are|was|were|do|does|did|can|will)"
-    r"(?: your| my| the)?|(?:what|when) (?:are|do|did|can|will) you|(?:is|was|would) it (?:be )?possible"
-    r"|i (?:just )?(?:want|wanted|need|would like|'d like) to (?:know|ask|check|find out)(?: if| it| whether| about)?"
-    r"|(?:do|does|did|is|are|was|were|have|has) (?:you|the|my|your|it|there))\W*",
-    re.I,
-)
-_BRIEF = frozenset("yes yeah yep no nope okay ok sure hello hi".split())
+_BRIEF = frozenset("yes yeah yep no nope okay ok sure".split())
 _BEFORE_DIGITS = frozenset(
     "it is it's its the my number um uh er hmm yes yeah yep okay ok sure so well alright right oh let me see "
     "parcel package tracking order and".split()
@@ -113,7 +88,9 @@ def read(
         return _read_digits(text, words, asked=asked, understood=understood)
     if not words:
         return Reading.EMPTY
-    if _is_open(text, words, understood=bool(understood)):
+    if understood and is_preface(text):
+        return Reading.PREFACE
+    if is_unfinished(text, words, understood=bool(understood), expected=expected):
         return Reading.OPEN
     if not understood and _only_digits(words):
         # Dictated unasked, since the question was misheard: more will come, unless it is all that could be asked for.
@@ -127,6 +104,8 @@ def read(
     whole = len(words) >= _QUESTION_WORDS and text.rstrip().endswith("?") and last_word >= _HEARD
     if understood is False and whole:
         return Reading.MISHEARD
+    if understood is False and len(words) < _QUESTION_WORDS and not _polite(words):
+        return Reading.OPEN  # so short it is rather the beginning of a sentence than one in other words
     return _FROM_PLANNER[understood]
 
 
@@ -147,6 +126,8 @@ def _read_digits(text: str, words: list[str], *, asked: AskedDigits, understood:
         return Reading.COUNTED
     if said:
         return Reading.LACKING if 1 < wanted == len(said) + 1 else Reading.OPEN
+    if seeks_time(text):
+        return Reading.OPEN  # a planner understands it, and the digits are what follows
     if understood and words:
         return Reading.COMPLETE
     if _polite(words) and len(words) > 1:
@@ -169,24 +150,3 @@ def _polite(words: list[str]) -> bool:
 
 def _only_digits(words: list[str]) -> bool:
     return all(word.isdigit() or word in _DIGITS or word in HOMOPHONES for word in words)
-
-
-def _is_open(text: str, words: list[str], *, understood: bool) -> bool:
-    """Say whether the sentence asks for more: "can you tell me", "I want to change the", "well..."."""
-    if _STEM.fullmatch(text.strip()) is not None:
-        return True
-    if text.rstrip().endswith(("...", ",", "-")) and not understood:
-        return True
-    if len(words) > 3 and words[-1] in _NEVER_LAST:
-        return True
-    if text.rstrip().endswith("?"):
-        return False
-    if len(words) > 3 and words[-1] == "end" and _is_and(words[-3], words[-2]):
-        return True
-    last_two = " ".join(words[-2:])
-    return last_two in _OPEN_PAIRS or (words[-1] in _OPEN_ENDS and last_two not in _CLOSED and len(words) > 1)
-
-
-def _is_and(before: str, last: str) -> bool:
-    """Say whether an "end" behind these two words was rather an "and"."""
-    return last in _DAYS or (last == "the" and before not in _BEFORE_THE_END)

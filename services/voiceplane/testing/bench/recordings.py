@@ -6,7 +6,7 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 
-from voiceplane.testing.bench import held_out
+from voiceplane.testing.bench import held_out, wider
 from voiceplane.testing.bench.caller import RATE, voiced
 from voiceplane.testing.bench.cutoffs import GROUPS, SENTENCES, dictated, hesitant
 from voiceplane.testing.bench.pieces import spoken
@@ -17,6 +17,7 @@ from voiceplane.testing.phone.audio import Samples, as_samples, read_wav, resamp
 DIGITS = 6  # the number that the agent asks for
 QUICK = 12
 TUNED, HELD_OUT, OWN = "tuned", "held-out", "own"
+WIDER, JUDGED = "wider", "wider-judged"  # the half of the wider set that is for tuning, and the other
 SIDECAR = "recordings.csv"
 COLUMNS = ("file", "end_ms", "pauses_ms", "digits", "words")
 LONGEST_S = 60.0  # a turn's own limit
@@ -30,7 +31,7 @@ class RecordingsError(ValueError):
 class Recording:
     """An utterance with a known last sound."""
 
-    part: str  # TUNED, HELD_OUT or OWN
+    part: str  # one of the sets above
     kind: str  # digits, hesitation or fluent
     words: str
     sound: Samples
@@ -40,8 +41,22 @@ class Recording:
 
 
 async def made(place: Place, effort: Effort) -> list[Recording]:
-    """Make dictated numbers, hesitant sentences, what is said without a pause, and the held-out set."""
+    """Make dictated numbers, hesitant sentences, what is said without a pause, the wider set and the held-out one."""
     dice = random.Random(5)
+    found = await _tuned(place, effort, dice)
+    for one in wider.said():
+        part = WIDER if one.tuning else JUDGED
+        sound = await spoken(place, one.pieces, one.voice)
+        found.append(_recording(part, one.kind, one.pieces.text, sound, asked=one.asked))
+    for number, voice in enumerate(held_out.VOICES):
+        for kind, each in (("digits", held_out.DIGITS), ("hesitation", held_out.SENTENCES)):
+            chosen = each[number :: len(held_out.VOICES)]
+            found += [_recording(HELD_OUT, kind, one.text, await spoken(place, one, voice)) for one in chosen]
+    dice.shuffle(found)
+    return found[:QUICK] if effort.quick else found
+
+
+async def _tuned(place: Place, effort: Effort, dice: random.Random) -> list[Recording]:
     found: list[Recording] = []
     for round_ in range(effort.pick(1, 1)):
         for voice in VOICES:
@@ -54,12 +69,7 @@ async def made(place: Place, effort: Effort) -> list[Recording]:
             if round_ == 0:
                 for kind, words in (turn for dialogue in DIALOGUES for turn in dialogue):
                     found.append(_recording(TUNED, "fluent", words, await voiced(place, words, voice), asked=kind))
-    for number, voice in enumerate(held_out.VOICES):
-        for kind, each in (("digits", held_out.DIGITS), ("hesitation", held_out.SENTENCES)):
-            chosen = each[number :: len(held_out.VOICES)]
-            found += [_recording(HELD_OUT, kind, one.text, await spoken(place, one, voice)) for one in chosen]
-    dice.shuffle(found)
-    return found[:QUICK] if effort.quick else found
+    return found
 
 
 def _recording(part: str, kind: str, words: str, sound: Samples, *, asked: str = "") -> Recording:
