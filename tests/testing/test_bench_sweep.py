@@ -116,10 +116,10 @@ def test_the_wait_of_each_doubt_is_swept_by_itself() -> None:
     shorter = changed(USED, replace(IN_USE, going_on_s=0.3)).patience
     assert shorter[Reading.COMPLETE, Sureness.GOING_ON] == pytest.approx(0.3)
     assert shorter[Reading.DOUBTFUL, Sureness.SURE] == USED.patience[Reading.DOUBTFUL, Sureness.SURE]
-    hasty = changed(USED, replace(IN_USE, doubtful_s=0.14)).patience
+    hasty = changed(USED, replace(IN_USE, doubtful_s=0.16)).patience
     for sureness in Sureness:
         assert hasty[Reading.DOUBTFUL, sureness] >= USED.patience[Reading.COMPLETE, sureness]
-    assert hasty[Reading.DOUBTFUL, Sureness.SURE] == pytest.approx(0.14)
+    assert hasty[Reading.DOUBTFUL, Sureness.SURE] == pytest.approx(0.16)
 
 
 def test_a_sweep_shows_what_the_wait_for_more_to_come_costs_and_saves() -> None:

@@ -26,7 +26,8 @@ def _patience() -> Patience:
         (read.EXPECTED, sure.SURE): 0.14,
         (read.EXPECTED, sure.DONE): 0.25,
         (read.EXPECTED, sure.NOT_DONE): 0.3,  # also where more is nearly sure: these words are seldom half a sentence
-        (read.COMPLETE, sure.SURE): 0.14,
+        # A stop's closure inside a word lasts 0.13 s, and a frame passes until something sounds again.
+        (read.COMPLETE, sure.SURE): 0.16,
         (read.COMPLETE, sure.DONE): 0.25,
         (read.COMPLETE, sure.NOT_DONE): 0.3,
         # "Monday and", heard as "Monday end": the sound knows, or the recognizer is not sure of the last word.

@@ -24,7 +24,7 @@ from voiceplane.turn.reading import Reading
 TICK_S = 0.02  # a frame
 SCALES = (0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 DONE, SURE = (0.3, 0.5, 0.7), (0.7, 0.85, 0.95)
-GOING_ON_S, DOUBTFUL_S = (0.3, 0.5, 0.7, 0.85, 1.0), (0.14, 0.3, 0.45, 0.6, 0.8)
+GOING_ON_S, DOUBTFUL_S = (0.3, 0.5, 0.7, 0.85, 1.0), (0.16, 0.3, 0.45, 0.6, 0.8)
 WANTED_SHARE = 5.0  # percent of false cut-offs
 
 
