@@ -44,6 +44,17 @@ async def test_a_phrase_sounds_the_same_each_time_it_is_synthesized(speech: Trit
     assert first == second
 
 
+@pytest.mark.parametrize("rate", [8000, 16_000])
+@pytest.mark.parametrize("text", ["It arrives before six.", "It costs five dollars and six cents.", "I am glad."])
+async def test_a_pause_is_as_long_behind_a_hiss_that_a_phone_does_not_carry(
+    speech: TritonSpeech, text: str, rate: int
+) -> None:
+    samples = np.frombuffer(b"".join(chunk.pcm.data for chunk in await say(speech, text, rate)), "<i2")
+    stretches = samples[: len(samples) // (rate // 100) * (rate // 100)].reshape(-1, rate // 100).astype(np.float64)
+    last = int(np.flatnonzero(np.sqrt((stretches**2).mean(axis=1)) > 200)[-1])  # the gate of a phone's own ear
+    assert 10 * (len(stretches) - 1 - last) == pytest.approx(220, abs=30)
+
+
 def voiced_level_db(chunks: list[SpeechChunk]) -> float:
     """Return the level of the loud half of 20 ms stretches: pauses do not count."""
     samples = np.frombuffer(b"".join(chunk.pcm.data for chunk in chunks), "<i2").astype(np.float64)

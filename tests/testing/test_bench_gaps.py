@@ -1,5 +1,7 @@
 """Silences between the phrases of a reply, on a track."""
 
+import pytest
+
 from voiceplane.records.rows import CallRow, TurnRow
 from voiceplane.testing.bench.caller import Held
 from voiceplane.testing.bench.gaps import between, gaps, lines
@@ -8,8 +10,8 @@ from voiceplane.testing.bench.sound import Sound
 SOUNDS = (Sound(1000, 1900), Sound(1980, 2500), Sound(2700, 3500), Sound(5000, 6000))
 
 
-def reply(text: str, start_ms: float, end_ms: float, *, interrupted: bool = False) -> TurnRow:
-    marks = {"interrupted": 500.0} if interrupted else {}
+def reply(text: str, start_ms: float, end_ms: float, *marked: str) -> TurnRow:
+    marks = dict.fromkeys(marked, 500.0)
     return TurnRow(1, "agent", text, int(start_ms * 1e6), int(end_ms * 1e6), timings_ms=marks)
 
 
@@ -27,8 +29,9 @@ def test_one_phrase_has_no_gap() -> None:
     assert between((), 2) == []
 
 
-def test_only_the_turn_s_own_sounds_count_and_no_interrupted_turn() -> None:
-    turns = (reply("It is here. Anything else?", 990, 3510), reply("Yes. No.", 4990, 6010, interrupted=True))
+@pytest.mark.parametrize("mark", ["interrupted", "ducked"])
+def test_only_the_turn_s_own_sounds_count_and_no_turn_that_a_caller_spoke_over(mark: str) -> None:
+    turns = (reply("It is here. Anything else?", 990, 3510), reply("Yes. No.", 4990, 6010, mark))
     call = CallRow("c", "a", "r", "", "", "", "", 0, 0, 0, "completed", "", turns)
     assert gaps(Held(agent_sounds=SOUNDS, record=call)) == [200]
     assert gaps(Held(agent_sounds=SOUNDS)) == []

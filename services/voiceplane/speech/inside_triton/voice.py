@@ -20,6 +20,7 @@ GROWTH = 2  # each piece is twice as long as the one before: it is ready before 
 MOST_FRAMES = 48  # 557 ms, about 30 ms of work on two cores: longer pieces keep other callers' first ones waiting
 LEAD_S = 0.01  # of Piper's silence before the first sound; the caller would wait for more
 ONSET = 0.05  # of the usual level: a voice's first sound (-26 dB), breath and hiss are below
+QUIET = 0.065  # -44 dBFS, what phones and benchmarks take for silence; a hiss of 8 kHz lies around it
 _PAUSES = " ,.;:!?"
 _CALIBRATION = "The quick brown fox jumps over the lazy dog, and then it rests."
 
@@ -46,17 +47,12 @@ class Voice:
         `run`, onnxruntime's RunOptions, stops the networks between two of their operators: an error leaves.
         """
         for phrase in split_phrases(text.replace("[[", " ").replace("]]", " ")):  # piper takes these as phonemes
-            changer = RateChanger(self._rate, sample_rate)
             given, pending = 0, []
-            for piece, words in self._paused(phrase, speed, run):
+            for piece, words, last in self._paused(phrase, sample_rate, speed, run):
                 pending += words
-                out = changer.push(piece)
-                if len(out):
-                    yield self._piece(out, given, pending, sample_rate, whole=False)
-                    given += len(out)
-            out = changer.finish()
-            if len(out) or pending:
-                yield self._piece(out, given, pending, sample_rate, whole=True)
+                if len(piece) or (last and pending):
+                    yield self._piece(piece, given, pending, sample_rate, whole=last)
+                    given += len(piece)
 
     def _piece(self, samples, given, pending, rate, *, whole):
         """Cut the words that end in this piece from those pending; their times count from its start."""
@@ -67,12 +63,16 @@ class Voice:
         times = [[word, min(start, end_ms) - offset_ms, min(end, end_ms) - offset_ms] for word, start, end in ended]
         return (np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16), times
 
-    def _paused(self, phrase, speed, run):
-        """Yield what `_sentence` does, with the pauses that the phrase's marks ask for."""
-        pauses = Pauses(self._rate, speed, ONSET * TARGET_RMS)
+    def _paused(self, phrase, rate, speed, run):
+        """Yield (samples, words, whether they are the last) at a rate, with the pauses that the phrase's marks ask for.
+
+        A silence is one where this rate has no sound: at 8 kHz an "s" of 200 ms is one, and belongs to the pause.
+        """
+        changer, pauses = RateChanger(self._rate, rate), Pauses(rate, speed, QUIET * TARGET_RMS)
         for samples, words in self._sentence(phrase, speed, run):
-            yield pauses.push(samples, words)
-        yield pauses.finish(phrase)
+            yield *pauses.push(changer.push(samples), words), False
+        yield *pauses.push(changer.finish(), []), False
+        yield *pauses.finish(phrase), True
 
     def _sentence(self, phrase, speed, run=None):
         """Yield (float samples, words with times in ms from the phrase's start) at the voice's own rate."""

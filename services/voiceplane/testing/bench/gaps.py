@@ -26,7 +26,7 @@ def gaps(call: Held) -> list[float]:
     turns = [turn for turn in call.record.turns if turn.speaker == "agent"] if call.record else []
     found: list[float] = []
     for turn in turns:
-        if "interrupted" not in turn.timings_ms:
+        if turn.timings_ms.keys().isdisjoint(("interrupted", "ducked")):  # a duck's silence is the caller's doing
             start, end = call.ms(turn.started_unix_ns) - SLACK_MS, call.ms(turn.ended_unix_ns) + SLACK_MS
             within = tuple(s for s in call.agent_sounds if s.start_ms >= start and s.end_ms <= end)
             found += between(within, len(phrases(turn.text_pii)))
