@@ -112,7 +112,12 @@ async def test_diff_shows_what_would_come_and_nothing_when_it_is_there(
     assert "-  replicas: 1" in changed and "+  replicas: 2" in changed
     agent.write_text(AGENT.replace("How can I help you?", "What can I do for you?"))
     await asyncio.to_thread(main, asked)
-    goes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("goes ")]
+    lines = capsys.readouterr().out.splitlines()
+    spoken = [line[0] + line.split("assistant. ")[1] for line in lines if line[:1] in "+-" and "assistant. " in line]
+    assert spoken == ['-How can I help you?",', '+What can I do for you?",'], (
+        "an edit is told in words, not as all of it"
+    )
+    goes = [line for line in lines if line.startswith("goes ")]
     assert len(goes) == 2 and goes[0].startswith("goes ConfigMap/") and goes[1].startswith("goes Deployment/")
 
 

@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from voiceplane.contract.load import InvalidAgentError
 from voiceplane_operator import errors, manifests, names
 from voiceplane_operator.api.kinds import CHILDREN
@@ -115,12 +113,10 @@ async def _differences(kubeconfig: str, target: Target) -> list[str]:
     cluster = await credentials.hub_cluster(kubeconfig)
     lines: list[str] = []
     try:
+        surplus = await _surplus(cluster, target)
         for manifest in map(plan.marked, _manifests(target)):
             name = f"{manifest['kind']}/{manifest['metadata']['name']}"
-            try:
-                before = await cluster.get(manifest["kind"], manifest["metadata"]["name"], target.namespace)
-            except errors.NotThereError:
-                before = {}
+            before = await _before(cluster, manifest, surplus)
             try:
                 after = await cluster.dry_run(manifest)
             except errors.NotThereError:
@@ -129,17 +125,36 @@ async def _differences(kubeconfig: str, target: Target) -> list[str]:
                 lines.append(f"not {name}: {lacking.told(manifest['kind'], target.namespace, denied=False)[1]}")
                 continue
             old, new = _text(before), _text(after)
-            lines += difflib.unified_diff(old, new, f"live {name}", f"new {name}", lineterm="")
-        lines += await _surplus(cluster, target)
+            was = f"{manifest['kind']}/{before['metadata']['name']}" if before else name
+            lines += difflib.unified_diff(old, new, f"live {was}", f"new {name}", lineterm="")
+        lines += [f"goes {kind}/{meta['name']}" for kind, meta in surplus]
     finally:
         await cluster.close()
     return lines
 
 
-async def _surplus(cluster: "Cluster", target: Target) -> list[str]:
-    """Return what is there of the agent and rendered no more: it goes, older revisions when their calls have ended."""
+async def _before(
+    cluster: "Cluster", manifest: manifests.Manifest, surplus: list[tuple[str, dict[str, Any]]]
+) -> dict[str, Any]:
+    """Return the object that is there; of what each revision has anew, the newest one of an earlier revision."""
+    kind, meta = manifest["kind"], manifest["metadata"]
+    tries = [meta["name"]]
+    if names.REVISION in meta["labels"]:
+        part = meta["labels"][names.COMPONENT]
+        same = [one for of, one in surplus if of == kind and one.get("labels", {}).get(names.COMPONENT) == part]
+        tries += [one["name"] for one in sorted(same, key=lambda one: str(one.get("creationTimestamp")), reverse=True)]
+    for name in tries:
+        try:
+            return dict(await cluster.get(kind, name, meta["namespace"]))
+        except errors.NotThereError:
+            continue
+    return {}
+
+
+async def _surplus(cluster: "Cluster", target: Target) -> list[tuple[str, dict[str, Any]]]:
+    """Return kind and metadata of what is rendered no more: it goes, older revisions when their calls have ended."""
     wanted = {(one["kind"], one["metadata"]["name"]) for one in manifests.render(target)}
-    lines = []
+    surplus = []
     for api in CHILDREN:
         try:
             ours = f"{names.HUB},{names.AGENT}={target.prefix}"
@@ -148,9 +163,9 @@ async def _surplus(cluster: "Cluster", target: Target) -> list[str]:
             if api.optional:  # the cluster lacks the kind
                 continue
             raise
-        there = (one["metadata"]["name"] for one in found if not facts.of_another(one["metadata"]))
-        lines += [f"goes {api.kind}/{name}" for name in there if (api.kind, name) not in wanted]
-    return lines
+        there = (one["metadata"] for one in found if not facts.of_another(one["metadata"]))
+        surplus += [(api.kind, meta) for meta in there if (api.kind, meta["name"]) not in wanted]
+    return surplus
 
 
 def _text(raw: dict[str, Any]) -> list[str]:
@@ -160,7 +175,7 @@ def _text(raw: dict[str, Any]) -> list[str]:
     shown = {key: value for key, value in raw.items() if key not in ("status", "metadata")}
     if raw["kind"] == "Secret":  # that a value differs is told, the value is not
         shown["data"] = {key: f"sha256:{_hash(value)}" for key, value in (raw.get("data") or {}).items()}
-    return yaml.safe_dump({**shown, "metadata": meta}, sort_keys=True, width=120).splitlines()
+    return as_yaml({**shown, "metadata": meta}, sort_keys=True).splitlines()
 
 
 def _hash(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Write YAML as a person reads it: every value where it belongs, no anchors. Read by commands and crds."""
+"""Write YAML as a person reads it: each value where it belongs, no anchors, text in lines. Read by commands and crds."""
 
 from typing import Any
 
@@ -11,6 +11,13 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
-def as_yaml(document: dict[str, Any]) -> str:
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Plain.add_representer(str, _text)
+
+
+def as_yaml(document: dict[str, Any], *, sort_keys: bool = False) -> str:
     """Write a document, its keys in their order."""
-    return yaml.dump(document, Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True)
+    return yaml.dump(document, Dumper=_Plain, sort_keys=sort_keys, width=120, allow_unicode=True)
