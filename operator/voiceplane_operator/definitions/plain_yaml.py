@@ -1,4 +1,4 @@
-"""Write YAML as a person reads it: each value where it belongs, no anchors, text in lines. Read by commands and crds."""
+"""Write YAML as a person reads it: values where they belong, no anchors, text in lines. Read by commands and crds."""
 
 from typing import Any
 
