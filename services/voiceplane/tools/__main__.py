@@ -74,13 +74,14 @@ async def _serve(options: argparse.Namespace, bundles: Bundles) -> None:
     stop = shutdown.stop_event()
     aliases, clock = dict(options.host_alias), SystemClock()
     spool = options.spool or _own_spool(options.grpc_port)
-    names = frozenset(tool.name for bundle in bundles.values() for tool in bundle.agent.spec.tools)
+    tools = [tool for bundle in bundles.values() for tool in bundle.agent.spec.tools]
     async with contextlib.AsyncExitStack() as stack:
         sink = await stack.enter_async_context(open_sink(options.records, spool, options.records_tls))
         http = await stack.enter_async_context(open_http(aliases))
-        invoker = Invoker(lambda agent, revision: bundles.get((agent, revision)), Backends(http, aliases), sink, clock)
+        backends = Backends(http, aliases, tools)
+        invoker = Invoker(lambda agent, revision: bundles.get((agent, revision)), backends, sink, clock)
         await stack.enter_async_context(invoker.running())
-        service = ToolsService(invoker, names, clock)
+        service = ToolsService(invoker, frozenset(tool.name for tool in tools), clock)
         server = await stack.enter_async_context(
             grpc_server.serve(
                 lambda server: tools_pb2_grpc.add_ToolsServicer_to_server(service, server),

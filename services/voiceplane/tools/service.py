@@ -1,6 +1,7 @@
 """The Tools service: the wire around tools.invoke, with a span and a measurement for each tool."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import ModuleType
 from typing import Any
 
 from opentelemetry.trace import Status, StatusCode
@@ -13,7 +14,6 @@ from voiceplane.rpc.v1 import tools_pb2, tools_pb2_grpc
 from voiceplane.runtime import telemetry
 from voiceplane.runtime.clock import Clock
 from voiceplane.runtime.metrics import EXECUTE_TOOL
-from voiceplane.tools import mcp_backend
 from voiceplane.tools.http_backend import HttpTool
 from voiceplane.tools.invoke import TOTAL_S, Invoker
 from voiceplane.tools.ports import Attempt
@@ -22,17 +22,25 @@ from voiceplane.tools.ports import Attempt
 class Backends:
     """Sends an attempt to the backend that the tool names."""
 
-    def __init__(self, http: HttpTool, aliases: Mapping[str, str]) -> None:
-        """Use this HTTP client; MCP connections are made per attempt."""
+    def __init__(self, http: HttpTool, aliases: Mapping[str, str], tools: Iterable[Tool]) -> None:
+        """Serve these tools, the HTTP ones with this client; MCP connections are made per attempt."""
         self._http = http
         self._aliases = aliases
+        self._mcp = _mcp() if any(tool.mcp is not None for tool in tools) else None
 
     async def run(self, tool: Tool, attempt: Attempt) -> str:
         """Carry out one attempt."""
         if tool.http is not None:
             return await self._http.run(tool.http, attempt)
-        assert tool.mcp is not None
-        return await mcp_backend.run(tool.mcp, attempt, self._aliases)
+        assert tool.mcp is not None and self._mcp is not None, f"{tool.name} was not among the tools to serve"
+        return str(await self._mcp.run(tool.mcp, attempt, self._aliases))
+
+
+def _mcp() -> ModuleType:
+    """Load the client of the Model Context Protocol: half a second, so only where a tool needs it, and before calls."""
+    from voiceplane.tools import mcp_backend
+
+    return mcp_backend
 
 
 class ToolsService(tools_pb2_grpc.ToolsServicer):
