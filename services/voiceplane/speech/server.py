@@ -82,6 +82,7 @@ def command(environment: TritonEnvironment, repository: Path, settings: ServerSe
         f"--metrics-port={settings.metrics_port}",
         f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
         f"--backend-config=python,shm-region-prefix-name={Path(shared_memory(settings.grpc_port)).name.rstrip('*')}",
+        "--disable-auto-complete-config",  # else each model starts a stub more, only to be asked for what its file says
         "--exit-on-error=false",  # a model that does not load is told by readiness, the others serve
         *(traces if settings.traces_url else []),
     ]
