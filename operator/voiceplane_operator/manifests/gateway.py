@@ -83,6 +83,7 @@ def _deployment(target: Target, replicas: int | None) -> Object:
     main = common.container(
         target, PART, target.spec.images.gateway, [*command, *common.otlp(target)], size=target.spec.sizes.gateway
     )
+    main["env"].append({"name": "OTEL_RESOURCE_ATTRIBUTES", "value": f"voice.region={target.region}"})
     main["volumeMounts"] += [*file_mounts, spool_mount, phrases_mount, *proof_mount]
     main["ports"] = [
         _port("sip-udp", sip, target, protocol="UDP"),

@@ -56,6 +56,7 @@ async def run_call(call: IncomingCall, site: Site) -> None:
         "sip.session_id.local": offered.call_id,
         "sip.session_id.remote": offered.remote_session_id,
         "gen_ai.agent.name": recorder.agent,
+        "gen_ai.agent.version": site.bundle.revision,
         "voice.policy.digest": site.bundle.policy_digest,
     }
     with telemetry.start_call_span(offered.call_id, "sip.dialog", attributes) as span:

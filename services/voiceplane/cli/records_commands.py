@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -99,8 +101,16 @@ async def _trace(records: str, options: argparse.Namespace, console: Console) ->
 
 async def _record(records: str, options: argparse.Namespace, console: Console) -> int:
     call, audits = await read_call(records, options.call)
-    print_record(call, audits, console)
+    region = call.region or await _region(records, call.call_id)
+    print_record(replace(call, region=region), audits, console)
     return 0
+
+
+async def _region(records: str, call_id: str) -> str:
+    """Return where a call was answered, as its trace tells: only a region of another cluster is in the record."""
+    with contextlib.suppress(RecordsError):  # the record is worth having all the same
+        return tree.region(await read_trace(records, call_id))
+    return ""
 
 
 async def _calls(records: str, options: argparse.Namespace, console: Console) -> int:
@@ -148,7 +158,8 @@ async def _live(options: argparse.Namespace, console: Console) -> bool:
 
 def print_record(call: CallRow, audits: tuple[AuditRow, ...], console: Console) -> None:
     """Print a call record with its turns and tool attempts."""
-    console.print(f"call {call.call_id}  {call.agent} revision {call.revision}", soft_wrap=True)
+    where = f" in region {call.region}" if call.region else ""
+    console.print(f"call {call.call_id}  {call.agent} revision {call.revision}{where}", markup=False, soft_wrap=True)
     console.print(f"  started {_when(call.started_unix_ns)}, {call.outcome}: {call.end_reason}")
     if call.caller_trust in _GROUNDS:
         console.print(f"  caller {call.caller_authentication}: {_GROUNDS[call.caller_trust]}", soft_wrap=True)

@@ -3,6 +3,7 @@
 import base64
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from google.protobuf import json_format
@@ -13,7 +14,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from voiceplane.contract.ids import is_session_uuid
 from voiceplane.records.errors import InvalidRecordError
-from voiceplane.records.rows import AuditRow, CallRow, EventRow, QualityRow, SpanRow, TurnRow
+from voiceplane.records.rows import PLACE, REGION, AuditRow, CallRow, EventRow, QualityRow, SpanRow, TurnRow
 from voiceplane.rpc.v1 import records_pb2 as pb
 from voiceplane.runtime.telemetry import is_personal
 
@@ -148,16 +149,22 @@ def parse_otlp(body: bytes, *, json: bool) -> ExportTraceServiceRequest:
     return request
 
 
-def span_rows(request: ExportTraceServiceRequest, *, keep_personal: bool = False) -> Iterator[SpanRow]:
-    """Read the spans of an OTLP export; those without legal ids are passed over."""
+def span_rows(
+    request: ExportTraceServiceRequest, *, keep_personal: bool = False, region: str = ""
+) -> Iterator[SpanRow]:
+    """Read the spans of an OTLP export; those without legal ids are passed over.
+
+    `region` is what a certificate proves, whatever the spans say.
+    """
     for resource_spans in request.resource_spans:
         resource = _attributes(resource_spans.resource.attributes, keep_personal=True)
         service = resource.get("service.name", "unknown")
+        place = {key: resource[key] for key in PLACE if key in resource} | ({REGION: region} if region else {})
         for scope in resource_spans.scope_spans:
             for span in scope.spans:
                 row = _span_row(span, service, keep_personal=keep_personal)
-                if row is not None:
-                    yield row
+                if row is not None:  # where a process runs is told once, by the root of what it began
+                    yield row if row.parent_span_id else replace(row, attributes={**row.attributes, **place})
 
 
 def _span_row(span: trace_pb2.Span, service: str, *, keep_personal: bool) -> SpanRow | None:

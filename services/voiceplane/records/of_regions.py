@@ -7,7 +7,7 @@ be one: a trace follows its call across regions.
 from typing import Any
 
 import grpc
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
 from voiceplane.records import service
 from voiceplane.records.ingest import SpanIngest
@@ -60,11 +60,8 @@ class OfRegionsServicer(records_pb2_grpc.RecordsServicer):
 
 
 class _Traces(service.TraceServicer):
-    async def Export(
-        self, request: trace_service_pb2.ExportTraceServiceRequest, context: Any
-    ) -> trace_service_pb2.ExportTraceServiceResponse:
-        await _region(context)
-        return await super().Export(request, context)
+    async def _region(self, context: Any) -> str:
+        return await _region(context)
 
 
 def register(server: grpc.aio.Server, store: Store, ingest: SpanIngest, *, keep_personal: bool = False) -> None:

@@ -7,6 +7,9 @@ A field whose name ends in `_pii` holds personal data and is never logged.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+REGION, CLUSTER = "voice.region", "k8s.cluster.name"  # attributes of a root span: where the process runs that began it
+PLACE = (REGION, CLUSTER)
+
 
 @dataclass(frozen=True, slots=True)
 class TurnRow:

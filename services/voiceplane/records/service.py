@@ -108,14 +108,23 @@ class TraceServicer(trace_service_pb2_grpc.TraceServiceServicer):
         self, request: trace_service_pb2.ExportTraceServiceRequest, context: Any
     ) -> trace_service_pb2.ExportTraceServiceResponse:
         """Take spans; those for which there is no room are named as rejected (OTLP 1.x, partial success)."""
-        return taken(self._ingest, request, keep_personal=self._keep_personal)
+        region = await self._region(context)
+        return taken(self._ingest, request, keep_personal=self._keep_personal, region=region)
+
+    async def _region(self, context: Any) -> str:
+        """Return the region whose spans they surely are; empty: they say it themselves."""
+        return ""
 
 
 def taken(
-    ingest: SpanIngest, request: trace_service_pb2.ExportTraceServiceRequest, *, keep_personal: bool
+    ingest: SpanIngest,
+    request: trace_service_pb2.ExportTraceServiceRequest,
+    *,
+    keep_personal: bool,
+    region: str = "",
 ) -> trace_service_pb2.ExportTraceServiceResponse:
     """Queue the spans of an export and say how many were refused: the same over gRPC and HTTP."""
-    refused = ingest.add(convert.span_rows(request, keep_personal=keep_personal))
+    refused = ingest.add(convert.span_rows(request, keep_personal=keep_personal, region=region))
     reply = trace_service_pb2.ExportTraceServiceResponse()
     if refused:
         reply.partial_success.rejected_spans = refused

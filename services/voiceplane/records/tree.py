@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from voiceplane.records.branches import Line, lines, orphans
-from voiceplane.records.rows import SpanRow
+from voiceplane.records.rows import CLUSTER, REGION, SpanRow
 
+AGENT, REVISION = "gen_ai.agent.name", "gen_ai.agent.version"
 WIDE = 120  # columns from which the service has a column of its own
 # What a person looks for, in this order, and the word that stands for it in the drawing.
 _SHOWN = (
@@ -68,7 +69,7 @@ def draw_trace(spans: Sequence[SpanRow], *, width: int = 100, every: bool = Fals
 
 
 def print_trace(spans: Sequence[SpanRow], console: Console | None = None, *, every: bool = False) -> None:
-    """Draw to a terminal, with one line above that sums up."""
+    """Draw to a terminal, with a line above that sums up, and one that says who answered where."""
     console = console or Console(highlight=False)
     if spans:
         services = sorted({_service(span) for span in spans})
@@ -81,7 +82,29 @@ def print_trace(spans: Sequence[SpanRow], console: Console | None = None, *, eve
         if lost:
             head.append(f"  {lost} without their parent", style="yellow")
         console.print(head, soft_wrap=True)
+        if told := answered(spans):
+            console.print(Text(told, style="dim"), soft_wrap=True)
     console.print(draw_trace(spans, width=console.width, every=every))
+
+
+def answered(spans: Sequence[SpanRow]) -> str:
+    """Say which revision of which agent answered a call, and where, as far as its root tells."""
+    root = _root(spans)
+    if root is None:
+        return ""
+    known = (("by", AGENT), ("revision", REVISION), ("in region", REGION), ("of cluster", CLUSTER))
+    told = [f"{word} {_plain(root.attributes[key])}" for word, key in known if root.attributes.get(key)]
+    return " ".join(("answered", *told))
+
+
+def region(spans: Sequence[SpanRow]) -> str:
+    """Return the region that answered a call; empty where its root does not tell."""
+    root = _root(spans)
+    return _plain(root.attributes.get(REGION, "")) if root is not None else ""
+
+
+def _root(spans: Sequence[SpanRow]) -> SpanRow | None:
+    return next((span for span in spans if not span.parent_span_id and AGENT in span.attributes), None)
 
 
 def _plain(text: str) -> str:
