@@ -101,11 +101,25 @@ async def test_a_value_that_cannot_be_meant_is_refused_by_name(
         await plane.tool(helm, "template", "voiceplane", str(CHARTS / chart), "--set", value)
 
 
+async def applied(plane: Plane, page: str) -> set[str]:
+    """Apply what a page tells to, line by line as a person does; return the kinds that it brings for us."""
+    lines = [line.strip() for line in page.splitlines() if line.strip().startswith("kubectl apply ")]
+    kinds: set[str] = set()
+    for line in lines:
+        words = [str(CHARTS.parent / word) if word.startswith("docs/") else word for word in line.split("#")[0].split()]
+        await plane.kubectl(*words[1:])
+        files = [Path(word) for word in words if word.endswith(".yaml")]
+        kinds |= {one["kind"] for file in files for one in yaml.safe_load_all(file.read_text())}
+    return kinds - {"Deployment", "Service"}
+
+
 @pytest.mark.parametrize("helm", HELMS)
 async def test_install_upgrade_and_uninstall_leave_kinds_and_agents(plane: Plane, helm: str) -> None:
-    for chart in ALL:
-        await plane.tool(helm, "install", chart, str(CHARTS / chart), *SYSTEM)
+    notes = [await plane.tool(helm, "install", chart, str(CHARTS / chart), *SYSTEM) for chart in ALL]
     await plane.kubectl("wait", "--for=condition=Established", "crd/voiceagents.voiceplane.dev", "--timeout=30s")
+    assert "There is no KubeRay in this cluster" in notes[-1]
+    for page in (notes[-1], (CHARTS.parent / "docs" / "kubernetes.md").read_text().partition("| chart |")[0]):
+        assert await applied(plane, page) == {"VoiceRegion", "VoiceAgent", "VoicePolicy", "Namespace"}
     await plane.kubectl("apply", "-f", "-", stdin=AGENT)
     before = (await get(plane, "deployment", "voiceplane-operator", "-n", "voiceplane-system"))[0]
     changes = ("--set", "operator.replicas=3", "--set", "operator.logLevel=DEBUG")
