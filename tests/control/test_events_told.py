@@ -3,7 +3,7 @@
 import pytest
 
 from voiceplane_operator.hub import store
-from voiceplane_operator.hub.shared import event
+from voiceplane_operator.hub.shared import changed, event
 
 AGENT = {
     "kind": "VoiceAgent",
@@ -27,3 +27,25 @@ AGENT = {
 def test_only_what_is_wrong_is_a_warning(kind: str, state: str, reason: str, told: str) -> None:
     condition = {"type": kind, "status": state, "reason": reason, "message": "words"}
     assert event(store.read(AGENT), condition)["type"] == told
+
+
+def ready(state: str, reason: str) -> list[dict[str, str]]:
+    return [{"type": "Ready", "status": state, "reason": reason, "message": ""}]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "news"),
+    [
+        (ready("False", "Starting"), ready("False", "PodsInTrouble"), True),  # nobody was told that it began
+        (ready("False", "PodsInTrouble"), ready("False", "RolloutStuck"), False),
+        (ready("False", "PodsInTrouble"), ready("False", "Starting"), False),
+        ([], ready("False", "Starting"), False),
+        ([], ready("False", "PodsInTrouble"), True),
+        (ready("False", "Starting"), ready("True", "Serving"), True),
+        (ready("True", "Serving"), ready("True", "ServingInTrouble"), False),
+    ],
+)
+def test_an_agent_that_begins_and_gets_into_trouble_is_news(
+    before: list[dict[str, str]], after: list[dict[str, str]], news: bool
+) -> None:
+    assert bool(changed(before, after)) is news

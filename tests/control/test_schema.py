@@ -19,6 +19,13 @@ def test_a_definition_is_written_out_without_anchors(kind: crds.Kind) -> None:
     assert [one for one in events if getattr(one, "anchor", None)] == []
 
 
+def test_kubectl_explain_says_of_a_region_what_its_fields_mean() -> None:
+    region = next(kind for kind in crds.KINDS if kind.name == "VoiceRegion")
+    spec = crds.definition(region)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    silent = [name for name, field in spec["properties"].items() if not field.get("description")]
+    assert silent == [], "a field of this kind has words of its own or a model with a docstring"
+
+
 def test_what_a_newer_definition_has_more_is_no_problem() -> None:
     newer = _kind()
     properties = newer["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]

@@ -22,6 +22,7 @@ from voiceplane.contract.region import VoiceRegionSpec
 from voiceplane.contract.trunk import SIPTrunkSpec
 from voiceplane_operator.definitions import plain_yaml
 from voiceplane_operator.definitions.crd_rules import IN_A_DAY, RULES, UNIQUE_BY_NAME, Rule
+from voiceplane_operator.definitions.words import WORDS
 
 GROUP, VERSION = "voiceplane.dev", "v1alpha1"
 SCHEMA_HASH = "voiceplane.dev/schema-hash"
@@ -165,6 +166,8 @@ def schema_hash(kind: Kind) -> str:
 def _whole(kind: Kind) -> Schema:
     spec = _structural(kind.spec.model_json_schema(by_alias=True))
     _add_rules(spec, "spec", RULES.get(kind.name, {}), unique=UNIQUE_BY_NAME.get(kind.name, frozenset()))
+    for path, words in WORDS.get(kind.name, {}).items():
+        _field(spec, path)["description"] = words
     if not kind.spec_required:
         spec["default"] = {}
     observed = _structural(kind.status.model_json_schema(by_alias=True, mode="serialization"))
@@ -178,6 +181,13 @@ def _whole(kind: Kind) -> Schema:
     }
     doc = f"{kind.name} of {GROUP}."
     return {"type": "object", "description": doc, "required": ["spec"], "properties": properties}
+
+
+def _field(node: Schema, path: str) -> Schema:
+    """Return the schema of a field by its path."""
+    for name in path.split("."):
+        node = node["properties"][name]
+    return node
 
 
 def _structural(schema: Schema) -> Schema:

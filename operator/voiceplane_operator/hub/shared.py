@@ -20,6 +20,7 @@ Object = dict[str, Any]
 STALLED = "Stalled"  # True is the bad one
 TOLD = ("Ready", "Accepted", STALLED, status.AUTOSCALING)
 BEGINNINGS = ("Starting", "Connecting")
+TROUBLES = ("PodsInTrouble", "RolloutStuck")  # that what began without a word may come to
 WANTED = (*BEGINNINGS, "Draining", "Deleted")  # not ready because somebody has asked for something
 REMEMBERED = 512  # parsed revisions; parsing one takes about a millisecond
 
@@ -83,8 +84,9 @@ class Hub:
 
 def changed(before: Iterable[Object], after: Iterable[Object]) -> list[Object]:
     """Return the conditions whose change is news: Stalled when nothing else tells of it, no autoscaler that settles."""
-    old = {one["type"]: one["status"] for one in before}
-    news = {one["type"]: one for one in after if one["type"] in TOLD and old.get(one["type"]) != one["status"]}
+    known = {one["type"]: one for one in before}
+    old = {kind: one["status"] for kind, one in known.items()}
+    news = {one["type"]: one for one in after if one["type"] in TOLD and _differs(known.get(one["type"]), one)}
     for one in list(news.values()):
         begins = one["status"] != status.TRUE and (one["reason"] in BEGINNINGS or one["type"] == STALLED)
         settles = one["type"] == status.AUTOSCALING and one["status"] != status.FALSE
@@ -92,6 +94,12 @@ def changed(before: Iterable[Object], after: Iterable[Object]) -> list[Object]:
         if settles or (one["type"] not in old and begins) or (one["type"] == STALLED and "Ready" in news):
             del news[one["type"]]
     return list(news.values())
+
+
+def _differs(before: Object | None, after: Object) -> bool:
+    if before is None or before["status"] != after["status"]:
+        return True
+    return before["reason"] in BEGINNINGS and after["reason"] in TROUBLES
 
 
 def event(stored: Stored, condition: Object) -> Object:

@@ -1,0 +1,62 @@
+"""What `kubectl explain` says of single fields, where a field's name does not say it. Read by crds.
+
+An object of its own is described by its model's docstring; these are the fields that a platform engineer sets.
+"""
+
+WORDS: dict[str, dict[str, str]] = {
+    "VoiceAgent": {
+        "placement.modes": "Modes of regions that may run the agent.",
+        "placement.residency": "Countries of regions that may run the agent; none: any.",
+        "placement.capacity": "Calls at once, over all its regions.",
+        "rollout.steps": "Shares of the calls in percent; the last is 100.",
+        "rollout.maxUnavailable": "Gateways of one revision that may be missing while they are replaced.",
+        "policyRef": "A VoicePolicy of the same namespace; none: the default policy.",
+        "hints": "Words that the recognizer would not expect.",
+    },
+    "VoicePolicy": {
+        "tools.allow": "Tools that may run; left out: every tool of the agent.",
+        "tools.deny": "Tools that never run.",
+        "tools.maxAttemptsPerCall": "Attempts at all tools together.",
+        "tools.maxFailedProofsPerCall": "Of tools that grant a level of authentication: no PIN is found by trying.",
+        "redaction.showArguments": "Arguments of tools that records show; others are a mark with their length.",
+        "redaction.keepTranscript": "Records keep what was said.",
+    },
+    "VoiceRegion": {
+        "mode": "Public cloud, region-local or on-prem: agents name modes in placement.modes.",
+        "location": "A country by its two capital letters: agents name countries in placement.residency.",
+        "namespace": "Of all agents' pods, as chart voiceplane-region has made it.",
+        "capacity": "Calls at once, of all agents together.",
+        "records": "Address of the hub's records; the default is that of chart voiceplane in the same cluster.",
+        "drainTimeout": "How long a gateway that has to go may finish its calls.",
+        "suspend": "No new agents come here; what runs goes on.",
+        "hostAliases": "Names for addresses that the region's DNS does not know.",
+        "imagePullSecrets": "Names of Secrets of the namespace, for the registry of the images.",
+        "network.exposure": "pod: gateways at their pods' addresses; host: on the network of their nodes.",
+        "network.advertise": "Address in Contact and SDP; left out: the pod's or the node's.",
+        "network.serviceType": "Of each agent's SIP Service.",
+        "network.nodeSelector": "Nodes for gateways.",
+        "network.nodes": "Addresses of the nodes, with exposure host.",
+        "network.firstPort": "Of the range that gateways share on a node, with exposure host.",
+        "network.lastPort": "Of that range.",
+        "gateway.calls": "Calls that one gateway may hold.",
+        "planner.engine": "kuberay: RayServices of KubeRay; ray: a head and workers that the operator makes.",
+        "autoscaling.prometheus": "The address that KEDA asks, with engine keda.",
+        "autoscaling.maxReplicas": "Gateways of one agent.",
+        "autoscaling.scaleDownAfter": "Fewer calls for so long take a gateway away.",
+        "egress.open": "Any address may be reached; left out: not on-prem, elsewhere yes.",
+        "egress.cidrs": "Ranges that may be reached where it is not open.",
+        "telemetry.endpoint": "OTLP over gRPC; left out: the hub's records.",
+        "telemetry.tls": "On the Collector's way to the endpoint, by certificates that its image trusts.",
+        "telemetry.collector": "Spans go through the Collector of chart voiceplane-region, which redacts them.",
+        "models.hostPath": "A folder of the nodes.",
+        "models.claim": "A PersistentVolumeClaim of the namespace.",
+        "sizes.speech.calls": "Calls that one pod carries; left out: 10 for each 1.4 of its cores.",
+        "sizes.speech.replicas": "Pods of each agent; left out: as many as its calls need.",
+    },
+    "SIPTrunk": {
+        "agentRef": "The VoiceAgent of the same namespace that it calls.",
+        "sources": "Addresses that its calls come from.",
+        "numbers": "Numbers that it may call; none: any.",
+        "identity.trust": "asserted: its P-Asserted-Identity is believed; attested: only numbers that it verified.",
+    },
+}
