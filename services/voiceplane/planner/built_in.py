@@ -1,4 +1,4 @@
-"""What every agent understands beside its intents: a person, repeat, goodbye, cancel, thanks, wait. Used by flow.py."""
+"""What every agent understands beside its intents: a person, repeat, goodbye, cancel, thanks, help. Used by flow.py."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,9 +6,33 @@ from dataclasses import replace
 from voiceplane.contract.agent import VoiceAgentSpec
 from voiceplane.contract.dialogue import ReplyEvent
 from voiceplane.planner import filling
-from voiceplane.planner.intents import CANCEL, GOODBYE, GREETING, PERSON, REPEAT, THANKS, WAIT, plain_goodbye
+from voiceplane.planner.intents import (
+    CANCEL,
+    GOODBYE,
+    GREETING,
+    HELP,
+    PERSON,
+    QUESTION,
+    READY,
+    REPEAT,
+    THANKS,
+    WAIT,
+    WHO,
+    plain_goodbye,
+)
 from voiceplane.planner.pending import Pending
-from voiceplane.planner.phrases import ALL_RIGHT, HELLO, NO_HURRY, NO_PERSON, NOT_DONE, WELCOME
+from voiceplane.planner.phrases import (
+    ALL_RIGHT,
+    GO_AHEAD,
+    HELLO,
+    HOW,
+    NO_HURRY,
+    NO_PERSON,
+    NOT_DONE,
+    WELCOME,
+    WHO_I_AM,
+    what_it_does,
+)
 from voiceplane.planner.steps import Steps, Turn, pairs
 
 
@@ -25,12 +49,16 @@ class BuiltIn:
         if wish == PERSON:
             return self.person(turn)
         if wish == REPEAT:
-            words = f"{state.last_reply} {state.unheard}".strip()
-            return self._steps.say(words, state, state.intent) if words else None
+            words = f"{state.last_reply} {state.unheard}".strip() or self._spec.opening
+            return self._steps.say(words, state, state.intent)
         if wish == GOODBYE and (not turn.asked or plain_goodbye(text)):
             return self._steps.goodbye(state)
         if wish == CANCEL:
             return self._cancelled(turn)
+        if wish in (WHO, HELP, QUESTION, READY):
+            return self._about_itself(turn, wish)
+        if wish == THANKS and state.asking:
+            return self._steps.once_more(turn)
         if wish == THANKS and not turn.asked:
             if state.last_reply.startswith(WELCOME):
                 return self._steps.goodbye(state)
@@ -44,6 +72,16 @@ class BuiltIn:
             words = state.last_reply if turn.asked else HELLO
             return self._steps.say(words, replace(state, unsure=0), state.intent)
         return None
+
+    def _about_itself(self, turn: Turn, wish: str) -> Iterator[ReplyEvent] | None:
+        """Say what the agent is and does; a question that is open is asked once more behind it."""
+        state = turn.state
+        if turn.asked:
+            if wish == READY and not state.asking:
+                return None  # "I have it", to a yes or no
+            return self._steps.once_more(turn, {WHO: WHO_I_AM, HELP: what_it_does(self._spec)}.get(wish, ""))
+        words = {WHO: f"{WHO_I_AM} {HOW}", HELP: what_it_does(self._spec), QUESTION: GO_AHEAD}.get(wish)
+        return None if words is None else self._steps.say(words, replace(state, unsure=0), "")
 
     def person(self, turn: Turn) -> Iterator[ReplyEvent]:
         """Give the caller to a person, or say that there is none."""

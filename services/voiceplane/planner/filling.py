@@ -3,6 +3,7 @@
 Beside a slot `x` the state may hold `x.partial` (digits said so far) and `x.confirmed`.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -14,6 +15,15 @@ from voiceplane.planner import corrections, slots
 PARTIAL = ".partial"
 CONFIRMED = ".confirmed"
 MAX_UNSURE = 1000  # where counting stops: the wire holds no more than 32 bits
+_LACKING = re.compile(
+    r"\b(?:(?:don'?t|do not|can'?t|cannot|couldn'?t) (?:\w+ )?(?:have|know|remember|find|recall|see)\b"
+    r"|i(?:'ve| have)? (?:lost|forgot|forgotten) (?:it|that|the|my)\b|haven'?t got (?:it|that|the|my|one)\b"
+    r"|no (?:idea|clue)\b|not sure\b)",
+    re.I,
+)
+_WRONG = re.compile(
+    r"\b(?:wrong|incorrect|not (?:that|this) one|not (?:right|correct)|isn'?t (?:right|correct))\b", re.I
+)
 Known = dict[str, str]
 Nearest = Callable[[str, Sequence[str]], str | None]  # a choice by meaning; None when unsure
 
@@ -95,6 +105,16 @@ def put_right(doubted: Sequence[Slot], text: str, known: Known, locale: slots.Lo
         if corrected is not None:
             return corrected
     return None
+
+
+def lacks(text: str) -> bool:
+    """Say whether a caller cannot give what was asked for: "I don't have the number"."""
+    return _LACKING.search(text) is not None
+
+
+def says_wrong(text: str) -> bool:
+    """Say whether a no is about what was heard, and not about what was asked: "no, that is wrong"."""
+    return _WRONG.search(text) is not None
 
 
 def disputed(intent: Intent, text: str, known: Known) -> Slot | None:

@@ -14,13 +14,13 @@ from opentelemetry.trace import Span
 
 from voiceplane.contract.agent import Intent, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import CallerSaid, Done, ReplyEvent, ReplyRequest, ToolResult
-from voiceplane.planner import dates, digits, filling, proving, slots, unasked
+from voiceplane.planner import corrections, dates, digits, filling, proving, slots, unasked
 from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.built_in import BuiltIn
 from voiceplane.planner.filling import CONFIRMED, Reading
-from voiceplane.planner.intents import LIKELY, PERSON, Guess, Understanding, built_in
+from voiceplane.planner.intents import CANCEL, LIKELY, PERSON, WAIT, Guess, Understanding, built_in
 from voiceplane.planner.pending import Pending
-from voiceplane.planner.phrases import GO_AHEAD, WHAT_WITH_IT, WHICH
+from voiceplane.planner.phrases import GO_AHEAD, LOOK_FOR_IT, LOOK_OR_ASK, NEEDED, WHAT_WITH_IT, WHICH
 from voiceplane.planner.steps import Steps, Turn, pairs
 from voiceplane.planner.words import heard_words
 
@@ -79,7 +79,8 @@ class FlowPlanner:
         wish = built_in(text)
         if wish is not None:
             guess = self._understanding.guess(text)
-            if guess.sure and guess.score >= CERTAIN and guess.intent != PERSON:
+            other = guess.score >= SWITCH_SCORE and wish in (CANCEL, WAIT) and guess.intent != turn.state.intent
+            if guess.sure and (guess.score >= CERTAIN or other) and guess.intent != PERSON:
                 wish = None
         answered = self._built_in.answer(turn, text, wish) if wish is not None else None
         if answered is not None:
@@ -124,6 +125,8 @@ class FlowPlanner:
             return
         slot = intent.slot(state.asking)
         answer = filling.read(slot, text, dict(state.slots), locale=turn.locale, nearest=self._understanding.nearest)
+        if slot.type is SlotType.NAME and filling.lacks(text):
+            answer = None  # "no idea" is nobody's name
         complete = slot.type is SlotType.DIGITS and answer is not None and answer.reading is Reading.FULL
         other = None if complete else self._other_wish(text, intent)
         if other is not None:
@@ -134,8 +137,15 @@ class FlowPlanner:
             yield from self._steps.advance(turn, intent, replace(state, slots=earlier, unsure=0))
         elif answer is not None:
             yield from self._filled(turn, intent, answer)
+        elif slots.plainly_yes(text):
+            yield from self._steps.once_more(turn)
         else:
-            yield from self._steps.unsure(turn)
+            yield from self._steps.unsure(turn, self._without() if filling.lacks(text) else "")
+
+    def _without(self) -> str:
+        """Say what a caller may do who has not got what is asked for."""
+        person = self._spec.escalation is not None and self._spec.escalation.on_request
+        return f"{NEEDED} {LOOK_OR_ASK if person else LOOK_FOR_IT}"
 
     def _filled(self, turn: Turn, intent: Intent, answer: filling.Answer) -> Iterator[ReplyEvent]:
         state = replace(turn.state, slots=pairs(answer.known))
@@ -147,10 +157,11 @@ class FlowPlanner:
         """Take a yes, a no, or what puts the value right."""
         state = turn.state
         answer = slots.yes_or_no(text)
-        other = self._other_wish(text, intent) if answer is None else None
+        corrected = self._corrected(turn, intent, text)
+        put_right = corrected is not None and corrections.MARKER.search(text) is not None  # "can I do Monday instead"
+        other = self._other_wish(text, intent) if answer is None and not put_right else None
         if other is not None:
             return self._wished(turn, text, other)
-        corrected = self._corrected(turn, intent, text)
         if corrected is not None:
             following = replace(state, slots=corrected, confirming=False, confirming_slot="", unsure=0)
             return self._steps.advance(turn, intent, following)
@@ -158,12 +169,16 @@ class FlowPlanner:
         following = replace(state, confirming=False, confirming_slot="", unsure=0)
         if answer is None:
             return self._steps.unsure(turn)
+        if answer and state.last_reply == WHICH:  # no yes to what was to be done
+            return self._steps.advance(turn, intent, following)
         if answer and state.confirming_slot:
             known[state.confirming_slot + CONFIRMED] = "yes"
             return self._steps.advance(turn, intent, replace(following, slots=pairs(known)))
         if answer:
             return self._steps.act(turn, intent, following)
         wrong = intent.slot(state.confirming_slot) if state.confirming_slot else filling.disputed(intent, text, known)
+        if wrong is None and intent.slots and filling.says_wrong(text) and state.last_reply != WHICH:
+            return self._steps.say(WHICH, replace(state, unsure=0), intent.name)
         if wrong is None:
             return self._built_in.dropped(turn)
         known = filling.without(known, wrong)
@@ -205,7 +220,7 @@ class FlowPlanner:
         answer = slots.yes_or_no(text)
         if guess.sure:
             return self._wished(turn, text, guess)
-        more = state.last_reply.endswith(self._spec.phrases.anything_else)
+        more = state.last_reply.endswith((self._spec.phrases.anything_else, WHAT_WITH_IT))
         if answer is False and (more or (state.done_intents and not state.unheard)):
             return self._steps.goodbye(state)
         if answer and len(text.split()) <= 4:  # "please put it" begins like a yes, but what is wanted is yet to come

@@ -30,12 +30,23 @@ THANKS = "agent:thanks"
 GREETING = "agent:greeting"
 CANCEL = "agent:cancel"
 WAIT = "agent:wait"
+WHO = "agent:who"  # calls itself an assistant: "are you a robot?"
+HELP = "agent:help"  # says what it can do
+QUESTION = "agent:question"  # "I have a question"
+READY = "agent:ready"  # "I have it now"
 _WHO = (
     r"(?:person|human|agent|someone|somebody|people|representative|rep|operator|colleague|advisor|adviser"
     r"|employee|manager"
     r"|supervisor|staff|member of staff|human being|clerk|assistant)"
 )
+_FIRST = r"^\W*(?:(?:ok|okay|sure|um|uh|hm|well|yes|yeah|please|oh|hmm|sorry|so|and|but|hello|hi|great)\W+)*"
+_BEING = r"(?:real |actual |live )?(?:person|human(?: being)?|robot|bot|machine|computer|recording|ai)"
 _BUILT_IN = {  # in this order: "no, nothing else, put me through to a person" is for a person
+    WHO: re.compile(
+        rf"{_FIRST}(?:(?:are you|is this|am i (?:talking|speaking) (?:to|with))(?: just| really)? (?:an? )?{_BEING}"
+        rf"|who (?:am i (?:talking|speaking) (?:to|with)|are you|is this|is that|is there))\W*$",
+        re.I,
+    ),
     PERSON: re.compile(
         rf"\b((?:speak|talk|chat)(?:ing)? (?:to|with) (?:a|an|some|any|the|your)?\s*(?:real|live|human"
         rf"|actual)?\s*{_WHO}\b"
@@ -48,22 +59,28 @@ _BUILT_IN = {  # in this order: "no, nothing else, put me through to a person" i
         rf" (?:a|an|some|any)?\s*(?:real |live |actual |human )?{_WHO}"
         r"(?=,? (?:please|now|instead|right now)\b|\W*$|[.;!?])"  # not "a person to sign for it"
         r"|(?:transfer|connect) me\b(?! to (?!an?\b|the\b|some|your))|customer (?:service|support)|not (?:a "
-        r")?(?:robot|machine|computer))",
+        r")?(?:robot|machine|computer)"
+        r"|(?:some|any)(?:one|body)(?: else)? (?:that |who )?i (?:can|could) (?:talk|speak) (?:to|with)"
+        r"|(?:don'?t|do not) (?:want|like) to (?:talk|speak) (?:to|with) (?:a|this) (?:machine|robot|computer|bot))",
         re.I,
     ),
     REPEAT: re.compile(
         r"\b(?:say (?:that|it|this)(?: \w+)? again|say again|repeat (?:that|it|this|yourself|the question"
         r"|please)|(?:can|could|would) you (?:please )?repeat"
-        r"|what (?:did you (?:just )?say|was (?:that|the question)|did you ask)|come again|(?:i )?beg your "
-        r"pardon|pardon(?: me)?\?|one more time|once more"
+        r"|what (?:did you (?:just )?say|was (?:that|the question)|did you ask)|what do you mean|come again"
+        r"|(?:i )?beg your pardon|pardon(?: me)?\?|one more time|once more"
         r"|(?:didn'?t|did not|couldn'?t|could not) (?:quite )?(?:catch|hear|get|understand) (?:that|you|it|what "
-        r"you)|can'?t hear you)"
+        r"you)|can'?t hear you"
+        r"|(?:say|repeat|read|speak|talk|go)(?: \w+){0,3} (?:slower|slowly|louder|up)(?=\W+please\b|\W*$)"
+        r"|slow down|too fast)\b"
+        r"|^\W*(?:a (?:bit|little) |more )?(?:slower|slowly|louder)(?: please)?\W*$"
         r"|^\W*(?:what|sorry|pardon|repeat|huh|hm|excuse me|again|say what|what'?s that|pardon me)(?: please)?\W*$",
         re.I,
     ),
     CANCEL: re.compile(
         r"\b(?:never ?mind|forget (?:it|that|about it)|cancel (?:that|this|it)|don'?t bother"
-        r"|leave it|stop (?:looking|searching|checking|waiting))\b"
+        r"|leave it|stop (?:looking|searching|checking|waiting)"
+        r"|i(?:'ve| have)? changed my mind(?=\W*$))\b"
         r"|^\W*(?:cancel|stop(?: (?:that|it))?)(?: please)?\W*$",
         re.I,
     ),
@@ -81,7 +98,27 @@ _BUILT_IN = {  # in this order: "no, nothing else, put me through to a person" i
         r"|check|look|think"
         r"|find|get)(?: (?:it|that|the \w+|my \w+))?|i(?:'m| am) looking for it)(?:\W+(?:please|for (?:me|it)|a "
         r"(?:second|sec"
-        r"|moment|minute)|let me (?:see|check|look)|up))*\W*$",
+        r"|moment|minute)|let me (?:see|check|look)|up)"
+        r"|\W+i(?:'m| am|'ll| will)?(?: just)?(?: going to| have to| need to| must)? (?:find|get|getting|look|check|see"
+        r"|search|ask|grab|fetch|write)\b[^?\d]*|\W+i(?:'ve got| have(?: got)?) another call)*\W*$",
+        re.I,
+    ),
+    HELP: re.compile(
+        rf"{_FIRST}(?:what (?:all |else )?(?:can|could) (?:you|i)(?: actually)? (?:do|help|ask|say|tell|offer)"
+        r"(?: (?:for )?(?:me|you))?(?: with| about| here)?|what do you (?:do|offer)"
+        r"|(?:what|which) (?:are my|other) options"
+        r"|(?:i need |please )?(?:some )?help(?: me)?|how does (?:this|it|that) work|what are you for)(?: please)?\W*$",
+        re.I,
+    ),
+    QUESTION: re.compile(
+        rf"{_FIRST}(?:i (?:just )?(?:have|had|got)|i'?ve got|there is|there'?s) (?:an?|another|one|some)"
+        r"(?: more| other| quick| small)? (?:questions?|thing|request)\W*$"
+        rf"|{_FIRST}(?:can|could|may) i ask (?:you )?(?:a|something|another)(?: quick)?(?: question)?(?: else)?\W*$",
+        re.I,
+    ),
+    READY: re.compile(
+        rf"{_FIRST}(?:i(?:'ve| have)? (?:got|found|have) (?:it|that|the \w+|my \w+)(?: (?:now|here))?"
+        r"|i(?:'m| am) (?:ready|back|here)(?: now)?|here (?:it is|i am)|ready)\W*$",
         re.I,
     ),
     THANKS: re.compile(
@@ -92,7 +129,8 @@ _BUILT_IN = {  # in this order: "no, nothing else, put me through to a person" i
     ),
     GREETING: re.compile(
         r"^\W*(?:hello|hi|hey|good (?:morning|afternoon|evening|day)|hi there|hello there|is "
-        r"(?:anyone|anybody) there|are you there)(?:\W+(?:there|again|hello|hi|how are you))*\W*$",
+        r"(?:anyone|anybody) there|are you (?:still )?there|(?:can|do) you (?:still )?hear me)"
+        r"(?:\W+(?:there|again|hello|hi|how are you))*\W*$",
         re.I,
     ),
 }
