@@ -35,6 +35,41 @@ def test_a_thing_described_and_not_named_asks_for_more(text: str) -> None:
     assert not unfinished(f"{text.rstrip('?')} delivery day for it")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am trying to find",
+        "Could you explain?",
+        "You need to bring",
+        "I was told",
+        "um, we're expecting",
+        "please let me know",
+        "I would like to ask",
+        "I keep getting",
+    ],
+)
+@pytest.mark.parametrize("understood", [True, False, None])
+def test_a_verb_that_needs_something_asks_for_it_whatever_the_planner_says(text: str, understood: bool | None) -> None:
+    assert read(text, understood=understood) is Reading.OPEN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "that is all I need",
+        "what do you need",
+        "I want to cancel",
+        "do you deliver?",
+        "can you help",
+        "it was sent",
+        "I need it",
+        "can you show me my parcel",
+    ],
+)
+def test_a_verb_that_has_what_it_needs_or_needs_nothing_is_whole(text: str) -> None:
+    assert not unfinished(text)
+
+
 @pytest.mark.parametrize("text", ["the second", "the next", "On the second"])
 def test_what_the_agent_waits_for_is_whole_however_short(text: str) -> None:
     assert not unfinished(text, expected=True)
@@ -120,13 +155,32 @@ def test_a_short_answer_is_whole(text: str) -> None:
     assert not unfinished(text)
 
 
-def test_a_question_inside_a_sentence_ends_with_its_verb_where_it_is_understood() -> None:
+def test_a_question_inside_a_sentence_ends_with_its_verb() -> None:
     assert not unfinished("I want to know where my parcel is.")
     assert not unfinished("tell me how much it is")
     assert unfinished("I want to know where my")
-    assert read("I want to know where my partle is", understood=False) is Reading.OPEN
+    assert read("I want to know where my partle is", understood=False) is Reading.UNCLEAR
 
 
 def test_a_long_text_is_read_at_once() -> None:
     text = "the parcel " + "that the man who came with the box " * 60
     assert read(text, understood=True) is Reading.COMPLETE  # no pattern tries every way to divide it
+
+
+@pytest.mark.parametrize(
+    ("text", "reading"),
+    [
+        ("My parcel has been in", Reading.OPEN),
+        ("If nobody is at home", Reading.OPEN),
+        ("I have a question,", Reading.OPEN),
+        ("Good morning", Reading.PREFACE),
+        ("I want to change the day", Reading.COMPLETE),
+    ],
+)
+def test_a_sentence_said_where_digits_were_asked_for_is_read_like_any_other(text: str, reading: Reading) -> None:
+    assert read(text, asked=AskedDigits(6), understood=True) is reading
+
+
+def test_a_sentence_in_doubt_stays_so_where_digits_were_asked_for() -> None:
+    text = "please put it on the shelf"
+    assert read(text, asked=AskedDigits(6), understood=True, last_word=0.3) is Reading.DOUBTFUL

@@ -84,8 +84,9 @@ def read(
     `number`: how many digits the longest number has that the agent ever asks for.
     """
     words = re.findall(r"[a-z']+|\d+", text.lower())
-    if asked.missing:
-        return _read_digits(text, words, asked=asked, understood=understood)
+    digits = _read_digits(text, words, asked=asked, understood=understood) if asked.missing else None
+    if digits is not None:
+        return digits
     if not words:
         return Reading.EMPTY
     if understood and is_preface(text):
@@ -104,7 +105,7 @@ def read(
     whole = len(words) >= _QUESTION_WORDS and text.rstrip().endswith("?") and last_word >= _HEARD
     if understood is False and whole:
         return Reading.MISHEARD
-    if understood is False and len(words) < _QUESTION_WORDS and not _polite(words):
+    if understood is False and len(words) < _QUESTION_WORDS and not _polite(words) and not asked.missing:
         return Reading.OPEN  # so short it is rather the beginning of a sentence than one in other words
     return _FROM_PLANNER[understood]
 
@@ -112,8 +113,11 @@ def read(
 _FROM_PLANNER = {True: Reading.COMPLETE, False: Reading.UNCLEAR, None: Reading.UNKNOWN}
 
 
-def _read_digits(text: str, words: list[str], *, asked: AskedDigits, understood: bool | None) -> Reading:
-    """Judge the answer to a question for digits; a word or two that are none may be a digit misheard."""
+def _read_digits(text: str, words: list[str], *, asked: AskedDigits, understood: bool | None) -> Reading | None:
+    """Judge the answer to a question for digits, None where it is none, but a sentence like any other.
+
+    A word or two that are none may be a digit misheard.
+    """
     said, wanted = said_digits(text), asked.missing
     once_more = _once_more(said, asked)
     if once_more or len(said) > wanted:
@@ -128,13 +132,11 @@ def _read_digits(text: str, words: list[str], *, asked: AskedDigits, understood:
         return Reading.LACKING if 1 < wanted == len(said) + 1 else Reading.OPEN
     if seeks_time(text):
         return Reading.OPEN  # a planner understands it, and the digits are what follows
-    if understood and words:
-        return Reading.COMPLETE
-    if _polite(words) and len(words) > 1:
+    if _polite(words) and len(words) > 1 and not understood:
         return Reading.BRIEF  # "yes, please": no digit sounds like it; a bare yes may come before them
-    if len(words) <= 2 or set(words) <= _BEFORE_DIGITS:
+    if not understood and (len(words) <= 2 or set(words) <= _BEFORE_DIGITS):
         return Reading.OPEN
-    return _FROM_PLANNER[understood]
+    return None
 
 
 def _once_more(said: str, asked: AskedDigits) -> bool:

@@ -61,6 +61,15 @@ _TOPIC = re.compile(
     rf"(?: (?!{_AUXILIARY}\b)[\w']+){{1,2}}(?: (?:last|on|in|from|for|with|at)(?: the| my)? [\w']+)?)?[.,]?",
     re.I,
 )
+# "I am trying to find", "could you explain": nothing is named yet, and the verb needs something to do it to.
+_NEEDY = "bring|send|find|get|give|take|put|keep|buy|sell|tell|show|ask|explain|expect|receive|say|think|believe|wonder"
+_HANGING = re.compile(
+    rf"{_BEFORE}(?:(?:{_SOMEBODY}(?:'\w+)?|{_AUXILIARY}|to|not|please|just|really|still|only|also|trying|going|want"
+    rf"|wanted|need|needed|like|try|keep) )+"
+    rf"(?:want|need|told|said|thought|(?:to|let (?:me|us)) know|hop(?:e|ing)|mak(?:e|ing)|{_NEEDY}"
+    rf"|(?:giv|tak|putt|gett|receiv|believ)ing|(?:{_NEEDY})ing)[.?]?",
+    re.I,
+)
 _MAIN = "i|you|he|she|we|they|please|what|where|who|how|can|could|will|would|do|does|did|tell|give|show"
 # "If nobody is at home", "When I was out": a condition, and what follows from it is still to come.
 _CONDITION = re.compile(
@@ -74,7 +83,7 @@ _SEEKING = re.compile(
     re.I,
 )
 _GREETING = re.compile(rf"{_BEFORE}(?:hello|hi|hey|good (?:morning|afternoon|evening|day))(?: there)?\W*", re.I)
-_BEGINNINGS = (_DESCRIBED, _CONDITION)
+_BEGINNINGS = (_DESCRIBED, _CONDITION, _HANGING)
 
 
 def is_unfinished(text: str, words: list[str], *, understood: bool, expected: bool = False) -> bool:
@@ -99,7 +108,7 @@ def is_unfinished(text: str, words: list[str], *, understood: bool, expected: bo
         return True
     if last_two in _CLOSED or len(words) == 1 or words[-1] not in _OPEN_ENDS:
         return False
-    return _SHORT_ANSWER.fullmatch(text) is None and not (understood and _ASKED_INSIDE.fullmatch(text))
+    return _SHORT_ANSWER.fullmatch(text) is None and _ASKED_INSIDE.fullmatch(text) is None
 
 
 def is_preface(text: str) -> bool:
