@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.e2e.caller import Caller, until
 
+from voiceplane.records import tree
 from voiceplane.records.client import read_calls, read_trace
 from voiceplane.rpc.v1 import calls_pb2, calls_pb2_grpc
 from voiceplane.runtime import grpc_server
@@ -54,6 +55,7 @@ async def test_one_trace_follows_the_call_through_every_process_without_orphans(
     assert orphans == []
     assert [span.name for span in spans if not span.parent_span_id] == ["sip.dialog"]
     assert {span.trace_id for span in spans} == {outcome.record.call_id}
+    assert tree.answered(spans) == f"answered by {outcome.record.agent} revision {outcome.record.revision}"
     services = {span.service for span in spans}
     assert {"gateway", "planner", "tools"} <= services and any(s.startswith("triton") for s in services)
     asr = next(span for span in spans if span.name == "speech_to_text")
