@@ -125,6 +125,30 @@ def test_a_trunk_of_another_agent_is_told_as_left_out(
     assert "left out: SIPTrunk support/one names VoiceAgent support/parcel-dsk, not support/parcel-desk" in told
 
 
+def test_files_that_kubectl_has_written_are_taken_as_they_are(
+    region: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["render", AGENT, "--region", region]) == 0
+    plain = capsys.readouterr().out
+
+    def printed(*texts: str) -> str:
+        objects = [one for text in texts for one in yaml.safe_load_all(text)]
+        for one in objects:
+            one["metadata"] |= {"uid": "1", "resourceVersion": "2", "generation": 3}
+            one["status"] = {"observedGeneration": 3}
+        path = tmp_path / f"{objects[0]['kind']}.yaml"
+        path.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": objects}))
+        return str(path)
+
+    spec = "{agentRef: {name: parcel-desk}, sources: [10.1.2.0/24]}"
+    beside = ["--with", printed(TRUNK % spec), "--with", printed(Path(region).read_text().replace("here", "there"))]
+    files = [printed(Path(AGENT).read_text()), "--region", printed(Path(region).read_text())]
+    assert main(["render", *files]) == 0
+    assert capsys.readouterr().out == plain
+    assert main(["render", *files, *beside]) == 0
+    assert "10.1.2.0/24" in capsys.readouterr().out
+
+
 KUBECONFIG = """
 apiVersion: v1
 kind: Config

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from voiceplane.contract.base import FROM_YAML
@@ -52,7 +51,7 @@ def place(
     bundle = load_bundle(agent_text)
     spec, beside = bundle.agent.spec, tuple(beside)
     named = spec.policy_ref.name if spec.policy_ref else None
-    policies = (one for one in documents(agent_text) if one.get("kind") == "VoicePolicy")
+    policies = (one for one in load_beside(agent_text) if one.get("kind") == "VoicePolicy")
     policy = next((bundles.parse_policy(one) for one in policies if one["metadata"]["name"] == named), None)
     wish = Wish(bundle.agent, bundles.revision(bundle.agent, policy))
     trunks = sorted(filter(wish.is_own_trunk, beside), key=lambda one: str(one["metadata"]["name"]))
@@ -116,7 +115,8 @@ def read_region(path: Path) -> VoiceRegion:
 def as_region(document: Document) -> VoiceRegion:
     """Parse a VoiceRegion; ValueError names the mistakes."""
     try:
-        return VoiceRegion.model_validate(document, context=FROM_YAML)
+        written = {key: value for key, value in document.items() if key != "status"}
+        return VoiceRegion.model_validate(written, context=FROM_YAML)
     except ValidationError as error:
         raise ValueError(bundles.explain(error)) from error
 
@@ -129,8 +129,3 @@ def read(path: Path) -> list[Document]:
         raise ValueError("\n".join(mistake.at(path) for mistake in error.mistakes)) from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: {error}") from error
-
-
-def documents(text: str) -> list[Document]:
-    """Return the documents of a YAML text."""
-    return [one for one in yaml.safe_load_all(text) if isinstance(one, dict)]

@@ -121,7 +121,7 @@ def parse_documents(text: str) -> tuple[list[tuple[Any, yaml.Node]], list[Mistak
                 unfit.extend(_unfit(node, mistakes))
                 if not unfit:
                     content = loader.construct_document(node)
-                    documents.extend([(content, node)] if content is not None else [])
+                    documents.extend(_objects(content, node))
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -134,6 +134,16 @@ def parse_documents(text: str) -> tuple[list[tuple[Any, yaml.Node]], list[Mistak
     if unfit:
         raise InvalidAgentError((*mistakes, *unfit))
     return documents, mistakes
+
+
+def _objects(content: Any, node: yaml.Node) -> Iterator[tuple[Any, yaml.Node]]:
+    """Yield a document, or the objects of one that `kubectl get ... -o yaml` writes of several."""
+    items = content.get("items") if isinstance(content, dict) and content.get("kind") == "List" else None
+    nodes = [value for key, value in node.value if key.value == "items"] if isinstance(node, yaml.MappingNode) else []
+    if isinstance(items, list) and len(nodes) == 1 and isinstance(nodes[0], yaml.SequenceNode):
+        yield from zip(items, nodes[0].value, strict=True)
+    elif content is not None:
+        yield content, node
 
 
 def _unfit(root: yaml.Node, twice: list[Mistake]) -> Iterator[Mistake]:

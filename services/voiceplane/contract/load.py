@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 
+Model = TypeVar("Model", bound=ContractModel)
 _OF_AGENT: dict[str, type[ContractModel]] = {"VoiceAgent": VoiceAgent, "VoicePolicy": VoicePolicy}
 _BESIDE: dict[str, type[ContractModel]] = {"VoiceRegion": VoiceRegion, "SIPTrunk": SIPTrunk}
 
@@ -142,7 +143,9 @@ def _read(text: str, kinds: Mapping[str, type[ContractModel]]) -> Loaded:
     )
 
 
-def _validated(model: type[ContractModel], content: Any) -> ContractModel:
+def _validated(model: type[Model], content: Any) -> Model:
+    if isinstance(content, dict):  # a cluster writes the status, and takes none from a file either
+        content = {key: value for key, value in content.items() if key != "status"}
     return model.model_validate(content, context=FROM_YAML, by_alias=True, by_name=False)
 
 
@@ -159,7 +162,7 @@ def load_region(text: str) -> VoiceRegion:
         raise InvalidAgentError((Mistake("(file)", line, f"expected one VoiceRegion, found {len(found)}"),))
     content, node = found[0]
     try:
-        return VoiceRegion.model_validate(content, context=FROM_YAML, by_alias=True, by_name=False)
+        return _validated(VoiceRegion, content)
     except ValidationError as error:
         raise InvalidAgentError(tuple(mistakes_of(error, node))) from error
 
