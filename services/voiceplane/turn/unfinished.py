@@ -1,5 +1,6 @@
 """Say by its grammar whether a sentence asks for more, whatever the planner makes of it. Used by turn.reading. Pure."""
 
+import calendar
 import re
 
 # A sentence that ends with one of these goes on, unless it is a question ("Who is it for?") or a short answer.
@@ -21,7 +22,7 @@ _NEVER_LAST = frozenset(
     "a an the and or but because if whether when while unless until although than my your our their um uh".split()
 )
 # A phone line makes "the end" of "Monday and", and "Monday end"; these stand before an end that is meant.
-_DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+_DAYS = frozenset(name.lower() for name in calendar.day_name)
 _BEFORE_THE_END = frozenset("at in by till until to near before from of after since toward towards around".split())
 _CLOSED = frozenset({"i am", "it is", "there is", "i can", "i could", "i will", "you are", "yes please", "no please"})
 _AUXILIARY = (
