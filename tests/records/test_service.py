@@ -111,7 +111,7 @@ async def test_the_gateways_own_tracing_fills_the_trace_of_the_call(
     pipeline = telemetry.configure("gateway", otlp_endpoint=f"http://{records.target}")
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", pipeline.provider)
     call_id = new_call_id()
-    with telemetry.start_call_span(call_id, "sip.dialog", {"sip.response.status_code": 200}) as root_span:
+    with telemetry.start_call_span(call_id, {"sip.response.status_code": 200}) as root_span:
         root_span.add_event("sip.ringing", {"caller.pii": "my words"}, timestamp=samples.START)
         with (
             pytest.raises(ValueError),

@@ -12,6 +12,7 @@ from tests.records import samples
 from voiceplane.records import sqlite_file
 from voiceplane.records.errors import AmbiguousCallError, InvalidRecordError, NoSuchCallError, RecordsAwayError
 from voiceplane.records.store import Store, async_url, open_store
+from voiceplane.runtime.telemetry import CALL_SPAN
 
 OTHER = "4f1c000000000000000000000000000a"
 
@@ -61,9 +62,15 @@ async def test_a_call_is_found_by_id_prefix_dashes_and_latest(store: Store) -> N
 
 
 async def test_a_call_with_only_spans_so_far_is_found(store: Store) -> None:
-    await store.add_spans([samples.span("a" * 16)])
+    await store.add_spans([samples.span("a" * 16, name=CALL_SPAN)])
     assert await store.resolve("4f1c7") == samples.CALL_ID
     assert await store.resolve("latest") == samples.CALL_ID
+
+
+async def test_the_span_of_somebody_who_looks_is_no_call(store: Store) -> None:
+    await store.add_spans([samples.span("b" * 16, name="voiceplane.rpc.v1.Records/ListCallRecords", service="records")])
+    with pytest.raises(NoSuchCallError, match="no call yet"):
+        await store.resolve("latest")
 
 
 async def test_a_prefix_of_two_calls_is_ambiguous(store: Store) -> None:

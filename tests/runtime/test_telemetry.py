@@ -33,7 +33,7 @@ def exported(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
 def test_call_span_is_a_real_root_whose_trace_id_is_the_call_id(exported: InMemorySpanExporter) -> None:
     call_id = new_call_id()
     with (
-        telemetry.start_call_span(call_id, "sip.dialog", {"sip.direction": "in"}),
+        telemetry.start_call_span(call_id, {"sip.direction": "in"}),
         telemetry.tracer("t").start_as_current_span("sip.invite"),
     ):
         pass
@@ -45,7 +45,7 @@ def test_call_span_is_a_real_root_whose_trace_id_is_the_call_id(exported: InMemo
 
 def test_call_span_is_a_root_even_inside_another_span(exported: InMemorySpanExporter) -> None:
     call_id = new_call_id()
-    with telemetry.tracer("t").start_as_current_span("accept"), telemetry.start_call_span(call_id, "sip.dialog", {}):
+    with telemetry.tracer("t").start_as_current_span("accept"), telemetry.start_call_span(call_id, {}):
         pass
     root, outer = exported.get_finished_spans()
     assert root.parent is None and f"{root.context.trace_id:032x}" == call_id
@@ -54,7 +54,7 @@ def test_call_span_is_a_root_even_inside_another_span(exported: InMemorySpanExpo
 
 def test_trace_ids_after_a_call_are_random_again(exported: InMemorySpanExporter) -> None:
     call_id = new_call_id()
-    with telemetry.start_call_span(call_id, "sip.dialog", {}):
+    with telemetry.start_call_span(call_id, {}):
         pass
     with telemetry.tracer("t").start_as_current_span("other"):
         pass
@@ -114,7 +114,7 @@ async def test_a_trace_across_real_grpc_is_whole_for_unary_and_stream(exported: 
         target = f"127.0.0.1:{server.port}"
         async with grpc_server.channel(target) as channel:
             stub: Any = calls_pb2_grpc.CallsStub(channel)
-            with telemetry.start_call_span(call_id, "sip.dialog", {}):
+            with telemetry.start_call_span(call_id, {}):
                 await stub.List(pb.ListCallsRequest(), timeout=5, metadata=telemetry.inject())
                 events = [
                     event async for event in stub.Watch(pb.WatchCallsRequest(), timeout=5, metadata=telemetry.inject())

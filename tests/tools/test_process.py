@@ -189,7 +189,7 @@ async def test_a_tool_behind_mcp_is_one_trace_with_its_call(tmp_path: Path) -> N
         ) as tools:
             async with open_client(f"127.0.0.1:{tools.ports['grpc']}") as client:
                 request = wish("parcel-status", '{"parcel_number": "456721"}', agent=agent)
-                with telemetry.start_call_span(request.call_id, "call", {}):
+                with telemetry.start_call_span(request.call_id, {}):
                     reply = await client.invoke(request)
             await tools.terminate()
         spans = await read_trace(f"127.0.0.1:{records.ports['grpc']}", request.call_id)

@@ -59,7 +59,7 @@ async def run_call(call: IncomingCall, site: Site) -> None:
         "gen_ai.agent.version": site.bundle.revision,
         "voice.policy.digest": site.bundle.policy_digest,
     }
-    with telemetry.start_call_span(offered.call_id, "sip.dialog", attributes) as span:
+    with telemetry.start_call_span(offered.call_id, attributes) as span:
         trace_exchanges(call)
         try:
             async with site.media.open_session() as session:

@@ -17,6 +17,7 @@ from voiceplane.records import schema, sqlite_file, tables
 from voiceplane.records.errors import AmbiguousCallError, InvalidRecordError, NoSuchCallError, RecordsAwayError
 from voiceplane.records.rows import AuditRow, CallRow, EventRow, QualityRow, SpanRow, TurnRow
 from voiceplane.runtime.clock import SystemClock
+from voiceplane.runtime.telemetry import CALL_SPAN
 
 _HEX = frozenset("0123456789abcdef")
 _QUALITY = tuple(field.name for field in dataclasses.fields(QualityRow))
@@ -208,7 +209,7 @@ class Store:
         newest = select(tables.calls.c.call_id).order_by(tables.calls.c.started_unix_ns.desc()).limit(1)
         root = (
             select(tables.spans.c.trace_id)
-            .where(tables.spans.c.parent_span_id == "")
+            .where(tables.spans.c.parent_span_id == "", tables.spans.c.name == CALL_SPAN)
             .order_by(tables.spans.c.start_unix_ns.desc())
             .limit(1)
         )

@@ -24,6 +24,7 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 _FORCED_TRACE_ID: contextvars.ContextVar[int | None] = contextvars.ContextVar("forced_trace_id", default=None)
 EXPORT_TIMEOUT_S = 5
 SHUTDOWN_S = 5.0  # what a stopping process waits for a collector that may be away
+CALL_SPAN = "sip.dialog"  # the name of a call's root span: other roots are of no call
 QUEUE_SPANS = 8192  # about 100 calls' worth while the collector is away; then the newest are dropped
 
 
@@ -120,12 +121,12 @@ def tracer(name: str) -> Tracer:
 
 
 @contextlib.contextmanager
-def start_call_span(call_id: CallId, name: str, attributes: Mapping[str, AttributeValue]) -> Iterator[Span]:
+def start_call_span(call_id: CallId, attributes: Mapping[str, AttributeValue]) -> Iterator[Span]:
     """Open the root span of a call: a real root whose trace id is the call id (RFC 7989 UUID)."""
     token = _FORCED_TRACE_ID.set(int(call_id, 16))
     try:
         span = tracer("voiceplane.call").start_span(
-            name, context=Context(), kind=SpanKind.SERVER, attributes=dict(attributes)
+            CALL_SPAN, context=Context(), kind=SpanKind.SERVER, attributes=dict(attributes)
         )
     finally:
         _FORCED_TRACE_ID.reset(token)
