@@ -40,3 +40,9 @@ def test_an_entry_point_whose_extra_is_not_installed_names_the_package(
 def test_the_other_commands_work_where_some_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, "voiceplane_operator.none")
     assert __main__.parser().parse_args(["validate", "agent.yaml"]).agent == "agent.yaml"
+
+
+def test_without_a_command_it_says_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main([]) == 2
+    told = capsys.readouterr().err
+    assert all(f"\n    {command} " in told for command in ("validate", "call", "render")) and "first steps" in told

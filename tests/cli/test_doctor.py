@@ -9,6 +9,7 @@ from tests.records.authority import HUB, authority, region
 
 from voiceplane.cli import doctor
 from voiceplane.cli.doctor import Finding, Verdict
+from voiceplane.cli.state import Endpoints
 from voiceplane.runtime import grpc_server, tls
 
 
@@ -32,6 +33,18 @@ def test_an_empty_machine_is_told_how_to_get_models(
 def test_optional_things_do_not_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "CHECKS", (lambda: [Finding("tshark", Verdict.OPTIONAL, "", "apt-get")],))
     assert doctor.run(argparse.Namespace(quiet=False, speech=None, profile=None, records=None, records_tls=None)) == 0
+
+
+@pytest.mark.parametrize(("runs", "next_step"), [(False, "voiceplane dev "), (True, "voiceplane call ")])
+def test_the_last_line_is_what_to_do_next(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], runs: bool, next_step: str
+) -> None:
+    nowhere = Endpoints(0, "agent.yaml", "sip:agent@127.0.0.1:1", *("127.0.0.1:1",) * 5)
+    monkeypatch.setattr(doctor, "read_endpoints", lambda folder: nowhere if runs else None)
+    monkeypatch.setattr(doctor, "CHECKS", ())
+    monkeypatch.setattr(doctor, "_servers", lambda *_: ())
+    assert doctor.run(argparse.Namespace(quiet=True, speech=None, profile=None, records=None, records_tls=None)) == 0
+    assert capsys.readouterr().out.startswith(f"ready: {next_step}")
 
 
 @pytest.mark.parametrize("expired", [False, True])

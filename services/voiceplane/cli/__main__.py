@@ -99,6 +99,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run a subcommand and return its exit status."""
     try:  # around the parser too: loading the subcommands takes seconds on a busy machine
         words = sys.argv[1:] if argv is None else argv
+        if not words:
+            parser().print_help(sys.stderr)
+            return 2
         options = parser(*words[:1]).parse_args(words)
         return int(options.run(options))
     except KeyboardInterrupt:

@@ -94,8 +94,14 @@ def run(options: argparse.Namespace) -> int:
         if finding.remedy and finding.verdict is not Verdict.OK:
             print(f"{'':<9} {'':<22} -> {finding.remedy}")
     missing = sum(finding.verdict is Verdict.MISSING for finding in found)
-    print(f"{missing} missing" if missing else "ready: voiceplane dev docs/examples/parcel-desk.yaml")
+    print(f"{missing} missing" if missing else f"ready: {_next()}")
     return 1 if missing else 0
+
+
+def _next() -> str:
+    """Return the command to go on with: a stack that runs can be called."""
+    running = read_endpoints(stack_folder())
+    return "voiceplane call --say WORDS" if running is not None else "voiceplane dev docs/examples/parcel-desk.yaml"
 
 
 def _servers(speech: str | None, profile: str | None) -> Iterable[Finding]:
