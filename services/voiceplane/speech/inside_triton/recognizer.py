@@ -3,7 +3,8 @@
 The encoder sees only the audio and 2 s of silence instead of 30 s: a third of the time, the same words. Less padding
 makes the decoder loop ("yes yes yes"), in a few of a hundred utterances also 2 s; others end too early ("365" from six
 spoken digits), which their likelihood shows. Both are asked again with more padding, and with timestamps, which make it
-loop less but cost tokens.
+loop less but cost tokens. Words that are left out at the end show by the voice behind the last one (left_out.py): with
+still more padding, and otherwise as before, most of them are heard.
 
 A request that nobody waits for any more stops between two stages: encoder, decoder, alignment, and the same again.
 Inside a stage nothing stops it: ctranslate2's Whisper has no callback. A decode in chunks would not help: it reads what
@@ -20,12 +21,14 @@ from functools import partial
 import ctranslate2
 import numpy as np
 import tokenizers
+from left_out import is_left_out, left_out_s
 from logmel import HOP, SAMPLE_RATE, log_mel
 from repeats import loop, most_tokens, spoken_words, without_loop
 from wishes import LISTENERS, WISHES, is_doubtful, wish
 
 PAD_S = 2.0
 MORE_PAD_S = 3.5  # for a text that repeats itself: what was really said twice is heard twice again
+LONG_PAD_S = 6.0  # for words that were left out at the end
 MAX_S = 28.0
 SECONDS_PER_POSITION = 0.02  # one encoder position
 NO_SPEECH = 0.6  # openai/whisper's thresholds
@@ -84,11 +87,23 @@ class Recognizer:
                 if other is None or (not looped and likelier):  # a shorter text is likelier by its length
                     answers[index] = other
         for index, answer in enumerate(answers):
+            if answer is not None and index not in partials and is_left_out(_kept(audios[index]), answer["words"]):
+                answers[index] = self._to_the_end(audios[index], hints[index], answer, partial(wanted, index))
+        for index, answer in enumerate(answers):
             short = len(audios[index]) <= SHORT_S * SAMPLE_RATE and index not in partials
             measured = short and not self._model.is_multilingual  # how a hum reads is known for tiny.en only
             if measured and answer is not None and is_doubtful(answer) and wanted(index):
                 answer["wish"] = self._wish(audios[index])
         return answers
+
+    def _to_the_end(self, audio, hint, answer, wanted):
+        """Return the words with more padding if they leave out half as much, else the answer; None for who left."""
+        (other,), _ = self._recognize([audio], [hint], LONG_PAD_S, lambda _: wanted())
+        if other is None:
+            return None
+        heard = other["words"] and other["no_speech"] <= NO_SPEECH
+        still, was = (left_out_s(_kept(audio), each["words"]) for each in (other, answer))
+        return other if heard and still <= was / 2 else answer
 
     def _wish(self, audio):
         """Return what a short sound is that may be a word of one who wants the floor, or ""."""
@@ -136,7 +151,7 @@ class Recognizer:
         return self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(batch)))
 
     def _features(self, audio, pad_s):
-        kept = audio[-int(MAX_S * SAMPLE_RATE) :]
+        kept = _kept(audio)
         samples = (kept + _HISS[: len(kept)]) / np.float32(32768.0)
         padded = np.concatenate([samples, np.zeros(int(pad_s * SAMPLE_RATE), np.float32)])
         surplus = len(padded) % (2 * HOP)  # the encoder halves the frames
@@ -209,6 +224,11 @@ _DECODING = {
     "suppress_blank": True,
     "repetition_penalty": 1.1,
 }
+
+
+def _kept(audio):
+    """Return the newest of a sound, as long as one recognition may be; the times of its words count from there."""
+    return audio[-int(MAX_S * SAMPLE_RATE) :]
 
 
 def _voiced_s(audio):
