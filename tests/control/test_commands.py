@@ -1,5 +1,6 @@
 """`voiceplane render` and `images` as a person types them."""
 
+import io
 import socket
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,17 @@ def test_files_that_kubectl_has_written_are_taken_as_they_are(
     assert capsys.readouterr().out == plain
     assert main(["render", *files, *beside]) == 0
     assert "10.1.2.0/24" in capsys.readouterr().out
+
+
+def test_an_agent_may_come_from_standard_input_and_is_told_when_it_is_no_text(
+    region: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["render", AGENT, "--region", region]) == 0
+    plain = capsys.readouterr().out
+    for content, status in ((Path(AGENT).read_bytes(), 0), (b"spec: \xff", 1)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert main(["render", "-", "--region", region]) == status
+    assert capsys.readouterr() == (plain, "-: not UTF-8 text: save the file as UTF-8\n")
 
 
 KUBECONFIG = """

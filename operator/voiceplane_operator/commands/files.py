@@ -5,6 +5,7 @@ VoiceRegions, which share its calls.
 """
 
 import base64
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,14 +103,21 @@ def _credential(wish: Wish, beside: Iterable[Document]) -> str:
     return ""
 
 
+def text(path: Path) -> str:
+    """Return what a file holds, or standard input for -; OSError, ValueError."""
+    raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 text: save the file as UTF-8") from error
+
+
 def read_region(path: Path) -> VoiceRegion:
     """Read a VoiceRegion from a file; ValueError names the mistakes."""
     try:
-        return load_region(path.read_text())
+        return load_region(text(path))
     except InvalidAgentError as error:
         raise ValueError("\n".join(mistake.at(path) for mistake in error.mistakes)) from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: {error}") from error
 
 
 def as_region(document: Document) -> VoiceRegion:
@@ -124,8 +132,6 @@ def as_region(document: Document) -> VoiceRegion:
 def read(path: Path) -> list[Document]:
     """Return the documents of a file; ValueError names the mistakes in those of our kinds."""
     try:
-        return load_beside(path.read_text())
+        return load_beside(text(path))
     except InvalidAgentError as error:
         raise ValueError("\n".join(mistake.at(path) for mistake in error.mistakes)) from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: {error}") from error

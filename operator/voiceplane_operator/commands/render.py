@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from voiceplane.contract.load import InvalidAgentError
 from voiceplane_operator import errors, manifests, names
 from voiceplane_operator.api.kinds import CHILDREN
-from voiceplane_operator.commands.files import place, read, read_region
+from voiceplane_operator.commands.files import place, read, read_region, text
 from voiceplane_operator.decide import facts, lacking, plan
 from voiceplane_operator.definitions.plain_yaml import as_yaml
 from voiceplane_operator.manifests import ways
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # a client of Kubernetes takes a second to load: not for --he
 RENDER = """examples:
   voiceplane render agent.yaml --region region.yaml
   voiceplane render agent.yaml --region region.yaml --with trunks.yaml > applied.yaml
+  kubectl get voiceagent/parcel-desk voicepolicy/retail -n support -o yaml | voiceplane render - --region region.yaml
 
 exit status: 0 printed, 1 mistakes in a file, 2 a file cannot be read
 """
@@ -43,7 +44,9 @@ def add(commands: Any) -> None:
         parser = commands.add_parser(
             name, help=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        parser.add_argument("agent", type=Path, help="a file with one VoiceAgent and its VoicePolicies")
+        parser.add_argument(
+            "agent", type=Path, help="a file with one VoiceAgent and its VoicePolicies; - for standard input"
+        )
         parser.add_argument("--region", type=Path, required=True, help="a file with one VoiceRegion")
         parser.add_argument(
             "--with", dest="beside", action="append", type=Path, default=[], metavar="FILE",
@@ -75,7 +78,7 @@ def _guarded(options: argparse.Namespace, run: Any) -> int:
 def _target(options: argparse.Namespace) -> Target:
     beside = [one for path in options.beside for one in read(path)]
     region = read_region(options.region)
-    placed = place(options.agent.read_text(), region, beside, hub=options.hub, calls=options.calls)
+    placed = place(text(options.agent), region, beside, hub=options.hub, calls=options.calls)
     target = placed.target
     if placed.shortage:
         print(f"CapacityAvailable will be False: {placed.shortage}", file=sys.stderr)  # noqa: T201
