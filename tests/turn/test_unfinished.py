@@ -23,6 +23,8 @@ def unfinished(text: str, *, expected: bool = False) -> bool:
         "please ask for Mister",
         "it comes from a shop called",
         "I think that they",
+        "I want to pack some",
+        "I am at home after",
     ],
 )
 def test_a_word_that_belongs_to_what_follows_asks_for_more(text: str) -> None:
@@ -46,6 +48,8 @@ def test_a_thing_described_and_not_named_asks_for_more(text: str) -> None:
         "please let me know",
         "I would like to ask",
         "I keep getting",
+        "I ordered",
+        "um, we have just bought.",
     ],
 )
 @pytest.mark.parametrize("understood", [True, False, None])
@@ -62,6 +66,7 @@ def test_a_verb_that_needs_something_asks_for_it_whatever_the_planner_says(text:
         "do you deliver?",
         "can you help",
         "it was sent",
+        "it came the day after",
         "I need it",
         "can you show me my parcel",
     ],

@@ -9,7 +9,7 @@ _OPEN_ENDS = frozenset(
     "that these is are was were am be been i we they it's i'm i'd i've there's can could would will um uh "
     "er erm hmm like number between than as when while which who what where "
     # words that degree, deny or begin a clause, and what belongs to a verb or a name behind it
-    "he she you're we're they're very really quite every another each its without against near behind under "
+    "he she you're we're they're some after very really quite every another each its without against near behind under "
     "during through toward towards whose whether unless until although since except per should must may might shall "
     "does has have mister mrs named called".split()
 )
@@ -25,6 +25,7 @@ _NEVER_LAST = frozenset(
 _DAYS = frozenset(name.lower() for name in calendar.day_name)
 _BEFORE_THE_END = frozenset("at in by till until to near before from of after since toward towards around".split())
 _CLOSED = frozenset({"i am", "it is", "there is", "i can", "i could", "i will", "you are", "yes please", "no please"})
+_CLOSED |= {f"{word} after" for word in "day week month year soon shortly look looks".split()}
 _AUXILIARY = (
     r"(?:is|are|was|were|am|be|been|has|have|had|do|does|did|can|could|will|would|should|must|may|might|cannot|\w+n't)"
 )
@@ -68,7 +69,8 @@ _HANGING = re.compile(
     rf"{_BEFORE}(?:(?:{_SOMEBODY}(?:'\w+)?|{_AUXILIARY}|to|not|please|just|really|still|only|also|trying|going|want"
     rf"|wanted|need|needed|like|try|keep) )+"
     rf"(?:want|need|told|said|thought|(?:to|let (?:me|us)) know|hop(?:e|ing)|mak(?:e|ing)|{_NEEDY}"
-    rf"|(?:giv|tak|putt|gett|receiv|believ)ing|(?:{_NEEDY})ing)[.?]?",
+    rf"|(?:giv|tak|putt|gett|receiv|believ)ing|(?:{_NEEDY})ing)[.?]?"
+    rf"|{_BEFORE}(?:i|you|he|she|we|they)(?:'ve| have| had| just)* (?:ordered|bought|sent|received|lost|found)[.?]?",
     re.I,
 )
 _MAIN = "i|you|he|she|we|they|please|what|where|who|how|can|could|will|would|do|does|did|tell|give|show"
