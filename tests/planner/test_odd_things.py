@@ -127,7 +127,7 @@ def test_without_a_person_to_ask_for_only_time_is_offered(bundle: Bundle, embedd
     assert talk.say("no idea").startswith("I cannot do that without it. Take your time, or say never mind.")
 
 
-@pytest.mark.parametrize("text", ["no, not that one", "that's wrong", "no, that is not right"])
+@pytest.mark.parametrize("text", ["no, not that one", "that's wrong", "no, that is not right", "No, on cyber D"])
 def test_who_says_that_something_is_wrong_is_asked_what_it_should_be(planner: FlowPlanner, text: str) -> None:
     talk = asked_whether_to_move(planner)
     assert talk.say(text) == WHICH
@@ -136,6 +136,11 @@ def test_who_says_that_something_is_wrong_is_asked_what_it_should_be(planner: Fl
     assert talk.say("Monday") == FRIDAY.replace("Friday, November twenty-seventh", "Monday, November thirtieth")
     assert talk.say("no, 452219") == talk.state.last_reply
     assert talk.say("yes").startswith('[reschedule {"day": "2026-11-30", "parcel_number": "452219"}')
+
+
+@pytest.mark.parametrize("text", ["no", "no, thank you", "no, it's fine", "no, I said no", "No, please don't."])
+def test_a_plain_no_drops_it(planner: FlowPlanner, text: str) -> None:
+    assert asked_whether_to_move(planner).say(text) == f"All right, I will not do that. {MORE}"
 
 
 def test_a_second_wrong_drops_it(planner: FlowPlanner) -> None:

@@ -22,8 +22,10 @@ _LACKING = re.compile(
     re.I,
 )
 _WRONG = re.compile(
-    r"\b(?:wrong|incorrect|not (?:that|this) one|not (?:right|correct)|isn'?t (?:right|correct))\b", re.I
-)
+    r"\b(?:wrong|incorrect|not (?:that|this) one|not (?:right|correct)|isn'?t (?:right|correct))\b"
+    r"|^\W*(?:no|nope)\W+(?:(?:sorry|wait|please)\W+)*(?:on|for|i meant?|i said(?! no)|make (?:it|that)|the|next)\b",
+    re.I,
+)  # the second: "No, on cyber D", a day misheard
 Known = dict[str, str]
 Nearest = Callable[[str, Sequence[str]], str | None]  # a choice by meaning; None when unsure
 
