@@ -28,6 +28,8 @@ TIERS = {"gateway": 2, "speech": 1, "planner": 1, "tools": 1}
 # Models fill all cores that they get. A gateway's thread that waits for one holds the interpreter's lock meanwhile, and
 # its pacer waits too, whatever priority that has (adr/0003). A word 10 ms later is not heard, a packet is.
 NICE = {"speech": 10}
+# What a start may take on a full machine: Ray has many processes, and a gateway's first start synthesizes all phrases.
+READY_S = {"planner": 300.0, "gateway": 300.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def _part(name: str, target: str, command: tuple[str, ...]) -> Part:
         name,
         (sys.executable, "-m", f"voiceplane.{MODULES.get(name, name)}", "serve", *command),
         _readiness(name, target),
-        ready_timeout_s=300.0 if name == "planner" else 120.0,
+        ready_timeout_s=READY_S.get(name, 120.0),
         tier=TIERS.get(name, 0),
         leftovers=(shared_memory(int(_port(target))),) if name == "speech" else (),
         nice=NICE.get(name, 0),
