@@ -11,6 +11,7 @@ from voiceplane.planner.embed import Embedder
 from voiceplane.planner.flow import FlowPlanner
 from voiceplane.planner.intents import Understanding
 from voiceplane.planner.phrases import constant_phrases, what_it_does
+from voiceplane.planner.slots import yes_or_no
 
 ASK = "What is the six digit parcel number?"
 WHO = "I am an automated assistant."
@@ -141,6 +142,12 @@ def test_who_says_that_something_is_wrong_is_asked_what_it_should_be(planner: Fl
 @pytest.mark.parametrize("text", ["no", "no, thank you", "no, it's fine", "no, I said no", "No, please don't."])
 def test_a_plain_no_drops_it(planner: FlowPlanner, text: str) -> None:
     assert asked_whether_to_move(planner).say(text) == f"All right, I will not do that. {MORE}"
+
+
+@pytest.mark.parametrize(("text", "answer"), [("US please", True), ("Us.", None), ("Know that's all", False)])
+def test_a_yes_and_a_no_are_known_in_the_words_that_a_phone_line_makes_of_them(text: str, answer: bool | None) -> None:
+    assert yes_or_no(text) is answer
+    assert yes_or_no("Know your number?") is None
 
 
 def test_a_second_wrong_drops_it(planner: FlowPlanner) -> None:

@@ -11,6 +11,7 @@ from voiceplane.planner.counting import digits
 
 _YES = re.compile(
     r"^\W*(?:(?:oh|um|uh|well|and|hmm)\W+)*(?:yes|yeah|yea|yep|yup|ya|sure|correct|right|exactly|precisely|please do"
+    r"|us(?=\W+please\b)"  # as a phone line has it
     r"|please go ahead|of course|absolutely|definitely|certainly|okay|ok|alright|all right|go ahead|sounds "
     r"(?:good|right)"
     r"|uh[ -]?huh|mm[ -]?hm+|indeed|affirmative|do it|perfect|fine|great|good|please|you got it|true|you bet"
@@ -23,6 +24,7 @@ _YES = re.compile(
 _POLITE = re.compile(r"(?:\W+(?:thanks|thank you|hello|hi|hey|there))*\W*", re.I)  # after a yes
 _NO = re.compile(
     r"^\W*(?:(?:oh|um|uh|well|and|hmm|actually|sorry)\W+)*(?:no(?! idea| clue)|nope|nah|naw|not(?! sure| certain)"
+    r"|know(?=\W+(?:that'?s|thanks?|please|not|on|wait|sorry)\b)"  # as a phone line has it
     r"|don'?t|negative|wrong|incorrect|never"
     r"|cancel|nothing|false|forget it|stop(?!\W+\w+\W+\w+)|neither|none|i'?m (?:good|fine|done|okay)"
     r"|i (?:would not|wouldn'?t"
