@@ -127,4 +127,4 @@ async def test_the_collector_of_another_cluster_proves_its_region_to_the_records
                     if arrived:
                         break
                     await asyncio.sleep(0.05)
-    assert [one.attributes for one in arrived] == [{"ok": "yes"}]
+    assert [one.attributes for one in arrived] == [{"ok": "yes", "voice.region": "far"}]

@@ -166,6 +166,11 @@ def test_who_forgets_it_for_something_else_gets_that(planner: FlowPlanner) -> No
     assert asked_for_a_number(planner).say("I changed my mind").startswith("All right, I will not do that.")
 
 
+def test_a_wish_that_is_taken_back_in_the_same_breath_is_none(planner: FlowPlanner) -> None:
+    said = Conversation(planner).say("where is my parcel 452210 never mind, forget it")
+    assert said.startswith("All right.") and "tool" not in said
+
+
 def test_no_to_what_can_i_do_ends_the_call(planner: FlowPlanner) -> None:
     talk = Conversation(planner)
     talk.say("great")

@@ -18,7 +18,7 @@ from voiceplane.planner import corrections, dates, digits, filling, proving, slo
 from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.built_in import BuiltIn
 from voiceplane.planner.filling import CONFIRMED, Reading
-from voiceplane.planner.intents import CANCEL, LIKELY, PERSON, WAIT, Guess, Understanding, built_in
+from voiceplane.planner.intents import CANCEL, LIKELY, PERSON, WAIT, Guess, Understanding, behind_cancel, built_in
 from voiceplane.planner.pending import Pending
 from voiceplane.planner.phrases import GO_AHEAD, LOOK_FOR_IT, LOOK_OR_ASK, NEEDED, WHAT_WITH_IT, WHICH
 from voiceplane.planner.steps import Steps, Turn, pairs
@@ -77,11 +77,8 @@ class FlowPlanner:
             yield from self._steps.unsure(turn)
             return
         wish = built_in(text)
-        if wish is not None:
-            guess = self._understanding.guess(text)
-            other = guess.score >= SWITCH_SCORE and wish in (CANCEL, WAIT) and guess.intent != turn.state.intent
-            if guess.sure and (guess.score >= CERTAIN or other) and guess.intent != PERSON:
-                wish = None
+        if wish is not None and self._is_other(turn.state.intent, text, wish):
+            wish = None
         answered = self._built_in.answer(turn, text, wish) if wish is not None else None
         if answered is not None:
             yield from answered
@@ -89,6 +86,16 @@ class FlowPlanner:
             yield from self._answered(turn, text)
         else:
             yield from self._unasked(turn, text)
+
+    def _is_other(self, current: str, text: str, wish: str) -> bool:
+        """Say whether an intent is meant, and no request that every agent knows: by all words or those behind it."""
+        guess = self._understanding.guess(text)
+        if guess.sure and guess.score >= CERTAIN and guess.intent != PERSON:
+            return True
+        rest = {CANCEL: behind_cancel(text), WAIT: text}.get(wish, "")
+        guess = self._understanding.guess(rest) if rest else guess
+        other = bool(rest) and guess.intent not in (PERSON, current)
+        return other and guess.sure and guess.score >= SWITCH_SCORE
 
     def _pressed(self, turn: Turn, keys: str) -> Iterator[ReplyEvent]:
         """Take keys: digits for a slot, 1 and 2 for yes and no, 0 for a person where nothing is asked."""

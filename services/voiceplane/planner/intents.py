@@ -224,6 +224,12 @@ def built_in(text: str) -> str | None:
     return next((name for name, pattern in _BUILT_IN.items() if pattern.search(text)), None)
 
 
+def behind_cancel(text: str) -> str:
+    """Return what is said behind the last "forget it": something else, or nothing where it takes back what was said."""
+    ends = [match.end() for match in _BUILT_IN[CANCEL].finditer(text)]
+    return text[ends[-1] :].strip(" ,.;:!?-") if ends else ""
+
+
 def plain_goodbye(text: str) -> bool:
     """Say whether this ends the call even where an answer is expected: "that's it" does not."""
     return _PLAIN_GOODBYE.search(text) is not None
