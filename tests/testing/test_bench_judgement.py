@@ -49,7 +49,7 @@ def test_a_barge_in_is_timed_to_silence_and_a_resumed_reply_to_its_real_end() ->
 def answered(*, ended_ms: float, **marks: float) -> CallRow:
     """A caller's turn whose last sound is at 1,000 ms, and the answer with these marks."""
     rows = (
-        TurnRow(0, "caller", "insurance", 0, int(1000 * 1e6)),
+        TurnRow(1, "caller", "insurance", 0, int(1000 * 1e6)),
         TurnRow(1, "agent", "every parcel", 0, int(ended_ms * 1e6), timings_ms={"first_audio": 300.0} | marks),
     )
     return replace(record(), turns=rows)
@@ -71,11 +71,20 @@ def test_a_stop_counts_to_the_last_sound_of_a_turn_that_ended_and_the_duck_from_
     assert barge_in.cut_by(call, over) == barge_in.Cut(silent_ms=610, ducked_ms=110, moment_ms=2000)
 
 
+def test_a_stop_counts_where_the_answer_before_overlapped_the_callers_words() -> None:
+    over = deed("request", 2000, 3500, after=After.AGENT_START)
+    told = answered(ended_ms=2640, ducked=1110.0, interrupted=1600.0)
+    caller, reply = told.turns
+    cut = TurnRow(0, "agent", "", int(600 * 1e6), int(900 * 1e6), timings_ms={"interrupted": 500.0})
+    call = Held(deeds=[over], agent_sounds=(Sound(1300, 2610),), record=replace(told, turns=(caller, cut, reply)))
+    assert barge_in.cut_by(call, over) == barge_in.Cut(silent_ms=610, ducked_ms=110, moment_ms=2000)
+
+
 def test_a_case_says_where_the_caller_began_how_loud_and_when_the_gateway_noticed() -> None:
     over = deed("request", 2000, 3500, after=After.AGENT_START)
     sounds = (Sound(1300, 1900), Sound(2150, 2640), Sound(4000, 6000))
     call_record = answered(ended_ms=2640, echoed=1080.0, ducked=1320.0, interrupted=1600.0)
-    caller = TurnRow(1, "caller", "prices", int(2240 * 1e6), int(3500 * 1e6))
+    caller = TurnRow(2, "caller", "prices", int(2240 * 1e6), int(3500 * 1e6))
     call_record = replace(call_record, turns=(*call_record.turns, caller))
     loud = np.full(4 * RATE, 1000, dtype=np.int16)
     call = Held(caller=loud, deeds=[over], agent_sounds=sounds, record=call_record)

@@ -89,17 +89,18 @@ class Cut:
 def cut_by(call: Held, deed: Deed) -> Cut | None:
     """Return how an interruption ended the agent's turn; None when the record has no turn that it ended."""
     rows = call.record.turns if call.record else ()
-    for number, (caller, agent) in enumerate(zip(rows, rows[1:], strict=False)):
-        marks = agent.timings_ms
-        if caller.speaker != "caller" or agent.speaker != "agent" or "interrupted" not in marks:
+    callers = {turn.index: turn for turn in rows if turn.speaker == "caller"}
+    for agent in rows:
+        marks, caller = agent.timings_ms, callers.get(agent.index)
+        if caller is None or agent.speaker != "agent" or "interrupted" not in marks:
             continue
-        zero = call.ms(caller.ended_unix_ns)  # marks count from the caller's last sound before
+        zero = call.ms(caller.ended_unix_ns)  # marks count from the last sound of the turn that is answered
         ended = zero + marks["interrupted"]
         if not deed.start_ms <= ended <= deed.start_ms + FAILED_MS:
             continue
         last = max((sound.end_ms for sound in call.agent_sounds if sound.start_ms < ended), default=deed.start_ms)
         after = {name: zero + at - deed.start_ms for name, at in marks.items()}
-        following = next((turn for turn in rows[number + 2 :] if turn.speaker == "caller"), None)
+        following = callers.get(agent.index + 1)
         return Cut(
             last - deed.start_ms,
             _later(after.get("ducked")),
