@@ -58,7 +58,7 @@ class BuiltIn:
         if wish in (WHO, HELP, QUESTION, READY):
             return self._about_itself(turn, wish)
         if wish == THANKS and state.asking:
-            return self._steps.once_more(turn)
+            return self._steps.once_more(state)
         if wish == THANKS and not turn.asked:
             if state.last_reply.startswith(WELCOME):
                 return self._steps.goodbye(state)
@@ -79,7 +79,7 @@ class BuiltIn:
         if turn.asked:
             if wish == READY and not state.asking:
                 return None  # "I have it", to a yes or no
-            return self._steps.once_more(turn, {WHO: WHO_I_AM, HELP: what_it_does(self._spec)}.get(wish, ""))
+            return self._steps.once_more(state, {WHO: WHO_I_AM, HELP: what_it_does(self._spec)}.get(wish, ""))
         words = {WHO: f"{WHO_I_AM} {HOW}", HELP: what_it_does(self._spec), QUESTION: GO_AHEAD}.get(wish)
         return None if words is None else self._steps.say(words, replace(state, unsure=0), "")
 

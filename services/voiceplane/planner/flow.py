@@ -92,10 +92,9 @@ class FlowPlanner:
         guess = self._understanding.guess(text)
         if guess.sure and guess.score >= CERTAIN and guess.intent != PERSON:
             return True
-        rest = {CANCEL: behind_cancel(text), WAIT: text}.get(wish, "")
-        guess = self._understanding.guess(rest) if rest else guess
-        other = bool(rest) and guess.intent not in (PERSON, current)
-        return other and guess.sure and guess.score >= SWITCH_SCORE
+        rest = behind_cancel(text) if wish == CANCEL else text if wish == WAIT else ""
+        other = self._clear(rest, but=current) if rest else None
+        return other is not None and other.intent != PERSON
 
     def _pressed(self, turn: Turn, keys: str) -> Iterator[ReplyEvent]:
         """Take keys: digits for a slot, 1 and 2 for yes and no, 0 for a person where nothing is asked."""
@@ -145,7 +144,7 @@ class FlowPlanner:
         elif answer is not None:
             yield from self._filled(turn, intent, answer)
         elif slots.plainly_yes(text):
-            yield from self._steps.once_more(turn)
+            yield from self._steps.once_more(turn.state)
         else:
             yield from self._steps.unsure(turn, self._without() if filling.lacks(text) else "")
 
@@ -202,10 +201,12 @@ class FlowPlanner:
 
     def _other_wish(self, text: str, intent: Intent) -> Guess | None:
         """Return a clear wish for something else than the intent at hand; one or two words are an answer."""
-        if len(text.split()) < 3:
-            return None
+        return None if len(text.split()) < 3 else self._clear(text, but=intent.name)
+
+    def _clear(self, text: str, *, but: str) -> Guess | None:
+        """Return the intent that words clearly mean, other than this one."""
         guess = self._understanding.guess(text)
-        return guess if guess.sure and guess.score >= SWITCH_SCORE and guess.intent != intent.name else None
+        return guess if guess.sure and guess.score >= SWITCH_SCORE and guess.intent != but else None
 
     def _unasked(self, turn: Turn, text: str) -> Iterator[ReplyEvent]:
         """Take a wish; or, after something was done, a correction of it, yes or no to "anything else?"."""

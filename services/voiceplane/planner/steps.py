@@ -160,17 +160,15 @@ class Steps:
             yield from self._phrases(words or self._spec.phrases.unsure)
             yield Done(replace(state, last_reply=words or self._spec.phrases.unsure), "", 0.0)
             return
-        again = self.asked(turn.state)
-        yield from self._phrases(f"{words or NOT_HEARD} {again}")
+        yield from self.once_more(state, words or NOT_HEARD)
+
+    def once_more(self, state: DialogueState, before: str = "") -> Iterator[ReplyEvent]:
+        """Ask again, also after words that were not misheard: the answer may follow in the same breath."""
+        again = self._asked(state)
+        yield from self._phrases(f"{before} {again}".strip())
         yield Done(replace(state, last_reply=again), "", 0.0)
 
-    def once_more(self, turn: Turn, before: str = "") -> Iterator[ReplyEvent]:
-        """Ask again after words that are no answer and nothing misheard: the answer may follow in the same breath."""
-        again = self.asked(turn.state)
-        yield from self._phrases(f"{before} {again}".strip())
-        yield Done(replace(turn.state, last_reply=again), "", 0.0)
-
-    def asked(self, state: DialogueState) -> str:
+    def _asked(self, state: DialogueState) -> str:
         """Return what the caller was asked for."""
         if state.asking:
             return question(self._spec.intent(state.intent).slot(state.asking), dict(state.slots))
