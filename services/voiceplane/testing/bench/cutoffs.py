@@ -1,6 +1,6 @@
 """False cut-offs: numbers dictated with pauses and sentences with hesitations, and what patience costs.
 
-Two sets: the one on whose sentences turn/ was tuned, and held_out, which nobody has tuned on.
+Two sets: the one on whose sentences turn/ was tuned, and held_out's two halves, which nobody has tuned on.
 """
 
 import random
@@ -34,6 +34,7 @@ SENTENCES = (
     ("I need", "to speak to someone about the insurance."),
     ("How do I", "pack a box with glass in it?"),
 )
+KINDS = {"digits": "digits dictated with pauses", "hesitation": "sentences with hesitations"}
 AT_ONCE = 4
 A_CALL = 3  # of each kind
 
@@ -59,10 +60,29 @@ async def run(place: Place, effort: Effort) -> list[Line]:
     tuned = [
         await script(place, VOICES[number % len(VOICES)], *_tuned(number, dice)) for number in range(effort.pick(8, 2))
     ]
-    fresh = [await script(place, held_out.VOICES[number], *_held_out(number)) for number in range(4)]
-    scripts = [acts[:3] for acts in [*tuned, *fresh[:2]]] if effort.quick else [*tuned, *fresh * effort.runs]
-    calls = await hold_all(place, scripts, AT_ONCE, name="cutoffs")
-    return [*lines(calls[: len(tuned)]), *lines(calls[len(tuned) :], of=" of the held-out set")]
+    fresh = [
+        (half.name, await script(place, voice, *half.of(number)))
+        for half in held_out.HALVES
+        for number, voice in enumerate(half.voices)
+    ]
+    if effort.quick:
+        tuned, fresh = [acts[:3] for acts in tuned], [(name, acts[:3]) for name, acts in (fresh[0], fresh[-1])]
+    fresh = fresh * effort.runs
+    calls = await hold_all(place, [*tuned, *(acts for _, acts in fresh)], AT_ONCE, name="cutoffs")
+    unseen = calls[len(tuned) :]
+    halves = {
+        half.name: [call for (name, _), call in zip(fresh, unseen, strict=True) if name == half.name]
+        for half in held_out.HALVES
+    }
+    return [*lines(calls[: len(tuned)]), *lines(unseen, of=" of the held-out set"), *_of_halves(halves)]
+
+
+def _of_halves(halves: dict[str, list[Held]]) -> list[Line]:
+    """Return one line of each half: figures from before there were two are comparable to the first's."""
+    return [
+        of_cases(f"- its {name} half", [cut_off(c, d) for c in calls for d in c.deeds if d.act.kind in KINDS])
+        for name, calls in halves.items()
+    ]
 
 
 def _tuned(number: int, dice: random.Random) -> tuple[list[Pieces], list[Pieces]]:
@@ -71,11 +91,6 @@ def _tuned(number: int, dice: random.Random) -> tuple[list[Pieces], list[Pieces]
         digits.append(dictated(NUMBERS[index % len(NUMBERS)], GROUPS[index % len(GROUPS)], dice))
         sentences.append(hesitant(SENTENCES[index % len(SENTENCES)], dice))
     return digits, sentences
-
-
-def _held_out(number: int) -> tuple[list[Pieces], list[Pieces]]:
-    voices = len(held_out.VOICES)
-    return list(held_out.DIGITS[number::voices]), list(held_out.SENTENCES[number::voices])
 
 
 async def script(place: Place, voice: str, digits: list[Pieces], sentences: list[Pieces]) -> list[Act]:
@@ -91,11 +106,10 @@ async def script(place: Place, voice: str, digits: list[Pieces], sentences: list
 
 def lines(calls: list[Held], *, of: str = "") -> list[Line]:
     """Return the table's lines of one set."""
-    kinds = {"digits": "digits dictated with pauses", "hesitation": "sentences with hesitations"}
-    cases = {kind: [(c, d) for c in calls for d in c.deeds if d.act.kind == kind] for kind in kinds}
-    both = [cut_off(call, deed) for kind in kinds for call, deed in cases[kind]]
+    cases = {kind: [(c, d) for c in calls for d in c.deeds if d.act.kind == kind] for kind in KINDS}
+    both = [cut_off(call, deed) for kind in KINDS for call, deed in cases[kind]]
     made = [of_cases(f"false cut-offs{of}", both, Goal(share=5))]
-    for kind, name in kinds.items():
+    for kind, name in KINDS.items():
         made.append(of_cases(f"- {name}{of}", [cut_off(call, deed) for call, deed in cases[kind]]))
         waits = [
             heard - deed.end_ms

@@ -4,6 +4,9 @@ Written without a look at turn/reading.py. Whoever tunes turn/ reads the figures
 a rule that was made for one of them takes the set's worth with it.
 """
 
+from dataclasses import dataclass
+
+from voiceplane.testing.bench import held_out_second
 from voiceplane.testing.bench.pieces import Pieces
 
 # At other speeds the recorded voices have other lengths of sound and pause than those of the tuned set.
@@ -52,4 +55,24 @@ SENTENCES = (
     Pieces(("you told me Tuesday or", "was it Monday"), (0.6,)),
     Pieces(("is a bottle of wine", "something you would take"), (0.7,)),
     Pieces(("my account has", "an old phone number in it"), (0.9,)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """A part of the set with its own voices, so that its figures stay comparable when another is added."""
+
+    name: str
+    voices: tuple[str, ...]
+    digits: tuple[Pieces, ...]
+    sentences: tuple[Pieces, ...]
+
+    def of(self, voice: int) -> tuple[list[Pieces], list[Pieces]]:
+        """Return what one of its voices says: numbers and sentences."""
+        return list(self.digits[voice :: len(self.voices)]), list(self.sentences[voice :: len(self.voices)])
+
+
+HALVES = (
+    Half("first", VOICES, DIGITS, SENTENCES),
+    Half("second", held_out_second.VOICES, held_out_second.DIGITS, held_out_second.SENTENCES),
 )

@@ -16,7 +16,7 @@ from voiceplane.testing.phone.audio import Samples, as_samples, read_wav, resamp
 
 DIGITS = 6  # the number that the agent asks for
 QUICK = 12
-TUNED, HELD_OUT, OWN = "tuned", "held-out", "own"
+TUNED, HELD_OUT, HELD_OUT_SECOND, OWN = "tuned", "held-out", "held-out-second", "own"
 WIDER, JUDGED = "wider", "wider-judged"  # the half of the wider set that is for tuning, and the other
 SIDECAR = "recordings.csv"
 COLUMNS = ("file", "end_ms", "pauses_ms", "digits", "words")
@@ -48,10 +48,10 @@ async def made(place: Place, effort: Effort) -> list[Recording]:
         part = WIDER if one.tuning else JUDGED
         sound = await spoken(place, one.pieces, one.voice)
         found.append(_recording(part, one.kind, one.pieces.text, sound, asked=one.asked))
-    for number, voice in enumerate(held_out.VOICES):
-        for kind, each in (("digits", held_out.DIGITS), ("hesitation", held_out.SENTENCES)):
-            chosen = each[number :: len(held_out.VOICES)]
-            found += [_recording(HELD_OUT, kind, one.text, await spoken(place, one, voice)) for one in chosen]
+    for half, part in zip(held_out.HALVES, (HELD_OUT, HELD_OUT_SECOND), strict=True):
+        for number, voice in enumerate(half.voices):
+            for kind, chosen in zip(("digits", "hesitation"), half.of(number), strict=True):
+                found += [_recording(part, kind, one.text, await spoken(place, one, voice)) for one in chosen]
     dice.shuffle(found)
     return found[:QUICK] if effort.quick else found
 

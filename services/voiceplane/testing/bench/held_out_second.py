@@ -1,0 +1,73 @@
+"""The second half of the held-out set: sixty utterances more, with other words, numbers, voices and speeds.
+
+One cut-off of the first half's forty is 2.5 %, too coarse for a goal of 5 %. Written down in one go, before the machine
+had heard any of them. As with the first half (held_out): read its figures, never tune on its words.
+"""
+
+from voiceplane.testing.bench.pieces import Pieces
+
+VOICES = ("kal@1.1", "awb@0.8", "slt@1.1", "rms@1.25", "kal16@0.9")
+DIGITS = (
+    Pieces(("four one seven", "nine oh two"), (0.9,)),
+    Pieces(("eight six", "three three", "five one"), (0.6, 0.8)),
+    Pieces(("okay it's", "two nine four", "eight one seven"), (0.5, 0.7)),
+    Pieces(("seven zero", "nine one", "five eight"), (0.4, 0.5)),
+    Pieces(("three eight two six", "one four"), (1.0,)),
+    Pieces(("one one", "nine six", "zero four"), (0.7, 0.6)),
+    Pieces(("sorry one moment", "six two five", "oh three nine"), (0.8, 0.9)),
+    Pieces(("five", "zero", "two", "eight", "eight", "one"), (0.5, 0.4, 0.6, 0.5, 0.4)),
+    Pieces(("it starts with nine three", "then seven one", "and four six"), (0.5, 0.6)),
+    Pieces(("two six eight", "er", "five nine zero"), (0.6, 0.5)),
+    Pieces(("four", "four seven", "one eight three"), (0.5, 0.8)),
+    Pieces(("that would be", "zero nine one", "seven two eight"), (0.6, 1.1)),
+    Pieces(("six six one", "three", "five two"), (0.8, 0.5)),
+    Pieces(("nine eight four seven", "two zero"), (0.7,)),
+    Pieces(("my parcel number is", "three five", "one seven", "six zero"), (0.4, 0.6, 0.6)),
+    Pieces(("eight double zero", "two nine five"), (1.2,)),
+    Pieces(("one three", "um", "six eight", "nine two"), (0.5, 0.4, 0.6)),
+    Pieces(("five seven two", "four eight nine please"), (0.5,)),
+    Pieces(("I have it here", "seven one six", "double three four"), (0.9, 0.7)),
+    Pieces(("zero six", "five two nine eight"), (0.9,)),
+)
+SENTENCES = (
+    Pieces(("my grandmother sent me a cake", "and I think it went bad"), (0.6,)),
+    Pieces(("I was promised", "a call back this afternoon"), (0.7,)),
+    Pieces(("the tracking page", "hasn't changed since Sunday"), (0.5,)),
+    Pieces(("do you happen to have", "er", "any lockers near the airport"), (0.5, 0.4)),
+    Pieces(("I'd like the driver to", "knock loudly"), (0.8,)),
+    Pieces(("we're a small business", "so we ship about ten boxes a day"), (0.6,)),
+    Pieces(("somebody signed for it", "but it wasn't me"), (0.7,)),
+    Pieces(("could you hold on to it", "until I get back from vacation"), (0.5,)),
+    Pieces(("what if", "it doesn't fit in the mailbox"), (0.6,)),
+    Pieces(("the lady at the counter said", "um", "I should call this number"), (0.4, 0.6)),
+    Pieces(("it's a surprise so please", "don't ring before six"), (0.7,)),
+    Pieces(("I already paid the", "customs fee online"), (0.5,)),
+    Pieces(("let's say", "the day after tomorrow"), (0.6,)),
+    Pieces(("how many days does it take", "to get to Hawaii"), (0.5,)),
+    Pieces(("I run a bakery on", "Lincoln Street"), (0.6,)),
+    Pieces(("there's a dent in the", "uh", "in the side of the carton"), (0.5, 0.5)),
+    Pieces(("my roommate", "might have picked it up already"), (0.7,)),
+    Pieces(("am I allowed to", "send batteries"), (0.5,)),
+    Pieces(("instead of my front door", "could you use the side entrance"), (0.6,)),
+    Pieces(("the label says fragile", "but they threw it over the fence"), (0.8,)),
+    Pieces(("when you say business days", "do you count Saturday"), (0.5,)),
+    Pieces(("I guess", "the evening would work better"), (0.6,)),
+    Pieces(("this is the third time", "er", "I've had to call about this"), (0.4, 0.6)),
+    Pieces(("who do I talk to", "about a claim"), (0.5,)),
+    Pieces(("it was supposed to go to my", "old apartment"), (0.7,)),
+    Pieces(("if I bring it in today", "will it arrive before Christmas"), (0.6,)),
+    Pieces(("you know what", "just send it back"), (0.7,)),
+    Pieces(("the weight on the receipt is", "um", "way too high"), (0.5, 0.5)),
+    Pieces(("we have a gate code", "which the driver will need"), (0.6,)),
+    Pieces(("actually", "can we make that the twentieth"), (0.5,)),
+    Pieces(("I can't come in person", "because my leg is broken"), (0.8,)),
+    Pieces(("does the price include", "the tax"), (0.6,)),
+    Pieces(("a friend of mine", "works at your depot"), (0.5,)),
+    Pieces(("the app keeps telling me", "er", "that my password is wrong"), (0.6, 0.4)),
+    Pieces(("would you mind", "repeating the last part"), (0.5,)),
+    Pieces(("I've got two more to send", "one to Maine and one to Ohio"), (0.7,)),
+    Pieces(("so basically", "nobody knows where it is"), (0.6,)),
+    Pieces(("are there any", "cheaper ways to send a guitar"), (0.5,)),
+    Pieces(("I'm expecting some medicine", "so it can't sit in the heat"), (0.7,)),
+    Pieces(("thanks that helps", "one more thing though"), (0.6,)),
+)
