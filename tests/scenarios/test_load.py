@@ -1,5 +1,7 @@
 """The scenario file: what it may say, and what is told of each mistake."""
 
+import io
+import wave
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,16 @@ from voiceplane.testing.scenarios.model import After, Anchor
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples"
 ONE = "scenarios:\n  - name: a\n    steps:\n      - {step}\n"
+
+
+def wav(*, width: int, seconds: int) -> bytes:
+    written = io.BytesIO()
+    with wave.open(written, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(width)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(8000 * width * seconds))
+    return written.getvalue()
 
 
 def loaded(step: str, *, rest: str = "", folder: Path = EXAMPLES) -> After:
@@ -61,6 +73,18 @@ def test_a_step_waits_for_the_agent_where_nothing_is_said() -> None:
         ("{say: hi, expect: {agent: waits}}", "'stops' or 'goes on'"),
         ("{silence: 2s, expect: {within_ms: 300}}", "nobody waits for the agent after this step: it is no speech"),
         ("{say: hi, expect: {heard: ''}}", "at least 1 character"),
+        ("{say: hi, expect: {heard: '!?'}}", "steps[0].expect.heard[0]: '!?' has no word that could be heard"),
+        ("{say: hi, expect: {absent: [oh, 'sorry|']}}", "steps[0].expect.absent[1]: 'sorry|' has no word"),
+        ("{say: hi, expect: {heard: 'I am sorry', absent: Sorry}}", "expect.absent[0]: no call meets this: 'Sorry'"),
+        ("{say: hi, expect: {agent: stops}}", "steps[0].expect.agent: the agent is silent when this step begins"),
+        (
+            "{say: hi, after: agent start, expect: {agent: goes on, within_ms: 9}}",
+            "an agent that goes on is not waited",
+        ),
+        ("{hang_up: true, expect: {absent: sorry}}", "expect.absent: nothing is heard any more"),
+        ("{say: '?!'}", "steps[0].say: the callers' voices say only letters a-z and figures"),
+        ('{say: "hi \\0"}', "steps[0].say: a sign that nobody can say or print"),
+        ('{say: "hi \\ud800"}', "steps[0].say: expected a valid string, unable to parse raw data as a unicode string"),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_path(step: str, told: str) -> None:
@@ -75,6 +99,44 @@ def test_an_end_that_no_call_has_is_a_mistake_before_anything_is_called() -> Non
 def test_a_wait_that_the_next_step_does_not_allow_is_a_mistake() -> None:
     text = ONE.format(step="{say: hi, expect: {within_ms: 300}}") + "      - {say: ho, after: 500ms}\n"
     assert "the next step only pauses" in mistakes(text)[0]
+
+
+@pytest.mark.parametrize(
+    ("expect", "told"),
+    [
+        ("{heard: '...'}", "expect.heard[0]: '...' has no word that could be heard"),
+        ("{absent: {heard: '...'}}", "expect.absent.heard[0]: '...' has no word that could be heard"),
+        (
+            "{tools: reschedule, absent: {tools: reschedule}}",
+            "expect.absent.tools[0]: no call meets this: 'reschedule'",
+        ),
+        ("{within_ms: 300}", "expect.within_ms: nobody waits for the agent in this call"),
+    ],
+)
+def test_what_no_call_could_meet_or_fail_is_a_mistake(expect: str, told: str) -> None:
+    (mistake,) = mistakes(ONE.format(step="{silence: 2s}") + f"    expect: {expect}\n")
+    assert told in mistake
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"hello", "a 16-bit PCM WAV file is expected"),
+        (b"", "a 16-bit PCM WAV file is expected"),
+        (wav(width=1, seconds=1), "save the file as 16-bit PCM"),
+        (wav(width=2, seconds=0), "holds no sound"),
+    ],
+)
+def test_a_sound_file_that_cannot_be_played_is_told_before_anything_is_called(
+    content: bytes, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "said.wav").write_bytes(content)
+    (mistake,) = mistakes(ONE.format(step="{play: said.wav}"), tmp_path)
+    assert mistake.startswith("line 4: scenarios[0].steps[0].play: ") and told in mistake
+
+
+def test_a_file_that_is_a_list_is_told_what_to_begin_with() -> None:
+    assert "a list `scenarios:` is expected; voiceplane test --help shows one" in mistakes("- name: a\n")[0]
 
 
 def test_a_call_ends_only_once() -> None:

@@ -207,16 +207,17 @@ async def _speak(words: str, voice: str) -> Pcm:
 
 def _sum_up(results: tuple[Result, ...], output: Path, objectives: Objectives | None) -> int:
     """Print each scenario with what was not met, then how long callers waited."""
-    for result in results:
+    for number, result in enumerate(results, 1):
         median = report.median_ms(result)
         wait = "" if median is None else f"   median wait {median:.0f} ms"
         print(f"{'passed' if result.passed else 'FAILED'}  {result.scenario.name}{wait}")
-        for finding in result.findings:
-            if not finding.passed:
-                print(f"          {finding.where}: expected that {finding.what}; {finding.seen}")
+        for finding in result.failed:
+            print(f"          {finding.told}")
         if not result.passed and result.evidence.record is not None:
             heard = "; ".join(f"“{turn.text}”" for turn in result.evidence.record.caller_turns)
             print(f"          the agent heard: {heard or '(nothing)'}")
+        if not result.passed and result.played.recording is not None:
+            print(f"          listen: {output / f'{number:02d}.wav'} (left the caller, right the agent)")
     if waits := report.waits_told(results, objectives):
         print(waits)
     good = sum(result.passed for result in results)

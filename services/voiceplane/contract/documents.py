@@ -108,7 +108,7 @@ def parse_documents(text: str) -> tuple[list[tuple[Any, yaml.Node]], list[Mistak
     except UnicodeEncodeError as error:
         raise InvalidAgentError((Mistake("(file)", 1, "not UTF-8 text"),)) from error
     if size > MAX_BYTES:
-        raise InvalidAgentError((Mistake("(file)", 1, f"larger than {MAX_BYTES} bytes: split the agents"),))
+        raise InvalidAgentError((Mistake("(file)", 1, f"larger than {MAX_BYTES} bytes: split the file"),))
     documents: list[tuple[Any, yaml.Node]] = []
     mistakes: list[Mistake] = []
     unfit: list[Mistake] = []

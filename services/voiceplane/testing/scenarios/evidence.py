@@ -86,13 +86,22 @@ class Evidence:
         """Return when a step was done; None when the call did not come so far."""
         return next((step.at for step in self.steps if step.index == index), None)
 
-    def text(self, start_ms: float = 0.0, end_ms: float = float("inf")) -> str:
+    def heard(self, start_ms: float = 0.0, end_ms: float = float("inf")) -> tuple[HeardWord, ...]:
         """Return the agent's words whose middle lies in a stretch of time."""
-        return " ".join(w.text for w in self.words if start_ms <= (w.start_ms + w.end_ms) / 2 < end_ms)
+        return tuple(w for w in self.words if start_ms <= (w.start_ms + w.end_ms) / 2 < end_ms)
+
+    def text(self) -> str:
+        """Return all of the agent's words."""
+        return said(self.words)
 
     def answer_ms(self, after_ms: float) -> float | None:
         """Return when the agent's first sound after a moment began."""
         return next((span.start_ms for span in self.agent if span.start_ms >= after_ms), None)
+
+
+def said(words: tuple[HeardWord, ...]) -> str:
+    """Write words as people do."""
+    return " ".join(word.text for word in words)
 
 
 def spans(stretches: tuple[Stretch, ...], rate: int) -> tuple[Span, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from voiceplane.testing.scenarios.evidence import Evidence, HeardWord, Span
+from voiceplane.testing.scenarios.evidence import Evidence, HeardWord, Span, said
 from voiceplane.testing.scenarios.model import Scenario, Step, ToolExpectation
 from voiceplane.testing.scenarios.words import find, plain
 
@@ -22,11 +22,18 @@ class Finding:
     seen: str
     step: int | None = None  # None for the whole call
     by_words: bool = False  # a matter of what was recognized, which another recognizer may hear otherwise
+    at_ms: float | None = None  # where to listen; None where no moment tells more than another
 
     @property
     def where(self) -> str:
         """Name the place for people; steps count from 1."""
         return "call" if self.step is None else f"step {self.step + 1}"
+
+    @property
+    def told(self) -> str:
+        """Write an expectation that was not met as a line: where, when, what, and what was seen instead."""
+        when = "" if self.at_ms is None else f" at {self.at_ms / 1000:.1f} s"
+        return f"{self.where}{when}: expected that {self.what}; {self.seen}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ def judge(scenario: Scenario, evidence: Evidence) -> tuple[Finding, ...]:
     for index in range(len(scenario.steps)):
         if evidence.taken(index) is not None:
             findings += _step(scenario, index, evidence)
-    findings += _heard(evidence.text(), scenario.expect.heard, scenario.expect.absent.heard, step=None)
+    findings += _heard(evidence.words, scenario.expect.heard, scenario.expect.absent.heard)
     findings += _waits(scenario, evidence)
     findings += _recorded(scenario, evidence)
     return tuple(findings)
@@ -81,7 +88,9 @@ def _reached(scenario: Scenario, evidence: Evidence) -> Iterator[Finding]:
     for index, step in enumerate(scenario.steps):
         if evidence.taken(index) is None:
             why = "; ".join(evidence.trouble) or "the call ended before"
-            yield Finding(f"the caller {step.words}", passed=False, seen=why, step=index)
+            what = f"the caller {step.words}" if step.say is None else f"the caller says “{step.say}”"
+            end_ms = evidence.seconds * 1000 or None
+            yield Finding(what, passed=False, seen=why, step=index, at_ms=end_ms)
             return
     if evidence.trouble:
         yield Finding("nothing goes wrong on the way", passed=False, seen="; ".join(evidence.trouble))
@@ -92,7 +101,10 @@ def _step(scenario: Scenario, index: int, evidence: Evidence) -> Iterator[Findin
     assert at is not None
     following = evidence.taken(index + 1)
     end_ms = following.start_ms if following is not None else float("inf")
-    yield from _heard(evidence.text(at.start_ms, end_ms), step.expect.heard, step.expect.absent, step=index)
+    words = evidence.heard(at.start_ms, end_ms)
+    for found in _heard(words, step.expect.heard, step.expect.absent):
+        listen_ms = at.start_ms if step.silence is not None else at.end_ms
+        yield replace(found, step=index, at_ms=listen_ms if found.at_ms is None else found.at_ms)
     if step.expect.agent == "stops":
         yield _stops(step, index, at, evidence)
     elif step.expect.agent == "goes on":
@@ -101,15 +113,22 @@ def _step(scenario: Scenario, index: int, evidence: Evidence) -> Iterator[Findin
         yield from (_within(wait, step.expect.within_ms) for wait in waits(scenario, evidence) if wait.step == index)
 
 
-def _heard(text: str, wanted: tuple[str, ...], absent: tuple[str, ...], *, step: int | None) -> Iterator[Finding]:
-    words = plain(text)
-    said = f"heard: {text or '(nothing)'}"
+def _heard(words: tuple[HeardWord, ...], wanted: tuple[str, ...], absent: tuple[str, ...]) -> Iterator[Finding]:
+    heard = plain(said(words))
+    seen = f"heard: {said(words) or '(nothing)'}"
     for phrase in wanted:
-        met = find(phrase, words) is not None
-        yield Finding(f"“{phrase}” is heard", passed=met, seen=said, step=step, by_words=True)
+        met = find(phrase, heard) is not None
+        yield Finding(f"“{phrase}” is heard", passed=met, seen=seen, by_words=True)
     for phrase in absent:
-        met = find(phrase, words) is None
-        yield Finding(f"“{phrase}” is not heard", passed=met, seen=said, step=step, by_words=True)
+        met = find(phrase, heard) is None
+        at_ms = None if met else _begin_ms(phrase, words)
+        yield Finding(f"“{phrase}” is not heard", passed=met, seen=seen, by_words=True, at_ms=at_ms)
+
+
+def _begin_ms(phrase: str, words: tuple[HeardWord, ...]) -> float:
+    """Return when words that are there begin the last time: behind that they are there no more."""
+    last = max(at for at in range(len(words)) if find(phrase, plain(said(words[at:]))) is not None)
+    return words[last].start_ms
 
 
 def _stops(step: Step, index: int, at: Span, evidence: Evidence) -> Finding:
@@ -117,8 +136,12 @@ def _stops(step: Step, index: int, at: Span, evidence: Evidence) -> Finding:
     what = f"the agent stops within {limit:.0f} ms"
     stopped = stopped_ms(at, evidence)
     if stopped is None:
-        return Finding(what, passed=False, seen="the agent did not speak when the caller began", step=index)
-    return Finding(what, passed=stopped <= limit, seen=f"silent after {stopped:.0f} ms", step=index)
+        seen = "the agent did not speak when the caller began"
+        return Finding(what, passed=False, seen=seen, step=index, at_ms=at.start_ms)
+    seen, passed = f"silent after {stopped:.0f} ms", stopped <= limit
+    if evidence.record is not None and silenced(at, evidence) is None:
+        seen, passed = f"{seen}, but then it went on and took nothing for a turn", False
+    return Finding(what, passed=passed, seen=seen, step=index, at_ms=at.start_ms)
 
 
 def stopped_ms(at: Span, evidence: Evidence) -> float | None:
@@ -138,7 +161,7 @@ def stopped_ms(at: Span, evidence: Evidence) -> float | None:
 def _goes_on(index: int, at: Span, evidence: Evidence) -> Finding:
     what = "the agent goes on speaking"
     failure = silenced(at, evidence)
-    return Finding(what, passed=failure is None, seen=failure or "it spoke on", step=index)
+    return Finding(what, passed=failure is None, seen=failure or "it spoke on", step=index, at_ms=at.start_ms)
 
 
 def silenced(at: Span, evidence: Evidence) -> str | None:
@@ -157,10 +180,11 @@ def silenced(at: Span, evidence: Evidence) -> str | None:
 def _within(wait: Wait, limit_ms: int) -> Finding:
     what = f"the agent answers within {limit_ms} ms"
     if wait.latency_ms is None:
-        return Finding(what, passed=False, seen="no answer", step=wait.step)
+        return Finding(what, passed=False, seen="no answer", step=wait.step, at_ms=wait.at_ms)
     cut_in = wait.latency_ms < -EARLY_MS
     seen = f"{wait.latency_ms:.0f} ms after the caller's last sound"
-    return Finding(what, passed=not cut_in and wait.latency_ms <= limit_ms, seen=seen, step=wait.step)
+    passed = not cut_in and wait.latency_ms <= limit_ms
+    return Finding(what, passed=passed, seen=seen, step=wait.step, at_ms=wait.at_ms)
 
 
 def _waits(scenario: Scenario, evidence: Evidence) -> Iterator[Finding]:
@@ -175,7 +199,8 @@ def _recorded(scenario: Scenario, evidence: Evidence) -> Iterator[Finding]:
     expect = scenario.expect
     if expect.transferred_to is not None:
         passed = evidence.refer_to is not None and expect.transferred_to in evidence.refer_to
-        yield Finding(f"transferred to {expect.transferred_to}", passed=passed, seen=evidence.refer_to or "no transfer")
+        seen = evidence.refer_to or "no transfer"
+        yield Finding(f"the call is transferred to {expect.transferred_to}", passed=passed, seen=seen)
     record = evidence.record
     if record is None:
         if needs_record(scenario):
@@ -188,7 +213,8 @@ def _recorded(scenario: Scenario, evidence: Evidence) -> Iterator[Finding]:
     ran = ", ".join(f"{tool.name} ({tool.outcome})" for tool in record.tools) or "no tool ran"
     yield from (_ran(tool, evidence, ran) for tool in expect.tools)
     for name in expect.absent.tools:
-        yield Finding(f"{name} is not called", passed=all(tool.name != name for tool in record.tools), seen=ran)
+        at_ms = next((tool.at_ms for tool in record.tools if tool.name == name), None)
+        yield Finding(f"{name} is not called", passed=at_ms is None, seen=ran, at_ms=at_ms)
 
 
 def _ran(wanted: ToolExpectation, evidence: Evidence, ran: str) -> Finding:

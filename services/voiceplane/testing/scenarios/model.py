@@ -10,7 +10,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from voiceplane.call.ending import REASONS
 from voiceplane.contract.base import Duration, parse_duration
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+_UNSAYABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # XML, so JUnit, has no place for them
+
+
+def _sayable(value: str) -> str:
+    if _UNSAYABLE.search(value):
+        raise ValueError("a sign that nobody can say or print")
+    return value
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True), AfterValidator(_sayable)]
 Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
 VOICES = ("rms", "slt", "awb", "kal")  # flite's; none of them is an agent's voice
 _AFTER = re.compile(r"^(?:agent (?P<edge>start|end)(?: ?\+ ?(?P<plus>\S+))?|(?P<alone>\S+))\Z")

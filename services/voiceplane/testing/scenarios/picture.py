@@ -12,7 +12,7 @@ import numpy as np
 
 from voiceplane.testing.phone.audio import Samples
 from voiceplane.testing.scenarios.evidence import Evidence, Span
-from voiceplane.testing.scenarios.judge import Wait, silenced, stopped_ms
+from voiceplane.testing.scenarios.judge import Finding, Wait, silenced, stopped_ms
 from voiceplane.testing.scenarios.model import Scenario
 
 PX_S = 62.0  # pixels of a second: three words of speech fit beneath the sound they are heard in
@@ -22,27 +22,39 @@ GAP = 52.0  # between the lanes: the waits
 LINE = 14.0
 CHARACTER = 6.1  # mean width of a letter at 11 px
 FULL = 17_000.0  # the sample value that fills a lane: speech on a phone line peaks below it
+FLAG = 44.0  # room of a failure's number: those closer share a line
 JOIN_MS = 700.0  # stretches of the agent closer than this share a block of words
 CALLER, AGENT, WAIT, CUT, KEPT, TOOL, GREY = "#2563a8", "#0f766e", "#6b7280", "#c2341d", "#b7791f", "#6d28d9", "#9ca3af"
+FAILED = "#b91c1c"
 _STYLE = (
     "text{font:11px 'DejaVu Sans',system-ui,sans-serif;fill:#1f2937}"
     ".s{font-size:10px;fill:#6b7280}.b{font-weight:600}.g{stroke:#e5e7eb;stroke-width:1}"
 )
 
 
-def draw(scenario: Scenario, evidence: Evidence, tracks: tuple[Samples, Samples] | None, rate: int, waits: tuple[Wait, ...]) -> str:  # fmt: skip  # noqa: E501
-    """Return the picture as an SVG document."""
-    return _Picture(scenario, evidence, waits).draw(tracks, rate)
+def draw(
+    scenario: Scenario,
+    evidence: Evidence,
+    tracks: tuple[Samples, Samples] | None,
+    *,
+    rate: int,
+    waits: tuple[Wait, ...],
+    failed: tuple[Finding, ...] = (),
+) -> str:
+    """Return the picture as an SVG document; the expectations that were not met are numbered in their order."""
+    return _Picture(scenario, evidence, waits, failed).draw(tracks, rate)
 
 
 class _Picture:
     """One drawing; positions are pixels from the top left corner."""
 
-    def __init__(self, scenario: Scenario, evidence: Evidence, waits: tuple[Wait, ...]) -> None:
-        self._scenario, self._evidence, self._waits = scenario, evidence, waits
+    def __init__(
+        self, scenario: Scenario, evidence: Evidence, waits: tuple[Wait, ...], failed: tuple[Finding, ...]
+    ) -> None:
+        self._scenario, self._evidence, self._waits, self._failed = scenario, evidence, waits, failed
         above = [self._wrapped(words, room) for _, words, room in self._steps()]
         below = [self._wrapped(words, room) for _, words, room in self._blocks()]
-        self._steps_at = 26.0
+        self._steps_at = 26.0 + (LINE if any(finding.at_ms is not None for finding in failed) else 0)
         self._caller = self._steps_at + max((len(lines) for lines in above), default=1) * LINE + 12
         self._agent = self._caller + LANE + GAP
         self._words_at = self._agent + LANE + 16
@@ -56,7 +68,7 @@ class _Picture:
         if tracks is not None:
             parts.append(self._wave(tracks[0], rate, self._caller, CALLER))
             parts.append(self._wave(tracks[1], rate, self._agent, AGENT))
-        parts += [*self._bars(), *self._texts(), *self._tools()]
+        parts += [*self._bars(), *self._texts(), *self._tools(), *self._failures()]
         width, height = f"{self._width:.0f}", f"{self._height:.0f}"
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -181,6 +193,24 @@ class _Picture:
             yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{self._caller:.0f}" y2="{bottom + LANE:.0f}" stroke="{colour}" stroke-width="1.5"/>'  # noqa: E501
             yield f'<text x="{x + 4:.1f}" y="{top + 13:.1f}" class="b" style="font-size:10px;fill:{colour}">{words}</text>'  # noqa: E501
 
+    def _failures(self) -> Iterator[str]:
+        """Draw where each expectation failed, by its number in the report; what it was stands in a tooltip."""
+        groups: list[tuple[float, list[int]]] = []
+        at = [(self._x(f.at_ms), number) for number, f in enumerate(self._failed, 1) if f.at_ms is not None]
+        for x, number in sorted(at):
+            if groups and x - groups[-1][0] < FLAG:
+                groups[-1][1].append(number)
+            else:
+                groups.append((x, [number]))
+        for x, numbers in groups:
+            told = "\n".join(f"{number}: {self._failed[number - 1].told}" for number in numbers)
+            label = f"✗ {', '.join(str(number) for number in numbers)}"
+            yield (
+                f'<g><title>{escape(legal(told))}</title><line x1="{x:.1f}" x2="{x:.1f}" y1="20" '
+                f'y2="{self._agent + LANE:.0f}" stroke="{FAILED}" stroke-width="1.5" stroke-dasharray="5 3"/>'
+                f'<text class="b" x="{x + 4:.1f}" y="29" style="fill:{FAILED}">{label}</text></g>'
+            )
+
     def _tools(self) -> Iterator[str]:
         for tool in self._evidence.record.tools if self._evidence.record else ():
             x, y = self._x(tool.at_ms), self._tools_at + 6
@@ -196,4 +226,8 @@ def _attribute(text: str) -> str:
 
 def legal(text: str) -> str:
     """Drop what XML 1.0 has no place for: a recognizer or a remote server may send any character."""
-    return "".join(letter for letter in text if letter in "\t\n" or (letter >= " " and letter not in "\ufffe\uffff"))
+    return "".join(
+        letter
+        for letter in text
+        if letter in "\t\n" or (letter >= " " and not "\ud800" <= letter <= "\udfff" and letter not in "\ufffe\uffff")
+    )

@@ -3,7 +3,7 @@
 import math
 import statistics
 import xml.etree.ElementTree as xml
-from html import escape
+from html import escape as escape_html
 from pathlib import Path
 
 from voiceplane.contract.agent import Objectives
@@ -21,7 +21,7 @@ table{border-collapse:collapse;width:100%}th{text-align:left;color:var(--soft);f
 th,td{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 section,.all{background:#fff;border:1px solid var(--line);border-radius:8px;padding:16px 18px;margin:16px 0}
-.good{color:var(--good)}.bad{color:var(--bad)}.mark{font-weight:700;width:1.4em}
+.good{color:var(--good)}.bad{color:var(--bad)}.mark{font-weight:700;width:1.4em;white-space:nowrap}.where{white-space:nowrap}
 .picture{overflow-x:auto;margin:12px 0 6px;border:1px solid var(--line);border-radius:6px}
 .picture svg{display:block}a{color:inherit}audio{width:100%;height:32px}
 .seen{color:var(--soft)}code{font-size:13px;color:var(--soft)}
@@ -37,7 +37,7 @@ def write(results: tuple[Result, ...], title: str, folder: Path) -> None:
         recording = result.played.recording
         tracks = None if recording is None else (recording.caller.samples(), recording.agent.samples())
         rate = 8000 if recording is None else recording.sample_rate
-        picture = draw(result.scenario, result.evidence, tracks, rate, result.waits)
+        picture = draw(result.scenario, result.evidence, tracks, rate=rate, waits=result.waits, failed=result.failed)
         (folder / f"{number:02d}.svg").write_text(picture)
         pictures.append(picture)
         if recording is not None:
@@ -47,13 +47,16 @@ def write(results: tuple[Result, ...], title: str, folder: Path) -> None:
 
 
 def junit(results: tuple[Result, ...], title: str) -> "xml.ElementTree[xml.Element]":
-    """Write the results as JUnit XML: one test case a scenario, one failure an expectation that was not met."""
+    """Write the results as JUnit XML: a test case for each scenario, in its failure all that was not met.
+
+    One failure, as several CI systems show only the first of a test case.
+    """
     failed = sum(not result.passed for result in results)
     seconds = sum(result.evidence.seconds for result in results)
     counts = {"tests": str(len(results)), "failures": str(failed), "errors": "0", "time": f"{seconds:.3f}"}
     root = xml.Element("testsuites", counts)
     suite = xml.SubElement(root, "testsuite", {"name": title, **counts})
-    for result in results:
+    for number, result in enumerate(results, 1):
         facts = {"name": result.scenario.name, "classname": title, "time": f"{result.evidence.seconds:.3f}"}
         case = xml.SubElement(suite, "testcase", facts)
         properties = xml.SubElement(case, "properties")
@@ -61,10 +64,14 @@ def junit(results: tuple[Result, ...], title: str) -> "xml.ElementTree[xml.Eleme
         known = {"call_id": result.evidence.call_id, "median_wait_ms": "" if median is None else f"{median:.0f}"}
         for name, value in known.items():
             xml.SubElement(properties, "property", {"name": name, "value": value})
-        for finding in result.findings:
-            if not finding.passed:
-                message = f"{finding.where}: {finding.what}: no"
-                xml.SubElement(case, "failure", {"message": legal(message)}).text = legal(finding.seen)
+        if result.failed:
+            first, more = result.failed[0], len(result.failed) - 1
+            message = f"{first.where}: {first.what}: no" + (f" (and {more} more)" if more else "")
+            told = [finding.told for finding in result.failed]
+            if result.played.recording is not None:
+                told.append(f"recording: {number:02d}.wav beside the report, left the caller, right the agent")
+            failure = xml.SubElement(case, "failure", {"message": legal(message), "type": "expectation"})
+            failure.text = legal("\n".join(told))
         xml.SubElement(case, "system-out").text = legal(result.evidence.text())
     return xml.ElementTree(root)
 
@@ -121,9 +128,10 @@ def _row(number: int, result: Result) -> str:
 
 def _section(number: int, result: Result, picture: str) -> str:
     evidence = result.evidence
-    findings = sorted(result.findings, key=lambda finding: finding.passed)
-    checks = "".join(_check(finding) for finding in findings)
-    sound = f'<audio controls preload="none" src="{number:02d}.wav"></audio>' if result.played.recording else ""
+    recording = f"{number:02d}.wav" if result.played.recording else ""
+    checks = "".join(_check(finding, f" {at}", recording) for at, finding in enumerate(result.failed, 1))
+    checks += "".join(_check(finding, "", recording) for finding in result.findings if finding.passed)
+    sound = f'<audio controls preload="none" src="{recording}"></audio>' if recording else ""
     end = f"{evidence.record.outcome}, {evidence.record.end_reason}" if evidence.record else "no call record"
     trace = f" · <code>voiceplane trace {escape(evidence.call_id)}</code>" if evidence.call_id else ""
     return (
@@ -146,11 +154,21 @@ def _words(result: Result) -> str:
     )
 
 
-def _check(finding: Finding) -> str:
+def _check(finding: Finding, number: str, recording: str) -> str:
+    """Write a line of a call's table: the mark's number is the one in the picture, the time plays the recording."""
+    at = "" if finding.at_ms is None else f"{finding.at_ms / 1000:.1f} s"
+    if at and recording:
+        at = f'<a href="{recording}#t={max(0.0, (finding.at_ms or 0.0) / 1000 - 1):.1f}">{at}</a>'
     return (
-        f'<tr><td class="mark {_state(finding.passed)}">{_mark(finding.passed)}</td><td>{escape(finding.where)}</td>'
+        f'<tr><td class="mark {_state(finding.passed)}">{_mark(finding.passed)}{number}</td>'
+        f'<td class="where">{escape(finding.where)}</td><td class="n">{at}</td>'
         f'<td>{escape(finding.what)}</td><td class="seen">{escape(finding.seen)}</td></tr>'
     )
+
+
+def escape(text: str) -> str:
+    """Write a text inside HTML."""
+    return escape_html(legal(text))
 
 
 def _mark(passed: bool) -> str:

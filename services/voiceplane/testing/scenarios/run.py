@@ -49,7 +49,12 @@ class Result:
     @property
     def passed(self) -> bool:
         """Say whether every expectation was met."""
-        return all(finding.passed for finding in self.findings)
+        return not self.failed
+
+    @property
+    def failed(self) -> tuple[Finding, ...]:
+        """Return the expectations that were not met."""
+        return tuple(finding for finding in self.findings if not finding.passed)
 
 
 Tell = Callable[[str], None]
