@@ -4,6 +4,7 @@
 the line's codec, the gateway's own ears and a running stack's models, pause by pause, as in a call.
 """
 
+import asyncio
 import datetime
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -21,7 +22,7 @@ from voiceplane.contract.dialogue import CallerSaid, DialogueState, Done, ReplyR
 from voiceplane.contract.ids import new_call_id
 from voiceplane.planner.client import PlannerClient
 from voiceplane.runtime.clock import Clock
-from voiceplane.speech.errors import SpeechTimedOutError
+from voiceplane.speech.errors import SpeechOverloadedError, SpeechTimedOutError
 from voiceplane.speech.ports import Recognizer, TurnJudge
 from voiceplane.speech.prompts import DIGITS, said_before
 from voiceplane.speech.vad import SileroModel
@@ -38,7 +39,8 @@ T = TypeVar("T")
 AFTER_S = 5.0  # of silence behind each recording: longer than the longest pause that the machine waits
 BEFORE_S = 0.5
 OFFSET_S = 0.0113  # few multiples of it lie alike against frames, windows and the steps of the recognizer's spectrum
-TRIES = 5  # a speech server that is slow five times is not only busy
+TRIES = 8  # a speech server that is slow so often is not only busy
+REST_S = 1.0  # between two tries: what fills the machine is seldom longer than some seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +175,16 @@ async def _ask(
     )
 
 
-async def timed(ask: Callable[[], Awaitable[T]], clock: Clock) -> tuple[T, float]:
-    """Return an answer and how long it took; one that came too late on a busy machine is asked for again."""
+async def timed(ask: Callable[[], Awaitable[T]], clock: Clock, *, rest_s: float = REST_S) -> tuple[T, float]:
+    """Return an answer and how long it took; one that a busy machine refused, or gave too late, is asked for again."""
     for left in reversed(range(TRIES)):
         began = clock.monotonic()
         try:
             return await ask(), clock.monotonic() - began
-        except SpeechTimedOutError:
+        except (SpeechTimedOutError, SpeechOverloadedError):
             if not left:
                 raise
+        await asyncio.sleep(rest_s)
     raise AssertionError("TRIES is 1 or more")
 
 
