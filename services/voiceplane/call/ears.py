@@ -98,8 +98,9 @@ class Ears:
         return probability, None if loud_s is None else end - loud_s
 
     def begin_utterance(self, since: float) -> None:
-        """Keep what was said from `since` on, with a little before it."""
-        self._utterance_since = since - PREROLL_S
+        """Keep what was said from `since` on, with a little before it, if there is any."""
+        held_since = self._audio_end - len(self._audio) / SPEECH_BYTES_PER_S
+        self._utterance_since = max(since - PREROLL_S, held_since)  # else words have other times than their sound
 
     def advance_utterance(self, seconds: float) -> None:
         """Forget the first `seconds` of the utterance: its words are settled."""

@@ -39,7 +39,7 @@ T = TypeVar("T")
 AFTER_S = 5.0  # of silence behind each recording: longer than the longest pause that the machine waits
 BEFORE_S = 0.5
 OFFSET_S = 0.0113  # few multiples of it lie alike against frames, windows and the steps of the recognizer's spectrum
-TRIES = 8  # a speech server that is slow so often is not only busy
+TRIES = 30  # a speech server that is slow so often is not only busy
 REST_S = 1.0  # between two tries: what fills the machine is seldom longer than some seconds
 
 
