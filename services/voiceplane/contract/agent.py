@@ -74,6 +74,11 @@ class Intent(ContractModel):
     confirm: Sentence | None = None  # asked, and answered yes, before the tool runs; may name slots
     then: Literal["listen", "hang-up", "transfer"] = "listen"
 
+    @property
+    def only_tells(self) -> bool:
+        """Say whether it needs and does nothing but its reply."""
+        return self.tool is None and not self.slots and self.confirm is None and self.then == "listen"
+
     def slot(self, name: str) -> Slot:
         """Return a slot by its name; KeyError when there is none."""
         return {slot.name: slot for slot in self.slots}[name]

@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from voiceplane.contract.agent import Intent, Slot, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import DialogueState, RunningTool
-from voiceplane.planner import corrections, slots
+from voiceplane.planner import any_day, corrections, slots
 
 PARTIAL = ".partial"
 CONFIRMED = ".confirmed"
@@ -26,6 +26,9 @@ _WRONG = re.compile(
     r"|^\W*(?:no|nope)\W+(?:(?:sorry|wait|please)\W+)*(?:on|for|i meant?|i said(?! no)|make (?:it|that)|the|next)\b",
     re.I,
 )  # the second: "No, on cyber D", a day misheard
+_CHANGE = re.compile(
+    r"\b(?:change|wrong|incorrect|(?:an|the )?other|different|too (?:late|early|soon)|earlier|later|sooner)\b", re.I
+)
 Known = dict[str, str]
 Nearest = Callable[[str, Sequence[str]], str | None]  # a choice by meaning; None when unsure
 
@@ -46,6 +49,7 @@ class Answer:
     known: Known
     reading: Reading
     digits: int = 0  # how many were heard
+    chosen: bool = False  # by us, of what the caller left open: not without his yes
 
 
 def read(slot: Slot, text: str, known: Known, *, locale: slots.Locale, nearest: Nearest) -> Answer | None:
@@ -62,7 +66,15 @@ def read(slot: Slot, text: str, known: Known, *, locale: slots.Locale, nearest: 
     value = slots.read(slot, text, locale)
     if value is None and slot.type is SlotType.CHOICE:
         value = nearest(text, slot.choices)
+    if value is None and slot.type is SlotType.DATE:
+        return left_open(slot, text, known, locale)
     return keep(slot, value, known) if value is not None else None
+
+
+def left_open(slot: Slot, text: str, known: Known, locale: slots.Locale) -> Answer | None:
+    """Choose the first day that suits a caller who names none; None where he says no such thing."""
+    day = any_day.earliest(text, locale.today) if slot.type is SlotType.DATE else None
+    return None if day is None else replace(keep(slot, day.isoformat(), known), chosen=True)
 
 
 def keep(slot: Slot, value: str, known: Known) -> Answer:
@@ -119,12 +131,17 @@ def says_wrong(text: str) -> bool:
     return _WRONG.search(text) is not None
 
 
+def wants_another(text: str) -> bool:
+    """Say whether a value is to be another one, whatever the words begin with: "change the day", "that's too late"."""
+    return _CHANGE.search(text) is not None
+
+
 def disputed(intent: Intent, text: str, known: Known) -> Slot | None:
     """Find the slot of "no, the number is wrong": named, but without the right value."""
     lowered = text.lower()
     words: dict[SlotType, tuple[str, ...]] = {
         SlotType.DIGITS: ("number", "digit"),
-        SlotType.DATE: ("day", "date"),
+        SlotType.DATE: ("day", "date", "late", "early", "earlier", "soon"),
         SlotType.NAME: ("name",),
         SlotType.CHOICE: (),
         SlotType.YES_NO: (),

@@ -12,20 +12,30 @@ from dataclasses import replace
 
 from opentelemetry.trace import Span
 
-from voiceplane.contract.agent import Intent, SlotType, VoiceAgentSpec
+from voiceplane.contract.agent import Intent, Slot, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import CallerSaid, Done, ReplyEvent, ReplyRequest, ToolResult
-from voiceplane.planner import corrections, dates, digits, filling, proving, slots, unasked
+from voiceplane.planner import any_day, corrections, dates, digits, filling, proving, slots, unasked
 from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.built_in import BuiltIn
-from voiceplane.planner.filling import CONFIRMED, Reading
-from voiceplane.planner.intents import CANCEL, LIKELY, PERSON, WAIT, Guess, Understanding, behind_cancel, built_in
+from voiceplane.planner.confirming import Confirming, corrected
+from voiceplane.planner.filling import Reading
+from voiceplane.planner.intents import (
+    CANCEL,
+    CERTAIN,
+    LIKELY,
+    PERSON,
+    WAIT,
+    Guess,
+    Understanding,
+    behind_cancel,
+    built_in,
+)
 from voiceplane.planner.pending import Pending
-from voiceplane.planner.phrases import GO_AHEAD, LOOK_FOR_IT, LOOK_OR_ASK, NEEDED, WHAT_WITH_IT, WHICH
+from voiceplane.planner.phrases import GO_AHEAD, LOOK_FOR_IT, LOOK_OR_ASK, NAME_A_DAY, NEEDED, WHAT_WITH_IT
 from voiceplane.planner.steps import Steps, Turn, pairs
 from voiceplane.planner.words import heard_words
 
 SWITCH_SCORE = 0.55  # while a slot is asked, only a clear other wish counts as one
-CERTAIN = 0.8  # an intent of the agent this near goes before what every agent understands
 _ANOTHER = re.compile(r"\b(?:another|different|other|new) (?P<what>\w+)", re.I)
 
 
@@ -39,6 +49,7 @@ class FlowPlanner:
         self._steps = Steps(spec)
         self._pending = Pending(spec, self._steps)
         self._built_in = BuiltIn(spec, self._steps, self._pending)
+        self._confirming = Confirming(spec, self._steps, self._built_in, self._other_wish, self._wished)
         self._dated = frozenset(
             intent.name for intent in spec.intents if any(slot.type is SlotType.DATE for slot in intent.slots)
         )
@@ -109,7 +120,7 @@ class FlowPlanner:
         intent = self._spec.intent(state.intent)
         if state.confirming or state.confirming_slot:
             answer = {"1": "yes", "2": "no"}.get(pressed[:1], "")
-            yield from self._confirmed(turn, intent, answer) if answer else self._steps.unsure(turn)
+            yield from self._confirming.answer(turn, intent, answer) if answer else self._steps.unsure(turn)
             return
         slot = intent.slot(state.asking)
         value = slots.read_keys(slot, keys)
@@ -127,18 +138,19 @@ class FlowPlanner:
         state = turn.state
         intent = self._spec.intent(state.intent)
         if state.confirming or state.confirming_slot:
-            yield from self._confirmed(turn, intent, text)
+            yield from self._confirming.answer(turn, intent, text)
             return
         slot = intent.slot(state.asking)
         answer = filling.read(slot, text, dict(state.slots), locale=turn.locale, nearest=self._understanding.nearest)
         if slot.type is SlotType.NAME and filling.lacks(text):
             answer = None  # "no idea" is nobody's name
         complete = slot.type is SlotType.DIGITS and answer is not None and answer.reading is Reading.FULL
-        other = None if complete else self._other_wish(text, intent)
+        dated = answer is not None and slot.type is SlotType.DATE
+        other = None if complete else self._other_wish(text, intent, answers=dated)
         if other is not None:
             yield from self._wished(turn, text, other)
             return
-        earlier = self._corrected(turn, intent, text) if answer is None or slot.type is SlotType.NAME else None
+        earlier = corrected(turn, intent, text) if answer is None or slot.type is SlotType.NAME else None
         if earlier is not None:
             yield from self._steps.advance(turn, intent, replace(state, slots=earlier, unsure=0))
         elif answer is not None:
@@ -146,62 +158,37 @@ class FlowPlanner:
         elif slots.plainly_yes(text):
             yield from self._steps.once_more(turn.state)
         else:
-            yield from self._steps.unsure(turn, self._without() if filling.lacks(text) else "")
+            yield from self._steps.unsure(turn, self._hint(slot, text))
 
-    def _without(self) -> str:
-        """Say what a caller may do who has not got what is asked for."""
+    def _hint(self, slot: Slot, text: str) -> str:
+        """Say what would help a caller who has not got what is asked for, or leaves it open."""
+        if slot.type is SlotType.DATE and any_day.leaves_open(text):
+            return NAME_A_DAY
+        if not filling.lacks(text):
+            return ""
         person = self._spec.escalation is not None and self._spec.escalation.on_request
         return f"{NEEDED} {LOOK_OR_ASK if person else LOOK_FOR_IT}"
 
     def _filled(self, turn: Turn, intent: Intent, answer: filling.Answer) -> Iterator[ReplyEvent]:
         state = replace(turn.state, slots=pairs(answer.known))
+        if answer.chosen and intent.confirm is None:
+            return self._steps.read_back(intent, intent.slot(turn.state.asking), replace(state, unsure=0))
         if answer.reading in (Reading.FULL, Reading.PARTIAL):
             return self._steps.advance(turn, intent, replace(state, unsure=0))
         return self._steps.ask_again(turn, intent, state, answer)
 
-    def _confirmed(self, turn: Turn, intent: Intent, text: str) -> Iterator[ReplyEvent]:
-        """Take a yes, a no, or what puts the value right."""
-        state = turn.state
-        answer = slots.yes_or_no(text)
-        corrected = self._corrected(turn, intent, text)
-        put_right = corrected is not None and corrections.MARKER.search(text) is not None  # "can I do Monday instead"
-        other = self._other_wish(text, intent) if answer is None and not put_right else None
-        if other is not None:
-            return self._wished(turn, text, other)
-        if corrected is not None:
-            following = replace(state, slots=corrected, confirming=False, confirming_slot="", unsure=0)
-            return self._steps.advance(turn, intent, following)
-        known = dict(state.slots)
-        following = replace(state, confirming=False, confirming_slot="", unsure=0)
-        if answer is None:
-            return self._steps.unsure(turn)
-        if answer and state.last_reply == WHICH:  # no yes to what was to be done
-            return self._steps.advance(turn, intent, following)
-        if answer and state.confirming_slot:
-            known[state.confirming_slot + CONFIRMED] = "yes"
-            return self._steps.advance(turn, intent, replace(following, slots=pairs(known)))
-        if answer:
-            return self._steps.act(turn, intent, following)
-        wrong = intent.slot(state.confirming_slot) if state.confirming_slot else filling.disputed(intent, text, known)
-        if wrong is None and intent.slots and filling.says_wrong(text) and state.last_reply != WHICH:
-            return self._steps.say(WHICH, replace(state, unsure=0), intent.name)
-        if wrong is None:
-            return self._built_in.dropped(turn)
-        known = filling.without(known, wrong)
-        following = replace(following, slots=pairs(known), asking=wrong.name)
-        return self._steps.say(f"{WHICH} {wrong.ask}", following, intent.name)
+    def _other_wish(self, text: str, intent: Intent, *, answers: bool = False) -> Guess | None:
+        """Return a clear wish for something else than the intent at hand; one or two words are an answer.
 
-    def _corrected(self, turn: Turn, intent: Intent, text: str) -> tuple[tuple[str, str], ...] | None:
-        """Apply a correction to the slot in doubt, or to any slot of the intent; None when nothing is corrected."""
-        known = dict(turn.state.slots)
-        doubted = turn.state.confirming_slot
-        in_doubt = [slot for slot in intent.slots if doubted in ("", slot.name) and slot.name != turn.state.asking]
-        put_right = filling.put_right(in_doubt, text, known, turn.locale)
-        return None if put_right is None else pairs(put_right)
-
-    def _other_wish(self, text: str, intent: Intent) -> Guess | None:
-        """Return a clear wish for something else than the intent at hand; one or two words are an answer."""
-        return None if len(text.split()) < 3 else self._clear(text, but=intent.name)
+        Words that also answer what was asked are one where they are clear without the day: "can it be Sunday" is none.
+        """
+        whole = None if len(text.split()) < 3 else self._clear(text, but=intent.name)
+        if whole is None or not answers or whole.score >= CERTAIN:
+            return whole
+        bare = dates.without_days(text)
+        if bare == text and corrections.MARKER.search(text) is not None:
+            return None  # "the number is five instead"
+        return self._other_wish(bare, intent)
 
     def _clear(self, text: str, *, but: str) -> Guess | None:
         """Return the intent that words clearly mean, other than this one."""
@@ -221,9 +208,9 @@ class FlowPlanner:
             return waiting
         if state.done_intents and (not guess.sure or guess.intent == state.done_intents[-1]):
             last = self._spec.intent(state.done_intents[-1])
-            corrected = self._corrected(turn, last, text)
-            if corrected is not None:
-                following = replace(state, intent=last.name, slots=corrected, unsure=0)
+            put_right = corrected(turn, last, text)
+            if put_right is not None:
+                following = replace(state, intent=last.name, slots=put_right, unsure=0)
                 return self._steps.advance(turn, last, following)
         answer = slots.yes_or_no(text)
         if guess.sure:

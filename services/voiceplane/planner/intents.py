@@ -21,6 +21,7 @@ FAVOUR = 0.12  # lead of an intent that asks for what the sentence has, such as 
 ALIKE = 0.75
 LIKELY = 0.3
 LEAD = 0.1
+CERTAIN = 0.8  # an intent of the agent this near goes before what every agent understands
 PERSON_SURE = 0.62  # asking for a person is also understood by meaning, from here
 
 PERSON = "agent:person"

@@ -25,8 +25,8 @@ from voiceplane.planner import ear, filling, prompt, speech, wishes
 from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.chat import End, FunctionCall, Text
 from voiceplane.planner.endpoint import Deadlines, Endpoint, EndpointError, EndpointNonsenseError
-from voiceplane.planner.flow import CERTAIN, FlowPlanner
-from voiceplane.planner.intents import PERSON, built_in
+from voiceplane.planner.flow import FlowPlanner
+from voiceplane.planner.intents import CERTAIN, PERSON, built_in
 from voiceplane.planner.spans import Spent, chat_span
 from voiceplane.planner.steps import Steps, Turn, pairs, question
 from voiceplane.planner.words import MAX_WORDS, heard_words

@@ -10,6 +10,7 @@ HOW = "How can I help you?"
 NEEDED = "I cannot do that without it."
 LOOK_FOR_IT = "Take your time, or say never mind."
 LOOK_OR_ASK = "Take your time, or ask for a person."
+NAME_A_DAY = "Please name one day, such as Friday, or the third of May."
 NOT_HEARD = "Sorry, I did not get that."
 HELLO = "Hello. How can I help you?"
 GO_AHEAD = "Sure. What can I do for you?"
@@ -32,6 +33,7 @@ _OWN = (
     NEEDED,
     LOOK_FOR_IT,
     LOOK_OR_ASK,
+    NAME_A_DAY,
     NOT_HEARD,
     HELLO,
     GO_AHEAD,

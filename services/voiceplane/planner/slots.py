@@ -33,6 +33,13 @@ _NO = re.compile(
     r"|(?:that|it)(?:'?s| is|s)? ?(?:not|isn'?t|wrong|incorrect|all)|(?:that|it) isn'?t)\b",
     re.I,
 )
+_AFTER_ALL = re.compile(
+    r"^\W*(?:no|nope)\W+(?:(?:no|wait|sorry|actually|i mean|i meant|hang on|hold on)\W+)+(?:yes|yeah|yep)"
+    r"(?:\W+(?:yes|please|it is|that'?s (?:right|fine)|do it))*\W*$",
+    re.I,
+)
+_ONCE_MORE = re.compile(r"^\W*(?:yes|yeah|yep|sure|okay|ok|no|nope|nah)\b", re.I)  # behind a yes or a no
+_AND = re.compile(r"^\W*(?:(?:please|thanks|thank you|and|also|then|so|oh|um|uh|by the way|wait)\b\W*)*", re.I)
 _NAME = re.compile(
     r"\b(?:my (?:full |first |last )?name is|my (?:full |first |last )?name'?s|this is|i am|i'?m|it'?s|it is"
     r"|the name is"
@@ -64,8 +71,18 @@ def yes_or_no(text: str) -> bool | None:
     if re.match(r"^\W*(?:why not|no problem|not a problem|no worries)\b", text, re.I):
         return True
     if _NO.match(text):
-        return False
+        return _AFTER_ALL.match(text) is not None
     return True if _YES.match(text) else None
+
+
+def behind_answer(text: str) -> str:
+    """Return what stands behind the yes or no that a text begins with; all of it where it begins with neither."""
+    answer = yes_or_no(text)
+    pattern = None if answer is None else _YES if _YES.match(text) else _NO
+    rest = text
+    while pattern is not None and (found := pattern.match(rest)) is not None:
+        rest, pattern = rest[found.end() :], _ONCE_MORE
+    return _AND.sub("", rest)
 
 
 def plainly_yes(text: str) -> bool:

@@ -20,7 +20,8 @@ from voiceplane.contract.dialogue import (
 )
 from voiceplane.planner import proving, slots
 from voiceplane.planner.filling import CONFIRMED, MAX_UNSURE, PARTIAL, Answer, Known, Reading
-from voiceplane.planner.phrases import NOT_HEARD, RIGHT, STILL, constant_phrases, phrases
+from voiceplane.planner.phrases import NOT_HEARD, RIGHT, STILL, constant_phrases
+from voiceplane.planner.phrases import phrases as cut
 from voiceplane.planner.render import fill, read_result, summary
 
 
@@ -56,16 +57,17 @@ class Steps:
 
     def say(self, text: str, state: DialogueState, intent: str, confidence: float = 1.0) -> Iterator[ReplyEvent]:
         """Say something and end the turn; it is what "say that again" brings back."""
-        yield from self._phrases(text)
+        yield from self.phrases(text)
         yield Done(replace(state, last_reply=text, unheard=""), intent, confidence)
 
     def aside(self, text: str, state: DialogueState) -> Iterator[ReplyEvent]:
         """Say something that changes nothing: what was asked stays asked."""
-        yield from self._phrases(text)
+        yield from self.phrases(text)
         yield Done(state, state.intent, 1.0)
 
-    def _phrases(self, text: str) -> Iterator[ReplyEvent]:
-        for phrase in phrases(text):
+    def phrases(self, text: str) -> Iterator[ReplyEvent]:
+        """Say something that more follows."""
+        for phrase in cut(text):
             yield Say(phrase, constant=phrase in self._constant)
 
     def advance(
@@ -79,14 +81,19 @@ class Steps:
                 state = replace(state, asking=slot.name)
                 return self.say(question(slot, known), state, intent.name, confidence)
             if slot.confirm and slot.name + CONFIRMED not in known:
-                words = f"I have {slots.spoken(slot, known[slot.name])}. {RIGHT}"
-                state = replace(state, asking="", confirming_slot=slot.name)
-                return self.say(words, state, intent.name, confidence)
+                return self.read_back(intent, slot, state, confidence=confidence)
         state = replace(state, asking="")
         if intent.confirm is not None:
             words = fill(intent.confirm, intent, known, {})
             return self.say(words, replace(state, confirming=True), intent.name, confidence)
         return self.act(turn, intent, state, confidence=confidence)
+
+    def read_back(
+        self, intent: Intent, slot: Slot, state: DialogueState, *, confidence: float = 1.0
+    ) -> Iterator[ReplyEvent]:
+        """Ask whether a value is right."""
+        words = f"I have {slots.spoken(slot, dict(state.slots)[slot.name])}. {RIGHT}"
+        return self.say(words, replace(state, asking="", confirming_slot=slot.name), intent.name, confidence)
 
     def act(self, turn: Turn, intent: Intent, state: DialogueState, *, confidence: float = 1.0) -> Iterator[ReplyEvent]:
         """Run the intent's tool, or answer at once where it has none."""
@@ -117,12 +124,12 @@ class Steps:
                 if wanted is None:
                     yield from self._finish(turn, intent, reply, turn.state)
                 else:
-                    yield from self._phrases(reply)
+                    yield from self.phrases(reply)
                     yield from self.act(turn, wanted, proving.proved(turn.state, intent, wanted))
                 return
         led = proving.led(self._spec, turn.state, intent, result) if intent is not None else None
         if led is not None:
-            yield from self._phrases(led.words)
+            yield from self.phrases(led.words)
             for event in self.advance(turn, led.proof, led.state):  # the turn stays one about what was wanted
                 yield replace(event, intent=turn.state.intent) if isinstance(event, Done) else event
             return
@@ -130,7 +137,7 @@ class Steps:
         sentence = words.tool_refused if result.outcome is ToolOutcome.REFUSED else words.tool_failed
         escalation = self._spec.escalation
         if escalation is not None and escalation.on_tool_failure:
-            yield from self._phrases(sentence)
+            yield from self.phrases(sentence)
             yield from self.transfer(turn, turn.state, "tool-failure")
             return
         yield from self.say(f"{sentence} {words.anything_else}", turn.closed(turn.state.intent), turn.state.intent)
@@ -142,7 +149,7 @@ class Steps:
         if intent.then == "listen":
             yield from self.say(f"{reply} {self._spec.phrases.anything_else}", following, intent.name, confidence)
             return
-        yield from self._phrases(reply)
+        yield from self.phrases(reply)
         if intent.then == "hang-up":
             yield HangUp("intent")
         else:
@@ -157,7 +164,7 @@ class Steps:
             yield from self.transfer(turn, state, "unsure")
             return
         if not turn.asked:
-            yield from self._phrases(words or self._spec.phrases.unsure)
+            yield from self.phrases(words or self._spec.phrases.unsure)
             yield Done(replace(state, last_reply=words or self._spec.phrases.unsure), "", 0.0)
             return
         yield from self.once_more(state, words or NOT_HEARD)
@@ -165,7 +172,7 @@ class Steps:
     def once_more(self, state: DialogueState, before: str = "") -> Iterator[ReplyEvent]:
         """Ask again, also after words that were not misheard: the answer may follow in the same breath."""
         again = self._asked(state)
-        yield from self._phrases(f"{before} {again}".strip())
+        yield from self.phrases(f"{before} {again}".strip())
         yield Done(replace(state, last_reply=again), "", 0.0)
 
     def _asked(self, state: DialogueState) -> str:
@@ -187,14 +194,14 @@ class Steps:
         escalation = self._spec.escalation
         if escalation is None:
             raise ValueError("a transfer needs an escalation")
-        yield from self._phrases(escalation.say)
+        yield from self.phrases(escalation.say)
         yield Transfer(reason, summary(self._spec, turn.request, reason))
         yield Done(replace(state, last_reply=escalation.say), state.intent, 1.0)
 
     def goodbye(self, state: DialogueState) -> Iterator[ReplyEvent]:
         """End the call politely."""
         sentence = self._spec.phrases.goodbye
-        yield from self._phrases(sentence)
+        yield from self.phrases(sentence)
         yield HangUp("goodbye")
         yield Done(replace(closed(state), last_reply=sentence), "", 1.0)
 
