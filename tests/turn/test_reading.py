@@ -192,6 +192,15 @@ def test_digits_that_nobody_asked_for_are_open(text: str) -> None:
         ("four five six", "456", Reading.OPEN),  # as many as are missing, but those that were said before
         ("four five", "456", Reading.OPEN),
         ("four five six seven two one", "456", Reading.COUNTED),
+        ("four nine six", "456", Reading.OPEN),  # one of these was misheard, now or before
+        ("It's four nine six.", "456", Reading.OPEN),
+        ("four nine six seven two", "456", Reading.LACKING),
+        ("four nine six seven two one", "456", Reading.COUNTED),
+        ("four nine seven", "456", Reading.COUNTED),  # the rest: two others
+        ("no, four nine six", "456", Reading.COUNTED),  # puts right what was heard
+        ("four nine", "4567", Reading.COUNTED),  # too few to tell
+        ("four", "45672", Reading.LACKING),  # the missing digit, or the first of all
+        ("seven", "45672", Reading.COUNTED),
     ],
 )
 def test_a_number_that_is_said_once_more_is_whole_when_all_of_it_is_there(text: str, known: str, sign: Reading) -> None:

@@ -32,6 +32,7 @@ _BEFORE_DIGITS = frozenset(
     "parcel package tracking order and".split()
 )  # what is said while the paper is looked for
 _DIGITS = UNITS | dict.fromkeys(OHS, "0")
+_DIGIT_WORDS = frozenset([*_DIGITS, *HOMOPHONES, *REPEATS])
 _LONG = TEENS | {word: f"{digit}0" for word, digit in TENS.items()}
 _POLITE = frozenset("thank thanks you please very much".split())  # behind a yes or a no
 _QUESTION_WORDS = 4  # fewer are rather the beginning of one: "How do I?"
@@ -119,13 +120,15 @@ def _read_digits(text: str, words: list[str], *, asked: AskedDigits, understood:
     A word or two that are none may be a digit misheard.
     """
     said, wanted = said_digits(text), asked.missing
-    once_more = _once_more(said, asked)
+    once_more = _once_more(said, asked, plain=set(words) <= _BEFORE_DIGITS | _DIGIT_WORDS)
     if once_more or len(said) > wanted:
         wanted += len(asked.known)
         if understood and not once_more and len(said) < wanted:
             return Reading.COMPLETE  # "sorry, the last one is a seven"
     if len(said) > wanted and not understood:
         return Reading.OVERCOUNTED
+    if asked.known and said == asked.known[0] and wanted == 1:
+        return Reading.LACKING  # the one digit that was missing, or the first of all once more
     if len(said) >= wanted:
         return Reading.COUNTED
     if said:
@@ -139,10 +142,15 @@ def _read_digits(text: str, words: list[str], *, asked: AskedDigits, understood:
     return None
 
 
-def _once_more(said: str, asked: AskedDigits) -> bool:
-    """Say whether a caller who was asked for the rest of a number begins all of it once more."""
+def _once_more(said: str, asked: AskedDigits, *, plain: bool) -> bool:
+    """Say whether a caller who was asked for the rest of a number begins all of it once more.
+
+    `plain`: nothing else was said. Of three digits or more one may be another then, as each time one is misheard; the
+    rest of a number begins so like the number itself in one of 36.
+    """
     least = min(len(said), len(asked.known))
-    return least > 1 and said[:least] == asked.known[:least]
+    others = sum(one != other for one, other in zip(said[:least], asked.known, strict=False))
+    return least > 1 and others <= (plain and least > 2)
 
 
 def _polite(words: list[str]) -> bool:
