@@ -19,6 +19,7 @@ from voiceplane.turn.events import EndTurn, Tick
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
 from voiceplane.turn.machine import Floor
 from voiceplane.turn.parameters import TurnParameters
+from voiceplane.turn.reading import AskedDigits
 
 MISHEARD, MEANT = "where is my car still", "where is my parcel"
 
@@ -173,6 +174,38 @@ def test_a_slow_recognizer_tells_of_a_loaded_machine_and_the_second_ear_is_not_a
     second = Recognizer(MEANT, 0.01)
     assert virtually(waited(Recognizer(MISHEARD, 0.8), second))[1] == MISHEARD
     assert second.hints == []
+
+
+HALF, WHOLE = "Seven three one.", "Seven three one, zero zero four."
+
+
+def test_half_a_number_is_heard_again_on_a_loaded_machine_too_once_no_other_group_can_begin() -> None:
+    async def dictated(second: Recognizer | None) -> tuple[float, str]:
+        async with paused(Recognizer(HALF, 0.8), second) as call:
+            call.listening.expect(AskedDigits(6))
+            await asyncio.sleep(1.0)
+            assert second is None or second.hints == []  # the next group may begin
+            return await call.turn()
+
+    alone_s, alone = virtually(dictated(None))
+    both_s, both = virtually(dictated(Recognizer(WHOLE, 0.3)))
+    assert (alone, both) == (HALF, WHOLE)
+    assert 1.5 < both_s < 1.8 < alone_s
+
+
+def test_half_a_number_whose_next_group_begins_is_not_heard_again_on_a_loaded_machine() -> None:
+    second, late = Recognizer(WHOLE, 0.3), hearings("late")
+
+    async def dictated() -> None:
+        async with paused(Recognizer(HALF, 0.8), second) as call:
+            call.listening.expect(AskedDigits(6))
+            await asyncio.sleep(1.2)
+            call.listening._feed_edge(SpeechStarted(call.since + 1.2))
+            await asyncio.sleep(1.0)
+            assert call.listening.floor.state.floor is Floor.CALLER
+
+    virtually(dictated())
+    assert second.hints == [] and hearings("late") == late
 
 
 @pytest.mark.parametrize("what", ["goes on", "agent speaks", "transfer"])

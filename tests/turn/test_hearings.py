@@ -2,7 +2,8 @@
 
 import pytest
 
-from voiceplane.turn.hearings import second_stands, worth_a_second
+from voiceplane.turn.hearings import NO_OTHER_GROUP_S, second_after_s, second_stands, worth_a_second
+from voiceplane.turn.parameters import TurnParameters
 from voiceplane.turn.reading import Reading
 
 UNDERSTOOD = (Reading.EXPECTED, Reading.COMPLETE, Reading.COUNTED, Reading.BRIEF, Reading.DOUBTFUL)
@@ -22,3 +23,18 @@ def test_a_second_hearing_of_such_words_stands_where_it_is_understood_or_whole(s
 @pytest.mark.parametrize("reading", ASKED)
 def test_of_two_hearings_that_are_worth_the_same_the_first_stands(reading: Reading) -> None:
     assert not second_stands(reading)
+
+
+@pytest.mark.parametrize("digits", [False, True])
+@pytest.mark.parametrize("reading", list(Reading))
+def test_on_a_loaded_machine_only_half_a_number_is_heard_again_and_after_the_longest_pause_inside_one(
+    reading: Reading, digits: bool
+) -> None:
+    assert second_after_s(reading, quick=True, digits=digits) == (0.0 if reading in ASKED else None)
+    half = digits and reading is Reading.OPEN
+    assert second_after_s(reading, quick=False, digits=digits) == (NO_OTHER_GROUP_S if half else None)
+
+
+def test_a_second_hearing_on_a_loaded_machine_comes_before_half_a_number_is_over() -> None:
+    used = TurnParameters()
+    assert 1.2 < NO_OTHER_GROUP_S < used.digits_max_pause_s - 0.8  # a second hearing takes 0.2 to 0.5 s

@@ -35,6 +35,7 @@ from voiceplane.turn.events import (
     WordsRead,
 )
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
+from voiceplane.turn.hearings import second_after_s
 from voiceplane.turn.machine import Floor
 from voiceplane.turn.reading import NO_DIGITS, AskedDigits, Reading, read
 
@@ -192,9 +193,11 @@ class Listening:
     def _read(self, words: Words) -> None:
         reading = self._reading(words.transcript)
         self._feed_reading(words.pause, reading)
-        paused = self.floor.state.floor is Floor.PAUSED and words.pause == self.floor.state.pause
-        if paused and self._site.second is not None and self._hearing.quick:
-            self._second.doubt(words.pause, words.transcript, reading)
+        state, quick, digits = self.floor.state, self._hearing.quick, self.dialogue.digits.missing > 0
+        wait_s = second_after_s(reading, quick=quick, digits=digits) if self._site.second is not None else None
+        if wait_s is not None and state.floor is Floor.PAUSED and words.pause == state.pause:
+            lasted_s = self.clock.monotonic() - state.since
+            self._second.doubt(words.pause, words.transcript, after_s=max(0.0, wait_s - lasted_s))
 
     def _reading(self, heard: Transcript) -> Reading:
         return read(

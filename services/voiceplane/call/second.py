@@ -1,7 +1,8 @@
 """The second ear: a larger recognizer hears a pause's doubtful words once more, while the turn waits. For listening.
 
-One question a pause, and none where the first recognizer is slow, which is how a loaded machine shows. An answer counts
-only while its pause lasts: who goes on, or whose turn is over, has said something else, or has been answered.
+One question a pause. Where the first recognizer is slow, which is how a loaded machine shows, there is none, but for
+half a number, late in its long wait (turn.hearings). An answer counts only while its pause lasts: who goes on, or whose
+turn is over, has said something else, or has been answered.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Protocol
 from voiceplane.runtime.metrics import SECOND_HEARINGS
 from voiceplane.speech.errors import SpeechError
 from voiceplane.speech.ports import Transcript
-from voiceplane.turn.hearings import second_stands, worth_a_second
+from voiceplane.turn.hearings import second_stands
 from voiceplane.turn.reading import Reading
 
 
@@ -38,7 +39,9 @@ class _Question:
 
     pause: int
     words: Transcript
+    after_s: float
     asking: asyncio.Task[None] | None = None
+    asked: bool = False
 
 
 class SecondEar:
@@ -50,12 +53,12 @@ class SecondEar:
         self._asked = 0  # the last pause that was asked about
         self._question: _Question | None = None
 
-    def doubt(self, pause: int, words: Transcript, reading: Reading) -> None:
-        """Ask about a pause if its words are worth it, once."""
-        if pause == self._asked or not worth_a_second(reading):
+    def doubt(self, pause: int, words: Transcript, *, after_s: float) -> None:
+        """Ask about a pause in so many seconds, once."""
+        if pause == self._asked:
             return
         self.forget()
-        self._asked, self._question = pause, _Question(pause, words)
+        self._asked, self._question = pause, _Question(pause, words, after_s)
         self._question.asking = self._tasks.create_task(self._ask(self._question), name="second-ear")
 
     def forget(self) -> None:
@@ -63,9 +66,12 @@ class SecondEar:
         question, self._question = self._question, None
         if question is not None and question.asking is not None:
             question.asking.cancel()
-            SECOND_HEARINGS.labels("late").inc()
+            if question.asked:
+                SECOND_HEARINGS.labels("late").inc()
 
     async def _ask(self, question: _Question) -> None:
+        await asyncio.sleep(question.after_s)
+        question.asked = True
         try:
             heard = await self._listener.hear_again()
         except SpeechError:  # the first words stand

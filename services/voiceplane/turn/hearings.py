@@ -8,6 +8,7 @@ is a noise as often as not, and out of which a larger recognizer may make some.
 
 from voiceplane.turn.reading import Reading
 
+NO_OTHER_GROUP_S = 1.3  # pauses between the groups of a number go up to 1.2 s; half of one waits 2.2
 _WORTH_A_SECOND = frozenset({Reading.UNCLEAR, Reading.MISHEARD, Reading.LACKING, Reading.OPEN})
 _SAYS_WHAT_IS_WANTED = frozenset({Reading.EXPECTED, Reading.COMPLETE, Reading.COUNTED, Reading.BRIEF, Reading.DOUBTFUL})
 
@@ -15,6 +16,17 @@ _SAYS_WHAT_IS_WANTED = frozenset({Reading.EXPECTED, Reading.COMPLETE, Reading.CO
 def worth_a_second(reading: Reading) -> bool:
     """Say whether another recognizer may make more of the sound than these words do."""
     return reading in _WORTH_A_SECOND
+
+
+def second_after_s(reading: Reading, *, quick: bool, digits: bool) -> float | None:
+    """Return how long a pause must have lasted for a second hearing, in seconds; None: it gets none.
+
+    On a loaded machine (not `quick`) only half a number does, and not before the caller would have gone on: the agent
+    would else ask for the rest of what was said, and take the whole, said once more, for it.
+    """
+    if not worth_a_second(reading) or not (quick or (digits and reading is Reading.OPEN)):
+        return None
+    return 0.0 if quick else NO_OTHER_GROUP_S
 
 
 def second_stands(second: Reading) -> bool:
