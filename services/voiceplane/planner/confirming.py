@@ -11,7 +11,7 @@ from typing import Protocol
 
 from voiceplane.contract.agent import Intent, VoiceAgentSpec
 from voiceplane.contract.dialogue import ReplyEvent
-from voiceplane.planner import filling, slots
+from voiceplane.planner import asides, filling, slots
 from voiceplane.planner.built_in import BuiltIn
 from voiceplane.planner.filling import CONFIRMED
 from voiceplane.planner.intents import CERTAIN, PERSON, Guess
@@ -56,6 +56,8 @@ class Confirming:
         doubted = self._doubted(turn, intent, text, answer)
         if doubted is not None:
             return doubted
+        if answer is None and asides.asks_back(text):
+            return self.steps.once_more(turn.state)
         if answer is None or (answer and (_RESERVED.match(behind) or filling.says_wrong(behind))):
             return self.steps.unsure(turn)
         return self._yes(turn, intent) if answer else self.built_in.dropped(turn)
@@ -89,15 +91,13 @@ class Confirming:
     def _doubted(self, turn: Turn, intent: Intent, text: str, answer: bool | None) -> Iterator[ReplyEvent] | None:
         """Ask for what is said to be wrong; None where nothing is."""
         state, known = turn.state, dict(turn.state.slots)
-        following = replace(state, confirming=False, confirming_slot="", unsure=0)
         wrong = None
         if answer is False:
             wrong = intent.slot(state.confirming_slot) if state.confirming_slot else None
         if wrong is None and (answer is False or filling.wants_another(text)):
             wrong = filling.disputed(intent, text, known)
         if wrong is not None:
-            following = replace(following, slots=pairs(filling.without(known, wrong)), asking=wrong.name)
-            return self.steps.say(f"{WHICH} {wrong.ask}", following, intent.name)
+            return self.steps.another(turn, intent, wrong)
         if answer is False and intent.slots and filling.says_wrong(text) and state.last_reply != WHICH:
             return self.steps.say(WHICH, replace(state, unsure=0), intent.name)
         return None

@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from voiceplane.contract.agent import Intent, Slot, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import DialogueState, RunningTool
-from voiceplane.planner import any_day, corrections, slots
+from voiceplane.planner import any_day, asides, corrections, slots
 
 PARTIAL = ".partial"
 CONFIRMED = ".confirmed"
@@ -64,6 +64,8 @@ def read(slot: Slot, text: str, known: Known, *, locale: slots.Locale, nearest: 
         if rest and len(partial + rest) <= (slot.length or 0):
             return keep(slot, partial + rest, known)
     value = slots.read(slot, text, locale)
+    if slot.type is SlotType.DIGITS and len(value or "") < (slot.length or 0) and asides.says_the_end(text):
+        return None  # its end is no beginning
     if value is None and slot.type is SlotType.CHOICE:
         value = nearest(text, slot.choices)
     if value is None and slot.type is SlotType.DATE:

@@ -14,7 +14,7 @@ from opentelemetry.trace import Span
 
 from voiceplane.contract.agent import Intent, Slot, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import CallerSaid, Done, ReplyEvent, ReplyRequest, ToolResult
-from voiceplane.planner import any_day, corrections, dates, digits, filling, proving, slots, unasked
+from voiceplane.planner import any_day, asides, corrections, dates, digits, filling, proving, slots, unasked
 from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.built_in import BuiltIn
 from voiceplane.planner.confirming import Confirming, corrected
@@ -155,16 +155,25 @@ class FlowPlanner:
             yield from self._steps.advance(turn, intent, replace(state, slots=earlier, unsure=0))
         elif answer is not None:
             yield from self._filled(turn, intent, answer)
-        elif slots.plainly_yes(text):
+        elif asides.takes_back(text) and slot.name + filling.PARTIAL in dict(state.slots):
+            yield from self._steps.another(turn, intent, slot)
+        elif hint := self._hint(slot, text):
+            yield from self._steps.unsure(turn, hint)
+        elif slots.plainly_yes(text) or asides.asks_back(text) or self._is_again(text, intent):
             yield from self._steps.once_more(turn.state)
         else:
-            yield from self._steps.unsure(turn, self._hint(slot, text))
+            yield from self._steps.unsure(turn)
+
+    def _is_again(self, text: str, intent: Intent) -> bool:
+        """Say whether the wish at hand is said once more: "I said, where is my parcel?"."""
+        guess = self._understanding.guess(text)
+        return len(text.split()) >= 3 and guess.intent == intent.name and guess.score >= CERTAIN
 
     def _hint(self, slot: Slot, text: str) -> str:
         """Say what would help a caller who has not got what is asked for, or leaves it open."""
         if slot.type is SlotType.DATE and any_day.leaves_open(text):
             return NAME_A_DAY
-        if not filling.lacks(text):
+        if not filling.lacks(text) and not asides.is_helpless(text):
             return ""
         person = self._spec.escalation is not None and self._spec.escalation.on_request
         return f"{NEEDED} {LOOK_OR_ASK if person else LOOK_FOR_IT}"
@@ -213,6 +222,9 @@ class FlowPlanner:
                 following = replace(state, intent=last.name, slots=put_right, unsure=0)
                 return self._steps.advance(turn, last, following)
         answer = slots.yes_or_no(text)
+        doubted = self._doubted(turn, text) if answer is not True and not guess.sure else None
+        if doubted is not None:
+            return doubted
         if guess.sure:
             return self._wished(turn, text, guess)
         more = state.last_reply.endswith((self._spec.phrases.anything_else, WHAT_WITH_IT))
@@ -221,6 +233,16 @@ class FlowPlanner:
         if answer and len(text.split()) <= 4:  # "please put it" begins like a yes, but what is wanted is yet to come
             return self._steps.say(GO_AHEAD, replace(state, unsure=0), "", float(more or slots.plainly_yes(text)))
         return self._numbered(turn, text)
+
+    def _doubted(self, turn: Turn, text: str) -> Iterator[ReplyEvent] | None:
+        """Ask for the value that a caller takes back after the answer to it; None where none is."""
+        state = turn.state
+        if not state.done_intents or not asides.takes_back(text):
+            return None
+        last = self._spec.intent(state.done_intents[-1])
+        known = dict(state.slots)
+        wrong = filling.disputed(last, text, known) or next((s for s in last.slots if s.name in known), None)
+        return None if wrong is None else self._steps.another(turn, last, wrong)
 
     def _numbered(self, turn: Turn, text: str) -> Iterator[ReplyEvent]:
         """Use a number that nobody asked for: for the wish before it, the only one that has it, or the next."""
@@ -250,7 +272,8 @@ class FlowPlanner:
         state = replace(turn.state, asking="", confirming=False, confirming_slot="", wanted=wanted)
         intent = self._spec.intent(guess.intent)
         known = dict(state.slots)
-        if intent.name in state.done_intents:
+        again = state.done_intents[-1:] == (intent.name,) and asides.about_the_same(text)
+        if intent.name in state.done_intents and not again:
             known = filling.without(known, *intent.slots)
         another = _ANOTHER.search(text)
         if another is not None:  # "another parcel" forgets the number, "another day" the day

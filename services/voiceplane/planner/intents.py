@@ -45,6 +45,7 @@ _BEING = r"(?:real |actual |live )?(?:person|human(?: being)?|robot|bot|machine|
 _BUILT_IN = {  # in this order: "no, nothing else, put me through to a person" is for a person
     WHO: re.compile(
         rf"{_FIRST}(?:(?:are you|is this|am i (?:talking|speaking) (?:to|with))(?: just| really)? (?:an? )?{_BEING}"
+        rf"|what(?:'?s| is) your name|who(?:'?s| is) (?:speaking|calling|there)"
         rf"|who (?:am i (?:talking|speaking) (?:to|with)|are you|is this|is that|is there))\W*$",
         re.I,
     ),
@@ -70,6 +71,7 @@ _BUILT_IN = {  # in this order: "no, nothing else, put me through to a person" i
         r"|please)|(?:can|could|would) you (?:please )?repeat"
         r"|what (?:did you (?:just )?say|was (?:that|the question)|did you ask)|what do you mean|come again"
         r"|(?:i )?beg your pardon|pardon(?: me)?\?|one more time|once more"
+        r"|(?:tell|give) me (?:that|it) again|what was (?:it|the (?:\w+ )?(?:number|day|date|status|answer)) again"
         r"|(?:didn'?t|did not|couldn'?t|could not) (?:quite )?(?:catch|hear|get|understand) (?:that|you|it|what "
         r"you)|can'?t hear you"
         r"|(?:say|repeat|read|speak|talk|go)(?: \w+){0,3} (?:slower|slowly|louder|up)(?=\W+please\b|\W*$)"
@@ -87,7 +89,7 @@ _BUILT_IN = {  # in this order: "no, nothing else, put me through to a person" i
     ),
     GOODBYE: re.compile(
         r"\b(?:good\s?-?bye|bye(?:[ -]bye)?|that'?s (?:all|it|everything)|that is (?:all|it|everything)"
-        r"|that(?:'ll| will| would) be (?:all|it|everything)"
+        r"|that(?:'ll be| will be| would be| was) (?:all|it|everything)"
         r"|nothing (?:else|more|further)|have a (?:nice|good|great|lovely)|see you|take care|i'?m (?:all "
         r")?(?:done|finished|all set)|all set|hang up|no more questions|end (?:the|this) call)\b",
         re.I,
@@ -129,9 +131,10 @@ _BUILT_IN = {  # in this order: "no, nothing else, put me through to a person" i
         re.I,
     ),
     GREETING: re.compile(
-        r"^\W*(?:hello|hi|hey|good (?:morning|afternoon|evening|day)|hi there|hello there|is "
-        r"(?:anyone|anybody) there|are you (?:still )?there|(?:can|do) you (?:still )?hear me)"
-        r"(?:\W+(?:there|again|hello|hi|how are you))*\W*$",
+        r"^\W*(?:hello|hi|hey|good (?:morning|afternoon|evening|day)|hi there|hello there"
+        r"|how are you(?: doing)?(?: today)?|is (?:anyone|anybody) there|are you (?:still )?there"
+        r"|(?:can|do) you (?:still )?hear me)"
+        r"(?:\W+(?:there|again|hello|hi|how are you(?: doing)?(?: today)?|(?:is )?(?:anyone|anybody) there))*\W*$",
         re.I,
     ),
 }

@@ -20,7 +20,7 @@ from voiceplane.contract.dialogue import (
 )
 from voiceplane.planner import proving, slots
 from voiceplane.planner.filling import CONFIRMED, MAX_UNSURE, PARTIAL, Answer, Known, Reading
-from voiceplane.planner.phrases import NOT_HEARD, RIGHT, STILL, constant_phrases
+from voiceplane.planner.phrases import NOT_HEARD, RIGHT, STILL, WHICH, constant_phrases
 from voiceplane.planner.phrases import phrases as cut
 from voiceplane.planner.render import fill, read_result, summary
 
@@ -87,6 +87,12 @@ class Steps:
             words = fill(intent.confirm, intent, known, {})
             return self.say(words, replace(state, confirming=True), intent.name, confidence)
         return self.act(turn, intent, state, confidence=confidence)
+
+    def another(self, turn: Turn, intent: Intent, slot: Slot) -> Iterator[ReplyEvent]:
+        """Forget a value, and all that was said of it, and ask for another one."""
+        known = {key: value for key, value in turn.state.slots if key.partition(".")[0] != slot.name}
+        state = replace(turn.closed(), intent=intent.name, slots=pairs(known), asking=slot.name)
+        return self.say(f"{WHICH} {slot.ask}", replace(state, wanted=turn.state.wanted), intent.name)
 
     def read_back(
         self, intent: Intent, slot: Slot, state: DialogueState, *, confidence: float = 1.0
