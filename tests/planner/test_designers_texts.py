@@ -32,7 +32,7 @@ SAID = for_the_ear(SPEC)
 
 def test_every_text_is_written_for_the_ear_and_names_in_braces_stay() -> None:
     assert SAID.opening == "Delivery is twelve dollars today."
-    assert SAID.silence.ask == "Are you there? We close at five thirty P M."
+    assert SAID.silence.ask == "Are you there? We close at five thirty PM."
     assert SAID.phrases.goodbye == "Call us again before November twenty-fourth, twenty twenty-six."
     assert SAID.escalation is not None and SAID.escalation.say == "You are second in line."
     (intent,) = SAID.intents

@@ -246,7 +246,7 @@ async def test_numbers_of_a_model_are_written_for_the_ear(bundle: Bundle, planne
     script: Script = (Words("It costs $12.50, and we open at 8:30 am. "), Finish())
     async with talking(bundle, planner, script) as harness:
         events = await harness.say("what do I pay for one of your boxes")
-    said = "It costs twelve dollars and fifty cents, and we open at eight thirty A M."
+    said = "It costs twelve dollars and fifty cents, and we open at eight thirty AM."
     assert texts(events) == [said]
     assert isinstance(events[-1], Done)
     assert events[-1].state.last_reply == said  # what "say that again" brings back

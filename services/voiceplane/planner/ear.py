@@ -10,16 +10,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from voiceplane.planner import moments, money, places, quantities, references
+from voiceplane.planner import moments, money, places, quantities, references, shorthand
 from voiceplane.planner.counting import FREE, NUMBER, ordinal, year
 from voiceplane.planner.references import spelled as spelled
-
-_SHORT = {
-    "&": "and", "e.g.": "for example", "i.e.": "that is", "etc.": "and so on", "vs.": "versus", "approx.": "about",
-    "Mon": "Monday", "Tue": "Tuesday", "Tues": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday", "Thurs": "Thursday",
-    "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday", "Jan": "January", "Feb": "February", "Apr": "April",
-    "Aug": "August", "Sep": "September", "Sept": "September", "Oct": "October", "Nov": "November", "Dec": "December",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +52,10 @@ def _kind(pattern: str, said: Said) -> Kind:
     return Kind(pattern, lambda text, listener: said(text, listener.british))
 
 
+def _word(pattern: str, said: Callable[[str], str]) -> Kind:
+    return Kind(pattern, lambda text, listener: said(text))
+
+
 def _email(text: str, british: bool) -> str:
     name, _, host = text.partition("@")
     return f"{_dotted(name)} at {_dotted(host)}"
@@ -67,7 +64,7 @@ def _email(text: str, british: bool) -> str:
 def _dotted(text: str) -> str:
     names = {".": " dot ", "-": " dash ", "_": " underscore ", "+": " plus ", "/": " slash "}
     words = re.sub(r"[._+/-]", lambda found: names[found[0]], text)
-    return " ".join(re.sub(r"\d{2,}", lambda found: " ".join(found[0]), words).split())
+    return " ".join(re.sub(r"\d{2,}", lambda found: f" {' '.join(found[0])} ", words).split())
 
 
 def _address(text: str, british: bool) -> str:
@@ -89,31 +86,24 @@ def _place(text: str, british: bool) -> str:
 
 
 def _year(text: str, british: bool) -> str:
-    return text[:-4] + year(int(text[-4:]))
+    before = text[:-5].rstrip(".")
+    return f"{shorthand.MONTHS.get(before, before)} {year(int(text[-4:]))}"
 
 
 def _as_it_is(text: str, british: bool) -> str:
     return text
 
 
-def _short(text: str, british: bool) -> str:
-    return _SHORT.get(text) or _SHORT[text.rstrip(".")]
-
-
-def _days(text: str, british: bool) -> str:
-    first, last = re.split(r"\s?[-–]\s?", text)
-    return f"{_SHORT[first]} to {_SHORT[last]}"
-
-
-_DAY = "(?:Mon|Tues?|Wed|Thu(?:rs)?|Fri|Sat|Sun)"
-_MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
+_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)"  # noqa: E501
 KINDS = {
     "email": _kind(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", _email),
     "url": _kind(
-        r"(?:https?://|www\.)[^\s<>\"]*[\w/]|\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|io|dev|gov|edu|co\.uk)\b(?:/[\w/-]*)?",
+        r"(?:https?://|www\.)[^\s<>\"]*[\w/]|\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|io|dev|gov|edu|co\.uk|de|fr|uk|eu|ca|au|ch|nl|es|app|info|shop)\b(?:/[\w/-]*)?",
         _address,
     ),
     "iso": Kind(moments.ISO, lambda text, listener: moments.iso(text, listener.today)),
+    "masked": _kind(references.MASKED, references.masked),
+    "lasting": _kind(quantities.LASTING, quantities.lasting),
     "numeric": Kind(moments.NUMERIC, _numeric),
     "money": _kind(money.PATTERN, money.spoken),
     "hours": _kind(moments.HOURS, lambda text, british: moments.hours(text)),
@@ -123,29 +113,44 @@ KINDS = {
     "percent": _kind(quantities.PERCENT, quantities.percent),
     "calendar": _kind(moments.CALENDAR, lambda text, british: moments.in_calendar(text)),
     "day_alone": Kind(moments.DAY_ALONE, _day_alone),
+    "decade": _kind(quantities.DECADE, quantities.decade),
+    "ratio": _kind(quantities.RATIO, quantities.ratio),
     "place": _kind(rf"{FREE}\d{{1,3}}(?:st|nd|rd|th)\b", _place),
     "street": _kind(places.STREET, places.street),
     "road": _kind(places.ROAD, places.road),
     "saint": _kind(places.SAINT, lambda text, british: "Saint "),
     "state": _kind(places.STATE, places.state),
+    "highway": _kind(places.HIGHWAY, places.highway),
+    "spot": _kind(places.SPOT, places.spot),
     "size": _kind(quantities.SIZE, quantities.size),
     "measure": _kind(quantities.MEASURE, quantities.measure),
+    "code": _kind(references.CODE, references.code),
+    "flight": _kind(references.FLIGHT, references.flight),
+    "plate": _kind(references.PLATE, references.postcode),
     "named": _kind(references.NAMED, references.named),
+    "grouped": _kind(quantities.GROUPED, quantities.grouped),
+    "many": _kind(quantities.MANY, quantities.grouped),
     "postcode": _kind(references.POSTCODE, references.postcode),
     "reference": _kind(references.REFERENCE, references.reference),
-    "days": _kind(rf"\b{_DAY}\s?[-–]\s?{_DAY}\b", _days),
+    "between": _word(shorthand.BETWEEN, shorthand.between),
     "year": _kind(
-        rf"\b(?:in|since|until|by|of|{_MONTH}|(?:{_MONTH}) \d{{1,2}},) (?:1[89]|20)\d\d(?![\w,.-]\d|\w)", _year
+        rf"\b(?:in|since|until|by|of|{_MONTH}\.?|{_MONTH} \d{{1,2}},|Q[1-4]) (?:1[89]|20)\d\d(?![\w,.-]\d|\w)", _year
     ),
     "slashed": _kind(quantities.SLASHED, quantities.slashed),
     "range": _kind(quantities.RANGE, quantities.a_range),
     "version": _kind(quantities.VERSION, quantities.version),
     "spaced": _kind(rf"{FREE}\d(?:,? \d\b)+(?!\w)", _as_it_is),
+    "compound": _kind(quantities.COMPOUND, quantities.whole),
+    "times": _kind(quantities.TIMES, quantities.times),
+    "or_more": _word(quantities.OR_MORE, lambda text: " plus"),
+    "signed": _kind(quantities.SIGNED, quantities.signed),
     "number": _kind(rf"{FREE}-?(?:{NUMBER})(?![\w-])", quantities.whole),
     "numbered": _kind(references.NUMBERED, references.numbered),
-    "short": _kind(
-        r"(?<![\w.])(?:e\.g\.|i\.e\.|(?:etc|vs|approx)\.|(?:Mon|Tues?|Wed|Thu(?:rs)?|Fri|Jan|Feb|Apr|Aug|Sept?|Oct|Nov|Dec)\b\.?(?!\w)|&(?!\w))",  # noqa: E501
-        _short,
-    ),
+    "last": _word(shorthand.LAST, lambda text: f"{shorthand.short(text)}."),
+    "short": _word(shorthand.SHORT, shorthand.short),
+    "v": _word(shorthand.VERSION, shorthand.numbered_version),
+    "and": _word(shorthand.AND, lambda text: "and"),
+    "dash": _word(shorthand.DASH, lambda text: ", "),
+    "slash": _word(shorthand.SLASH, lambda text: " or "),
 }
 _ALL = re.compile("|".join(f"(?P<{name}>{kind.pattern})" for name, kind in KINDS.items()))

@@ -25,13 +25,36 @@ _STATES = dict(
 )
 _SIDE = "|".join(sorted(_SIDES, key=len, reverse=True))
 STREET = (
-    rf"(?<![\w.,-])\d{{1,5}} (?:(?:{_SIDE})\.? )?(?:(?:(?:St\.? )?[A-Z][a-z']+|\d{{1,3}}(?:st|nd|rd|th)) ){{1,3}}"
+    rf"(?<![\w.,-])\d{{1,5}}[A-Z]? (?:(?:{_SIDE})\.? )?(?:(?:(?:St\.? )?[A-Z][a-z']+|Jr\."
+    rf"|\d{{1,3}}(?:st|nd|rd|th)) ){{1,4}}"
     rf"(?:{'|'.join(sorted(_STREETS, key=len, reverse=True))})\b(?:\.(?!\s+[A-Z]|\s*$))?(?: (?:{_SIDE})\b)?"
-    rf"(?:,? (?:{'|'.join(_UNITS)})\b\.? ?\d{{1,4}}[A-Z]?\b)?"
+    rf"(?:,? (?:(?:{'|'.join(_UNITS)})\b\.? ?|#)\d{{1,4}}[A-Z]?\b)?"
 )
 ROAD = r"\b[A-Z][a-z']+ (?:St|Ave|Blvd|Rd)\b(?:\.(?=\s+[a-z\d])|(?!\.?\s+[A-Z]))"
 SAINT = r"\bSt\.? (?=[A-Z][a-z])"
-STATE = rf"\b(?:{'|'.join(_STATES)}) \d{{5}}(?:-\d{{4}})?\b"
+_WORDS = {
+    "IN",
+    "OR",
+    "ME",
+    "HI",
+    "OK",
+    "OH",
+    "PA",
+    "MA",
+    "ID",
+    "AL",
+    "DE",
+    "LA",
+    "CO",
+    "MS",
+}  # also mean something else
+_ALONE = "|".join(name for name in _STATES if name not in _WORDS)
+STATE = rf"\b(?:{'|'.join(_STATES)}) \d{{5}}(?:-\d{{4}})?\b|(?<=[a-z], )(?:{_ALONE})\b(?! ?\d)"
+HIGHWAY = r"\b(?:I-|US-|(?:Hwy|Highway|Route|Rte)\.? )\d{1,3}\b"
+SPOT = (  # where something stands: "Gate B12", "seat 12A", "Flat 3b", "Room 101"
+    r"\b(?i:gate|seat|exit|flat|apartment|apt\.?|unit|platform|room|row|terminal|bay|dock|door|locker|aisle|zone|suite"
+    r"|ste\.?|track|shelf|stand) (?:[A-Z]?-?\d{1,4}|\d{1,3}-?[A-Za-z])(?![\w:/-]|[.,]\d)"
+)
 
 
 def house_number(text: str) -> str:
@@ -51,18 +74,18 @@ def house_number(text: str) -> str:
 def street(text: str, british: bool) -> str:
     """Say a street address: "12 N Main St., Apt 4B" is "twelve North Main Street, Apartment four B"."""
     head, *words = text.split()
-    said = [house_number(head)]
+    said = [_with_letter(head)]
     for word, following in zip(words, [*words[1:], ""], strict=True):
         bare, comma = word.rstrip(".,"), "," if word.endswith(",") else ""
-        unit = re.fullmatch(r"(\d+)([A-Z]?)", bare)
+        unit = re.fullmatch(r"#?(\d+)([A-Z]?)", bare)
         place = re.fullmatch(r"(\d+)(?:st|nd|rd|th)", bare)
         if unit is not None:
-            bare = f"{house_number(unit[1])} {unit[2]}".strip()
+            bare = ("number " if bare[0] == "#" else "") + _with_letter(bare.lstrip("#"))
         elif place is not None:
             bare = ordinal(int(place[1]))
         if bare == "St" and not comma and following[:1].isupper() and following.rstrip(".,") not in _UNITS | _SIDES:
             bare = "Saint"
-        said.append((_STREETS | _UNITS | _SIDES).get(bare, bare) + comma)
+        said.append((_STREETS | _UNITS | _SIDES | {"Jr": "Junior"}).get(bare, bare) + comma)
     return " ".join(said)
 
 
@@ -72,7 +95,28 @@ def road(text: str, british: bool) -> str:
     return f"{name} {_STREETS[kind]}"
 
 
+def _with_letter(text: str) -> str:
+    number = re.match(r"\d+", text)
+    assert number is not None
+    return f"{house_number(number[0])} {text[number.end() :]}".strip()
+
+
+def spot(text: str, british: bool) -> str:
+    """Say where something stands: "seat 12A" is "seat twelve A"."""
+    kind, _, place = text.partition(" ")
+    before, number, after = re.fullmatch(r"([A-Z]?)-?(\d+)-?([A-Za-z]?)", place).groups()  # type: ignore[union-attr]
+    said = digits(number) if number[0] == "0" else house_number(number)
+    return " ".join(part for part in (_UNITS.get(kind.rstrip("."), kind), before, said, after.upper()) if part)
+
+
+def highway(text: str, british: bool) -> str:
+    """Say a road that has a number: "I-95" is "I ninety-five", "Hwy 101" "Highway one oh one"."""
+    name, number = re.match(r"([A-Za-z]+)", text)[0], re.search(r"\d+", text)[0]  # type: ignore[index]
+    names = {"Hwy": "Highway", "Rte": "Route", "US": "U S"}
+    return f"{names.get(name, name)} {house_number(number)}"
+
+
 def state(text: str, british: bool) -> str:
     """Say a state and its ZIP code: "IL 62704-1234" is "Illinois, 6 2 7 0 4, 1 2 3 4"."""
-    name, zip_code = text.split(" ")
-    return ", ".join([_STATES[name].replace("_", " "), *(digits(part) for part in zip_code.split("-"))])
+    name, _, zip_code = text.partition(" ")
+    return ", ".join([_STATES[name].replace("_", " "), *(digits(part) for part in zip_code.split("-") if part)])

@@ -12,7 +12,7 @@ from typing import Any
 from voiceplane.contract.agent import Intent, VoiceAgentSpec, placeholders
 from voiceplane.contract.dialogue import CallerSaid, DialogueState, HeardTurn, ReplyRequest
 from voiceplane.contract.proofs import proof_slots, proofs
-from voiceplane.planner import digits, ear, slots
+from voiceplane.planner import digits, ear, slots, speech
 from voiceplane.planner.phrases import constant_phrases as constant_phrases
 
 MAX_VALUE = 200  # characters of a tool's value that are read aloud
@@ -65,8 +65,7 @@ def _said(value: str | int | float, locale: slots.Locale | None) -> str:
         value = int(value)
     text = value[: 4 * MAX_VALUE] if isinstance(value, str) else f"{value}"
     visible = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in text)
-    plain = re.sub(r"[<>{}\[\]|\\`*_#]+", " ", visible)  # mark-up is not for the ear
-    short = " ".join(plain.split())[:MAX_VALUE]
+    short = " ".join(speech.unmarked(visible).split())[:MAX_VALUE]
     british, today = (False, None) if locale is None else (locale.day_first, locale.today)
     return " ".join(ear.written(short, british=british, today=today).split())
 

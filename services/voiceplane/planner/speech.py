@@ -3,6 +3,7 @@
 Pure. `Cutter.feed` takes letters as they stream and gives each phrase once the next one has begun.
 """
 
+import html
 import re
 import unicodedata
 from collections import Counter
@@ -18,6 +19,10 @@ _STEP = 100  # characters that are looked at at once: an endpoint may send any n
 _MARKUP = re.compile(r"[{}\[\]|\\]|</?\w[^<>]*>|<!|&#?\w+;|```")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
 _SOFT = re.compile(r"\*+|__|^\s*(?:[-*•]|#+|\d+[.)])\s+|`", re.M)
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<!--.*?-->", re.S)
+_MARKS = re.compile(r"[{}\[\]|\\`_*]+|[<>](?!=? ?[$€£]?\d)|#(?![A-Z\d])")
+_HIDDEN = re.compile(r"\*[* -]{1,30}(?=\d{2,6}\b)")  # "****-4242"
+_BULLET = re.compile(r"^\s*(?:[-•–→]\s+)+")
 _REFERENCE = re.compile(r"\d(?:[ -]?\d){3,}")
 _SPELLED = re.compile(rf"\b(?:(?:{'|'.join([*UNITS, 'oh'])})\b[\s,.-]*){{4,}}", re.I)
 _ADDRESS = re.compile(rf"{ear.KINDS['email'].pattern}|{ear.KINDS['url'].pattern}", re.I)
@@ -59,6 +64,21 @@ class Cutter:
 def plain(text: str) -> str:
     """Drop the mark-up of lists, links and emphasis, and signs that no voice reads: they are not for the ear."""
     return _SOFT.sub("", "".join(letter for letter in _LINK.sub(r"\1", text) if not _unspoken(letter)))
+
+
+def unmarked(text: str) -> str:
+    """Return a value from outside without any mark-up, as plain as it can be; what an address needs stays in it."""
+    text = _HIDDEN.sub("XXXX-", _TAG.sub(" ", html.unescape(_LINK.sub(r"\1", text))))
+    words = [word if _ADDRESS.fullmatch(word.rstrip(".,;:!?)")) else _MARKS.sub(" ", word) for word in text.split()]
+    return _BULLET.sub("", "".join(_latin(letter) for letter in " ".join(words) if not _unspoken(letter)))
+
+
+def _latin(letter: str) -> str:
+    """Return a letter as a voice can read it: without its marks, or not at all ("Chinese letter", it would say)."""
+    if letter <= _LATIN or not letter.isalpha():
+        return letter
+    base = unicodedata.normalize("NFKD", letter)[0]
+    return base if base <= _LATIN else " "
 
 
 def _unspoken(letter: str) -> bool:

@@ -6,6 +6,7 @@ Piper is GPL-3: it stays in Triton.
 import json
 
 import numpy as np
+from letters import named
 from pauses import BLOCK_S, Pauses, sounds
 from phrases import split_phrases
 from piper import PiperVoice
@@ -76,7 +77,7 @@ class Voice:
 
     def _sentence(self, phrase, speed, run=None):
         """Yield (float samples, words with times in ms from the phrase's start) at the voice's own rate."""
-        words, phonemes = phrase.split(), [p for part in self._piper.phonemize(phrase) for p in part]
+        words, phonemes = phrase.split(), [p for part in self._piper.phonemize(named(phrase)) for p in part]
         ids, ends = self._ids(phonemes)
         scales = [self._scales[0], self._scales[1] / speed, self._scales[2]]
         frames, durations = self._parts.frames(ids, scales, run)
