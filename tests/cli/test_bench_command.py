@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from voiceplane.cli import bench_command
+from voiceplane.cli.bench_place import AGENT
 from voiceplane.cli.validate import read_bundle
 from voiceplane.testing.bench.lines import Line
+from voiceplane.testing.phone.audio import write_wav
 
 
 async def broken(*_: object) -> list[Line]:
@@ -52,6 +55,9 @@ def test_an_agent_of_ones_own_goes_with_ones_own_recordings(
         yield
 
     monkeypatch.setattr(bench_command, "open_place", own)
+    write_wav(tmp_path / "one.wav", (np.zeros(8000, np.int16),), 8000)
+    (tmp_path / "recordings.csv").write_text("file,end_ms,pauses_ms,digits,words\none.wav,900,,0,hello\n")
+    (tmp_path / "agent.yaml").write_text(AGENT.read_text())
     parser = argparse.ArgumentParser()
     bench_command.add(parser.add_subparsers())
     agent = ["--agent", str(tmp_path / "agent.yaml"), "--output", str(tmp_path)]

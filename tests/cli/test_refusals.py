@@ -89,3 +89,48 @@ def test_words_that_nobody_can_say_are_refused(
     with pytest.raises(SystemExit, match="2"):
         __main__.main([*command, "--say", words])
     assert f"{words!r} has no words to say" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["test", "scenarios.yaml", "--output"],
+        ["test", "scenarios.yaml", "--junit"],
+        ["bench", "--output"],
+        ["bench", "--json"],
+        ["bench", "--markdown"],
+        ["bench", "turns", "--picture"],
+    ],
+)
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_measured(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match="2"):
+        __main__.main([*command, str(tmp_path / "file/below")])
+    told = capsys.readouterr().err
+    assert f"argument {command[-1]}: cannot write" in told and "a file is where" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--recordings", "none"], "--recordings goes with voiceplane bench turns"),
+        (["--picture", "turns.svg"], "--picture goes with voiceplane bench turns"),
+        (["--offsets", "2"], "--offsets goes with voiceplane bench turns"),
+        (["turns", "--suite", "turn"], "--suite goes with voiceplane bench calls"),
+        (["turns", "--json", "out.json"], "--json goes with voiceplane bench calls"),
+        (["turns", "--recordings", "none"], "none/recordings.csv: no such file or directory"),
+    ],
+)
+def test_an_option_of_the_bench_that_would_do_nothing_is_refused_before_anything_starts(
+    options: list[str],
+    told: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert __main__.main(["bench", *options]) == 2
+    assert told in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +89,19 @@ def new_file(text: str) -> Path:
         why = "a file is where its folder should be" if in_the_way else (error.strerror or str(error)).lower()
         raise argparse.ArgumentTypeError(f"cannot write {path}: {why}; name a file in a folder of yours") from error
     return path
+
+
+def new_folder(text: str) -> Path:
+    """Take a folder that files can be written to, made where there is none."""
+    folder = Path(text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
+        why = "a file is where it should be" if in_the_way else (error.strerror or str(error)).lower()
+        raise argparse.ArgumentTypeError(f"cannot write to the folder {folder}: {why}; name one of yours") from error
+    return folder
 
 
 def unreadable(path: Path | str, error: OSError, advice: str) -> str:

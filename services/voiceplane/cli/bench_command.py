@@ -8,6 +8,7 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
+from voiceplane.cli.arguments import new_file, new_folder, unreadable, whole
 from voiceplane.cli.bench_place import AGENT, machine, open_place
 from voiceplane.cli.dev import INTERRUPTED, reporter
 from voiceplane.cli.ports import NoFreePortError
@@ -31,6 +32,7 @@ from voiceplane.testing.bench.suites import SUITES
 from voiceplane.testing.bench.turn_facts import Models, gather
 from voiceplane.turn.parameters import TurnParameters
 
+OFFSETS = 3
 EPILOG = """examples:
   voiceplane bench --quick                       every suite, few cases, about 5 minutes
   voiceplane bench --json bench.json             every suite; docs/benchmarks.md says what each measures
@@ -56,9 +58,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("what", nargs="?", choices=("calls", "turns"), default="calls", help="default %(default)s")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="with turns: write the sweep as SVG")
+    parser.add_argument("--picture", type=new_file, metavar="FILE", help="with turns: write the sweep as SVG")
     parser.add_argument(
-        "--offsets", type=int, default=3, metavar="N", help="with turns: hear each recording at N places (default 3)"
+        "--offsets", type=whole(1, 100), metavar="N", help="with turns: hear each recording at N places (default 3)"
     )
     parser.add_argument("--recordings", type=Path, metavar="FOLDER", help="with turns: these; docs/benchmarks.md")
     parser.add_argument(
@@ -68,18 +70,20 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--profile", choices=profile_names(), help="speech of the bench's own agent (default cpu-small)"
     )
-    parser.add_argument("--runs", type=int, default=1, metavar="N", help="times the usual number of cases")
+    parser.add_argument("--runs", type=whole(1, 1000), default=1, metavar="N", help="times the usual number of cases")
     parser.add_argument("--quick", action="store_true", help="few cases")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all values")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables")
-    parser.add_argument("--output", type=Path, default=Path("build/bench"), help="logs (default %(default)s)")
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="write all values")
+    parser.add_argument("--markdown", type=new_file, metavar="FILE", help="write the tables")
+    parser.add_argument(
+        "--output", type=new_folder, default="build/bench", metavar="FOLDER", help="logs (default %(default)s)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the suites and write what came of them."""
-    if options.runs < 1 or options.offsets < 1:
-        print("--runs and --offsets are 1 or more", file=sys.stderr)
+    if told := _misplaced(options):
+        print(told, file=sys.stderr)
         return 2
     if options.agent is not None and options.recordings is None:
         print("--agent goes with turns --recordings: the suites know what their own agent says", file=sys.stderr)
@@ -88,7 +92,17 @@ def run(options: argparse.Namespace) -> int:
         print("--profile is of the bench's own agent; the one of --agent names its own", file=sys.stderr)
         return 2
     try:
-        options.output.mkdir(parents=True, exist_ok=True)
+        if options.recordings is not None:
+            of_folder(options.recordings)  # what is wrong with them is told before a stack is started for them
+        if options.agent is not None:
+            read_bundle(str(options.agent))
+    except OSError as error:
+        print(unreadable(options.agent, error, "--agent names it"), file=sys.stderr)
+        return 2
+    except (RecordingsError, InvalidAgentError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
         status = asyncio.run(shutdown.unless_stopped(_work(options)))
         return INTERRUPTED if status is None else status
     except (
@@ -96,11 +110,19 @@ def run(options: argparse.Namespace) -> int:
         NoFreePortError,
         VoiceUnavailableError,
         RecordingsError,
-        InvalidAgentError,
         OSError,
     ) as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _misplaced(options: argparse.Namespace) -> str:
+    """Name an option that would do nothing beside the others; empty where each does something."""
+    turns = {"picture": options.picture, "offsets": options.offsets, "recordings": options.recordings}
+    calls = {"suite": options.suite, "json": options.json}
+    ignored, other = (calls, "voiceplane bench calls") if options.what == "turns" else (turns, "voiceplane bench turns")
+    given = [f"--{name}" for name, value in ignored.items() if value is not None]
+    return f"{given[0]} goes with {other}" if given else ""
 
 
 async def _work(options: argparse.Namespace) -> int:
@@ -160,9 +182,9 @@ async def _sweep(
         )
         made = of_folder(options.recordings) if options.recordings else await recordings.made(place, effort)
         kept = options.output / "turn-facts.json"
-        facts = await gather(made, models, kept, tell=place.tell, offsets=options.offsets)
+        facts = await gather(made, models, kept, tell=place.tell, offsets=options.offsets or OFFSETS)
     points = turn_sweep.sweep(facts, TurnParameters())
-    heard = f"{len(made)} recordings, each at {options.offsets} offsets, {machine()}"
+    heard = f"{len(made)} recordings, each at {options.offsets or OFFSETS} offsets, {machine()}"
     text = f"{heard}\n\n{turn_sweep.table(points)}\nIn use:\n\n{turn_sweep.spread(turn_sweep.in_use(points))}"
     print(text)
     _write_sweep(options, text, turn_picture.draw(points, turn_sweep.in_use(points), len(facts)))

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from voiceplane.cli.arguments import address, no_stack, unreadable, whole
+from voiceplane.cli.arguments import address, new_file, new_folder, no_stack, unreadable, whole
 from voiceplane.cli.dev import INTERRUPTED, reporter, running_stack
 from voiceplane.cli.parts import PARCELS_HOST, StackOptions, uses_parcels
 from voiceplane.cli.ports import NoFreePortError
@@ -78,8 +78,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--parallel", type=whole(1, 100), default=2, metavar="N", help="calls at once (default %(default)s)"
     )
-    parser.add_argument("--output", type=Path, default=Path("build/scenarios"), help="default %(default)s")
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="write the JUnit XML here too")
+    parser.add_argument(
+        "--output", type=new_folder, default="build/scenarios", metavar="FOLDER", help="default %(default)s"
+    )
+    parser.add_argument("--junit", type=new_file, metavar="FILE", help="write the JUnit XML here too")
     parser.set_defaults(run=run)
 
 
@@ -162,7 +164,6 @@ async def _work(file: ScenarioFile, agent: tuple[Path, Bundle] | None, options: 
         results = await run_scenarios(file, place, _speak, tell)
     report.write(results, options.scenarios.name, options.output)
     if options.junit is not None:
-        options.junit.parent.mkdir(parents=True, exist_ok=True)
         report.junit(results, options.scenarios.name).write(options.junit, encoding="utf-8", xml_declaration=True)
     return _sum_up(results, options.output, None if agent is None else agent[1].agent.spec.objectives)
 

@@ -83,7 +83,12 @@ def of_folder(folder: Path) -> list[Recording]:
     try:
         with (folder / SIDECAR).open(newline="", encoding="utf-8") as file:
             lines = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        told = (
+            f"{folder / SIDECAR}: {(error.strerror or str(error)).lower()}; docs/benchmarks.md says what stands in it"
+        )
+        raise RecordingsError(told) from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise RecordingsError(f"{folder / SIDECAR}: {error}") from error
     if not lines:
         raise RecordingsError(f"{folder / SIDECAR}: no recordings; its first line is {','.join(COLUMNS)}")

@@ -12,20 +12,28 @@ from voiceplane.testing.scenarios.picture import draw, legal
 from voiceplane.testing.scenarios.run import Result
 
 _STYLE = """
-:root{color-scheme:light;--ink:#1f2937;--soft:#6b7280;--line:#e5e7eb;--good:#15803d;--bad:#b91c1c}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);margin:0;background:#f6f7f9}
+:root{color-scheme:light dark;--ink:#1f2937;--soft:#6b7280;--line:#e5e7eb;--good:#15803d;--bad:#b91c1c;
+--page:#f6f7f9;--card:#fff}
+@media(prefers-color-scheme:dark){
+:root{--ink:#e5e7eb;--soft:#9ca3af;--line:#374151;--good:#4ade80;--bad:#f87171;--page:#0f1319;--card:#1a1f27}
+.picture svg{filter:invert(.88) hue-rotate(180deg)}}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);margin:0;background:var(--page)}
 main{max-width:1180px;margin:0 auto;padding:28px 20px 60px}
 h1{font-size:24px;margin:0 0 4px}h2{font-size:17px;margin:0}
 .sub{color:var(--soft);margin:0 0 18px}
 table{border-collapse:collapse;width:100%}th{text-align:left;color:var(--soft);font-weight:500;font-size:13px}
 th,td{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-section,.all{background:#fff;border:1px solid var(--line);border-radius:8px;padding:16px 18px;margin:16px 0}
-.good{color:var(--good)}.bad{color:var(--bad)}.mark{font-weight:700;width:1.4em;white-space:nowrap}.where{white-space:nowrap}
+section,.all{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:16px 18px;margin:16px 0}
+.good{color:var(--good)}.bad{color:var(--bad)}.mark{font-weight:700;width:1.4em;white-space:nowrap;padding-right:12px}.where{white-space:nowrap}
 .picture{overflow-x:auto;margin:12px 0 6px;border:1px solid var(--line);border-radius:6px}
 .picture svg{display:block}a{color:inherit}audio{width:100%;height:32px}
 .seen{color:var(--soft)}code{font-size:13px;color:var(--soft)}
 details summary{cursor:pointer;color:var(--soft);margin-top:6px}
+@media(max-width:640px){main{padding:16px 8px 40px}section,.all{padding:12px 10px}.longest{display:none}
+.checks,.checks tbody{display:block}.checks tr{display:block;border-bottom:1px solid var(--line);padding:4px 0}
+.checks td{display:inline-block;border:0;padding:1px 10px 1px 0}.checks .what,.checks .seen{display:block}
+code{overflow-wrap:anywhere}}
 """
 
 
@@ -110,7 +118,8 @@ def _page(results: tuple[Result, ...], pictures: list[str], title: str) -> str:
         f'<p class="sub"><b class="{state}">{good} of {len(results)} passed</b>. Waits are measured on the recorded '
         "sound: from the caller's last sound to the agent's first. Words are what a recognizer hears in the recording."
         '</p><div class="all"><table><tr><th></th><th>scenario</th><th class="n">median wait</th>'
-        f'<th class="n">longest</th><th class="n">length</th></tr>{rows}</table></div>{sections}</main></html>\n'
+        f'<th class="n longest">longest</th><th class="n">length</th></tr>{rows}</table></div>{sections}'
+        "</main></html>\n"
     )
 
 
@@ -121,7 +130,7 @@ def _row(number: int, result: Result) -> str:
     return (
         f'<tr><td class="mark {_state(result.passed)}">{_mark(result.passed)}</td>'
         f'<td><a href="#s{number}">{escape(result.scenario.name)}</a></td>'
-        f'<td class="n">{cells[0]}</td><td class="n">{cells[1]}</td>'
+        f'<td class="n">{cells[0]}</td><td class="n longest">{cells[1]}</td>'
         f'<td class="n">{result.evidence.seconds:.1f} s</td></tr>'
     )
 
@@ -137,7 +146,7 @@ def _section(number: int, result: Result, picture: str) -> str:
     return (
         f'<section id="s{number}"><h2><span class="{_state(result.passed)}">{_mark(result.passed)}</span> '
         f'{escape(result.scenario.name)}</h2><p class="sub">{escape(end)}{trace}</p>'
-        f'<div class="picture">{picture}</div>{sound}<table>{checks}</table>'
+        f'<div class="picture">{picture}</div>{sound}<table class="checks">{checks}</table>'
         f"{_words(result)}</section>"
     )
 
@@ -162,7 +171,7 @@ def _check(finding: Finding, number: str, recording: str) -> str:
     return (
         f'<tr><td class="mark {_state(finding.passed)}">{_mark(finding.passed)}{number}</td>'
         f'<td class="where">{escape(finding.where)}</td><td class="n">{at}</td>'
-        f'<td>{escape(finding.what)}</td><td class="seen">{escape(finding.seen)}</td></tr>'
+        f'<td class="what">{escape(finding.what)}</td><td class="seen">{escape(finding.seen)}</td></tr>'
     )
 
 
