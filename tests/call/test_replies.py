@@ -17,6 +17,7 @@ from voiceplane.call.recorder import CallFacts, Recorder
 from voiceplane.call.rehearsal import RehearsedSpeaker
 from voiceplane.call.replies import Replies
 from voiceplane.call.site import Site
+from voiceplane.call.waste import Waste, Work
 from voiceplane.contract.audio import Pcm, WordTime
 from voiceplane.contract.dialogue import (
     CallerSaid,
@@ -40,8 +41,12 @@ kind: VoiceAgent
 metadata: {name: desk, namespace: support}
 spec:
   opening: "Hello."
-  intents: [{name: look, examples: ["look"], tool: look-up, reply: "Yes."}]
-  tools: [{name: look-up, http: {url: "http://a.svc/a"}, idempotent: true, speculative: true}]
+  intents:
+    - {name: look, examples: ["look"], tool: look-up, reply: "Yes."}
+    - {name: book, examples: ["book"], tool: book, reply: "Done."}
+  tools:
+    - {name: look-up, http: {url: "http://a.svc/a"}, idempotent: true, speculative: true}
+    - {name: book, http: {method: POST, url: "http://a.svc/b"}}
 """)
 EMPTY = DialogueState()
 QUESTION = Say("What is the number?")
@@ -268,6 +273,34 @@ async def test_a_confirmed_reply_that_is_retracted_is_no_confirmation_and_its_sp
     assert counted("synthesized_characters") - characters == len("What is the number?")
     told = facts["voice.speculation.cancelled.synthesized_audio_ms"]
     assert isinstance(told, float) and told >= 30.0
+
+
+async def test_a_tool_that_changes_something_waits_for_the_end_of_the_turn(desk: Desk) -> None:
+    desk.world.planned["book"] = [ToolCall("book", "book", "{}"), Done(DialogueState(intent="book"), "book", 1.0)]
+    desk.world.tool_may_end.set()
+    desk.speculate("book")
+    await desk.until(lambda: desk.world.asked)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not desk.world.invoked
+
+    attempt = desk.take("book")
+    await desk.until(lambda: desk.world.invoked)
+    assert attempt.acting and await events(attempt)
+
+
+def test_the_cost_of_a_call_is_that_of_its_turns_and_of_what_belongs_to_none() -> None:
+    replies, ears = Waste(), Waste()
+    replies.add(Work.PLANNER_MS, 20.04)
+    assert replies.told() == {"voice.speculation.cancelled.planner_ms": 20.0}
+    replies.add(Work.PLANNER_MS, 5)
+    replies.add(Work.TOOL_ATTEMPTS, 0)
+    ears.add(Work.DECODES, 1)
+    assert replies.total(ears) == {
+        "voice.speculation.cancelled.planner_ms": 25.0,
+        "voice.speculation.cancelled.decodes": 1,
+    }
+    assert replies.told() == {"voice.speculation.cancelled.planner_ms": 5}
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,26 @@ def test_a_failed_span_is_red_and_names_its_error() -> None:
     assert "\x1b[31mGET" in line and "ReadTimeout" in line
 
 
+def test_what_was_done_for_nothing_stands_beside_its_turn_and_its_call() -> None:
+    unused = "voice.speculation.cancelled."
+    lines = {
+        "turn": {
+            "voice.speculation.outcome": "confirmed",
+            f"{unused}planner_ms": "12.4",
+            f"{unused}tool_attempts": "1",
+        },
+        "call": {f"{unused}decodes": "7.0", f"{unused}synthesized_audio_ms": "2340.0"},
+        "other": {"voice.speculation.outcome": "none", "voice.turn.index": "1"},
+    }
+    shown = {
+        name: _drawn([samples.span(A, name=name, attributes=attributes)], width=200)[-1]
+        for name, attributes in lines.items()
+    }
+    assert "speculation=confirmed unused: 12 ms of planner, 1 tool attempts" in shown["turn"]
+    assert "unused: 2,340 ms of speech, 7 recognitions" in shown["call"]
+    assert "speculation" not in shown["other"] and "unused" not in shown["other"]
+
+
 def test_many_equal_leaves_become_one_line_but_a_failed_one_stays_apart() -> None:
     leaves = [
         samples.span(f"{number + 1:016x}", A, name="asr", start=samples.START + number, error=number == 8)

@@ -14,8 +14,9 @@ from voiceplane.call.ears import Ears
 from voiceplane.call.floor import PENDING_TURNS
 from voiceplane.call.patience import retried
 from voiceplane.call.site import Site
+from voiceplane.call.waste import Waste, Work
 from voiceplane.contract.audio import SPEECH_BYTES_PER_S
-from voiceplane.runtime.metrics import CANCELLED_WORK, FINAL_WORDS, PARTIALS, UNSTABLE_WORDS
+from voiceplane.runtime.metrics import FINAL_WORDS, PARTIALS, UNSTABLE_WORDS
 from voiceplane.speech.errors import SpeechError, SpeechTimedOutError, SpeechUnavailableError
 from voiceplane.speech.ports import Transcript
 from voiceplane.turn.events import EndTurn
@@ -62,6 +63,7 @@ class Hearing:
         self._ears = ears
         self._tasks = tasks
         self._heard = heard
+        self.waste = Waste()
         self.digits_expected = False  # the agent has asked for a number
         self._utterance = 0
         self._segment = 0  # of the utterance: how often its old sound was forgotten
@@ -220,7 +222,7 @@ class Hearing:
             try:
                 found = await self._site.recognizer.recognize(sound.audio, hints=sound.said_before, partial=not patient)
             except asyncio.CancelledError:
-                CANCELLED_WORK.labels("decodes").inc()  # it never starts, or ends after the stage in hand
+                self.waste.add(Work.DECODES, 1)  # it never starts, or ends after the stage in hand
                 raise
             except SpeechError:  # under load a partial is refused late: that slows the next as an answer would
                 self._took(max(self._latency_s, self._site.clock.monotonic() - began))

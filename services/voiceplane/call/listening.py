@@ -19,6 +19,7 @@ from voiceplane.call.mouth import Mouth
 from voiceplane.call.overlaps import Overlaps
 from voiceplane.call.second import SecondEar
 from voiceplane.call.site import Site
+from voiceplane.call.waste import Waste
 from voiceplane.contract.dialogue import CallerSaid
 from voiceplane.media.session import Digits, Frame, MediaSession, MediaTimedOut, PlayoutStarted
 from voiceplane.speech.ports import Transcript
@@ -276,6 +277,11 @@ class Listening:
         """Return when the agent's turn fell silent for a sound, when that took the floor, and when one was our echo."""
         marks = {"ducked": self._ducked_at, "interrupted": self._interrupted_at, "echoed": self._echoed_at}
         return {name: at for name, at in marks.items() if at > self.started_at}
+
+    @property
+    def waste(self) -> Waste:
+        """Return what was recognized for nothing."""
+        return self._hearing.waste
 
     def close(self) -> None:
         """Stop what still recognizes and judges."""

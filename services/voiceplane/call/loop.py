@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from opentelemetry.trace import Span
+from opentelemetry.trace import Span, get_current_span
 
 from voiceplane.call import ending as ends
 from voiceplane.call.ending import End, Ending, Outcome
@@ -136,6 +136,8 @@ async def _connected(call: IncomingCall, site: Site, recorder: Recorder, session
         talk.close()
         for task in running:
             task.cancel()
+    # Now that all has ended, and is counted.
+    get_current_span().set_attributes(recorder.waste.total(listening.waste))
     return end
 
 

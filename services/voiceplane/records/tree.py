@@ -31,6 +31,15 @@ _SHOWN = (
     ("rpc.grpc.status_code", "grpc"),
     ("gen_ai.operation.name", "op"),
 )
+# What was done for nothing, as call.waste counts it: begun for words that were other ones at the end of the turn.
+_OUTCOME, _UNUSED = "voice.speculation.outcome", "voice.speculation.cancelled."
+_WORK = (
+    ("planner_ms", "ms of planner"),
+    ("tool_attempts", "tool attempts"),
+    ("synthesized_characters", "characters spoken"),
+    ("synthesized_audio_ms", "ms of speech"),
+    ("decodes", "recognitions"),
+)
 _NAME_STYLE = {(True, True): "bold red", (True, False): "red", (False, True): "bold", (False, False): ""}
 
 
@@ -180,9 +189,27 @@ def _facts(line: Line, *, service: bool) -> Text:
         red = key == "error.type" or value in ("failed", "refused", "timed-out")
         unit = "ms" if key.endswith("_ms") else ""
         text.append(f"{word + '=' if word else ''}{_plain(_rounded(value))}{unit} ", style="red" if red else "default")
+    text.append(_speculation(span))
     if service:
         text.append(_service(span), style="dim")
     return text
+
+
+def _speculation(span: SpanRow) -> str:
+    """Say how a reply begun before the turn was over ended, and what was done for nothing."""
+    outcome = span.attributes.get(_OUTCOME, "none")
+    told = [] if outcome == "none" else [f"speculation={_plain(outcome)}"]
+    work = [(span.attributes.get(_UNUSED + kind), words) for kind, words in _WORK]
+    if unused := ", ".join(f"{_plain(_whole(amount))} {words}" for amount, words in work if amount):
+        told.append(f"unused: {unused}")
+    return " ".join((*told, ""))
+
+
+def _whole(value: str) -> str:
+    try:
+        return f"{float(value):,.0f}"
+    except ValueError:
+        return value
 
 
 def _rounded(value: str) -> str:
