@@ -15,10 +15,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from voiceplane.cli.arguments import new_file, new_folder, whole
 from voiceplane.cli.bench_place import AGENT, machine, open_place
 from voiceplane.cli.dev import reporter
 from voiceplane.cli.ports import free_ports
+from voiceplane.cli.stack import StackFailedError
 from voiceplane.cli.validate import read_bundle
+from voiceplane.cli.voices import VoiceUnavailableError
 from voiceplane.contract.audio import Pcm
 from voiceplane.runtime.clock import SystemClock
 from voiceplane.speech.profiles import load_profile
@@ -29,7 +32,7 @@ from voiceplane.testing.bench.lines import Line, of_cases, table
 from voiceplane.testing.bench.place import VOICES, Place
 from voiceplane.testing.phone.audio import as_samples
 from voiceplane.testing.phone.codecs import CODECS
-from voiceplane.testing.phone.rtp import MediaStream, open_media
+from voiceplane.testing.phone.rtp import MediaStream
 
 Call = Callable[[list[Act]], Awaitable[Held]]
 BETWEEN_S = 2.0  # the bot takes a line that was quiet for a second for a new caller's
@@ -49,6 +52,10 @@ DIALOGUE = (
 )
 
 
+class BotFailedError(Exception):
+    """Pipecat's bot does not run; the message names its log."""
+
+
 class RawCall:
     """A call without signaling: the phone's sound alone."""
 
@@ -66,7 +73,7 @@ class RawCall:
 async def call_bot(port: int, acts: list[Act]) -> Held:
     """Hold one call with the bot."""
     held, clock = Held(), SystemClock()
-    media = await open_media("127.0.0.1", CODECS["PCMU"], clock)
+    media = MediaStream("127.0.0.1", CODECS["PCMU"], clock)
     media.remote = ("127.0.0.1", port)
     track = keep_times(media)
     pacing = asyncio.create_task(media.pace(), name="phone pacer")
@@ -101,8 +108,8 @@ async def running_bot(python: str, folder: Path) -> AsyncIterator[tuple[int, int
         try:
             assert process.stdout is not None
             async with asyncio.timeout(90.0):
-                if await process.stdout.readline() != b"ready\n":
-                    raise RuntimeError(f"the bot did not start: {folder / 'bot.log'}")
+                if await process.stdout.readline() != b"ready\n":  # an empty line: it has ended
+                    raise BotFailedError(f"the bot did not start: {folder / 'bot.log'}")
             await asyncio.sleep(1.0)
             yield port, process.pid
         finally:
@@ -201,13 +208,12 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bot-python", required=True)
-    parser.add_argument("--calls", type=int, default=8, help="of each kind (default %(default)s)")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--markdown", type=Path)
-    parser.add_argument("--output", type=Path, default=Path("build/bench-pipecat"))
+    parser.add_argument("--calls", type=whole(1, 100), default=8, help="of each kind (default %(default)s)")
+    parser.add_argument("--json", type=new_file)
+    parser.add_argument("--markdown", type=new_file)
+    parser.add_argument("--output", type=new_folder, default="build/bench-pipecat")
     options = parser.parse_args()
     options.output = options.output.resolve()
-    options.output.mkdir(parents=True, exist_ok=True)
     return options
 
 
@@ -233,4 +239,9 @@ async def main(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(arguments()))
+    try:
+        asyncio.run(main(arguments()))
+    except (StackFailedError, VoiceUnavailableError, BotFailedError) as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -204,3 +204,18 @@ def test_a_file_without_any_of_our_kinds_is_a_mistake(tmp_path: Path, capsys: py
     path.write_text("")
     assert run(path) == 1
     assert f"{path}:1: (file): nothing of ours here" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("- a\n- b\n", "1: (document): expected fields such as apiVersion: voiceplane.dev/v1alpha1, not a list"),
+        ("agent: a.yaml\nscenarios: []\n", "2: scenarios: these are calls: voiceplane test runs them"),
+    ],
+)
+def test_a_file_of_another_sort_is_told_what_it_is(
+    text: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file.yaml").write_text(text)
+    assert run(tmp_path / "file.yaml") == 1
+    assert f"{tmp_path / 'file.yaml'}:{told}" in capsys.readouterr().out

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from voiceplane.cli.arguments import unreadable
 from voiceplane.contract.agent import Voice
 from voiceplane.contract.base import FROM_YAML
 from voiceplane.contract.documents import Path as Place
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         loaded = _checked(_text(options.agent), load_file)
     except OSError as error:
-        print(f"cannot read {options.agent}: {error.strerror}", file=sys.stderr)
+        print(unreadable(options.agent, error, "name an agent's YAML, or - for standard input"), file=sys.stderr)
         return 2
     except InvalidAgentError as error:
         for mistake in error.mistakes:

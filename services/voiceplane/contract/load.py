@@ -181,7 +181,11 @@ def _name(content: Mapping[str, Any]) -> str | None:
 def _of_no_kind(content: Any, node: yaml.Node, kinds: Collection[str]) -> Mistake:
     """Say what a document is that is none of these."""
     if not isinstance(content, dict):
-        return Mistake("(document)", line_of(node, ()), f"expected fields such as apiVersion: {API_VERSION}, not text")
+        what = "a list" if isinstance(content, list) else "text"
+        told = f"expected fields such as apiVersion: {API_VERSION}, not {what}"
+        return Mistake("(document)", line_of(node, ()), told)
+    if "scenarios" in content:
+        return Mistake("scenarios", line_of(node, ("scenarios",)), "these are calls: voiceplane test runs them")
     *first, last = kinds
     wanted = f"{', '.join(first)} or {last}"
     if "kind" not in content:
