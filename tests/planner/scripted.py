@@ -29,6 +29,7 @@ class Raw:
 @dataclass(frozen=True, slots=True)
 class Status:
     status: int
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ class Scripted:
             script = self.choose(str(self.requests[-1]["messages"][-1]["content"]).lower())
         self.headers.append(dict(request.headers))
         if isinstance(script[0], Status):
-            return web.json_response({"error": {"message": "no"}}, status=script[0].status)
+            refused = script[0]
+            return web.json_response({"error": {"message": "no"}}, status=refused.status, headers=dict(refused.headers))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         try:
             if isinstance(script[0], Pause):  # before the status line

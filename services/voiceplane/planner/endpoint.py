@@ -25,6 +25,7 @@ CREDENTIALS_DEFAULT = Path("/var/run/voiceplane/credentials")
 CREDENTIAL_KEY = "api-key"
 STALL_S = 2.0  # longest silence between two tokens
 CONNECTIONS = 64  # of a replica: twice its requests at once, as a cancelled one may still be closing
+MAX_RETRY_AFTER_S = 60.0  # an endpoint may ask for more: it is tried again all the same
 CLOSE_S = 1.0  # what closing a connection may take
 
 
@@ -51,10 +52,10 @@ class EndpointRefusedError(EndpointError):
 
     kind = "refused"
 
-    def __init__(self, status: int) -> None:
-        """Keep the status; the body may quote the prompt and is not kept."""
+    def __init__(self, status: int, retry_after_s: float = 0.0) -> None:
+        """Keep the status, and for how long the endpoint wants to be left alone; the body may quote the prompt."""
         super().__init__(f"HTTP status {status}")
-        self.status = status
+        self.status, self.retry_after_s = status, retry_after_s
 
 
 class EndpointNonsenseError(EndpointError):
@@ -104,7 +105,7 @@ class Endpoint:
         response = await self._open(self._body(messages, tools), deadlines)
         try:
             if response.status_code != 200:
-                raise EndpointRefusedError(response.status_code)
+                raise EndpointRefusedError(response.status_code, _retry_after(response))
             stream, chunks = ChatStream(), response.aiter_raw()
             until, loop = deadlines.first, asyncio.get_running_loop()
             while not stream.done:
@@ -149,6 +150,13 @@ class Endpoint:
             return {"Authorization": f"Bearer {path.read_text().strip()}"}
         except OSError as error:
             raise EndpointAwayError(f"the credential {reference.name} is not mounted at {path}") from error
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3); 0 for none, and for a date, which is rare."""
+    written = response.headers.get("retry-after", "").strip()
+    seconds = int(written) if len(written) < 7 and written.isascii() and written.isdecimal() else 0
+    return min(float(seconds), MAX_RETRY_AFTER_S)
 
 
 async def _next(chunks: AsyncIterator[bytes], until: float) -> bytes | None:

@@ -24,7 +24,7 @@ from voiceplane.contract.proofs import proofs
 from voiceplane.planner import ear, filling, prompt, speech, wishes
 from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.chat import End, FunctionCall, Text
-from voiceplane.planner.endpoint import Deadlines, Endpoint, EndpointError, EndpointNonsenseError
+from voiceplane.planner.endpoint import Deadlines, Endpoint, EndpointError, EndpointNonsenseError, EndpointRefusedError
 from voiceplane.planner.flow import FlowPlanner
 from voiceplane.planner.intents import CERTAIN, PERSON, built_in
 from voiceplane.planner.spans import Spent, chat_span
@@ -116,8 +116,10 @@ class ModelBrain:
         span.set_attribute("voice.planner.fallback", error.kind)
         self._failures += 1
         log.warning("the model planner's endpoint failed", extra={"kind": error.kind, "reason": str(error)})
+        rest_s = error.retry_after_s if isinstance(error, EndpointRefusedError) else 0.0
         if self._failures >= FAILURES:
-            self._rests_until = asyncio.get_running_loop().time() + REST_S
+            rest_s = max(rest_s, REST_S)
+        self._rests_until = max(self._rests_until, asyncio.get_running_loop().time() + rest_s)
 
     def _reply(self, request: ReplyRequest, now: float) -> _Reply:
         assert isinstance(request.input, CallerSaid)

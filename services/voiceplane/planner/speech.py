@@ -16,7 +16,10 @@ from voiceplane.planner.phrases import phrases
 MAX_PHRASES = 8  # of one reply: half a minute of speech; nobody listens longer
 MAX_PHRASE = 600  # characters without an end: not a sentence
 _STEP = 100  # characters that are looked at at once: an endpoint may send any number in one event
-_MARKUP = re.compile(r"[{}\[\]|\\]|</?\w[^<>]*>|<!|&#?\w+;|```")
+_MARKUP = re.compile(
+    r"[{}\[\]|\\]|</?\w[^<>]*>|<!|&#?\w+;|```"
+    r"|\w\(|\w_\w|\bfunctions?\.\w"  # a function call written as words
+)
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
 _SOFT = re.compile(r"\*+|__|^\s*(?:[-*•]|#+|\d+[.)])\s+|`", re.M)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<!--.*?-->", re.S)
