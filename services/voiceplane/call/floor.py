@@ -77,6 +77,12 @@ class FloorKeeper:
         """Let nothing interrupt the agent before this time (loop seconds)."""
         self.state = replace(self.state, shield_until=until)
 
+    def typed(self, at: float) -> None:
+        """Tell the machine of a key: who types is there, and is not asked whether he is."""
+        self.state = replace(self.state, asked=0)
+        if self.state.floor is Floor.OPEN:
+            self.state = replace(self.state, since=at)
+
     def expect_digits(self, count: int) -> None:
         """Tell the machine how many digits were asked for: they are dictated with pauses. 0: none."""
         self.state = replace(self.state, digits=count)

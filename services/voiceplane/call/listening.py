@@ -95,7 +95,7 @@ class Listening:
                 speech_resumed=self._speech_resumed,
             ),
         )
-        self._keypad = Keypad(lambda: mouth.interrupt())
+        self._keypad = Keypad(self._hush, lambda: mouth.interrupt())
         self.keys = self._keypad.answers
         self.marks: dict[str, float] = {}  # when the facts about the last pause came, loop seconds
         self.first_packet: asyncio.Event = asyncio.Event()
@@ -112,6 +112,7 @@ class Listening:
                         self._hear(pcm, at)
                 case Digits(digits):
                     pressed = self.clock.monotonic() if at is None else at
+                    self.floor.typed(pressed)
                     self._keypad.type(digits, pressed, shielded=bool(self._session.shielded_s()))
                 case PlayoutStarted():
                     self._agent_started(self.clock.monotonic() if at is None else at)
@@ -250,7 +251,13 @@ class Listening:
 
     def _resume(self) -> None:
         self._overlaps.end(resumed=True)
-        self._mouth.resume()
+        if not self._keypad.hushes:
+            self._mouth.resume()
+
+    def _hush(self) -> None:
+        """Keep back what is being said from a caller who types."""
+        if self.floor.state.floor is not Floor.OPEN:
+            self._mouth.duck()
 
     def _interrupt(self) -> None:
         self._overlaps.end(resumed=False)

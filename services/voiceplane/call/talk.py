@@ -120,8 +120,9 @@ class Talk:
             case AskAgain():
                 await self._speaking.turn([Say(self._spec.silence.ask, constant=True)])
             case GiveUp():
-                await self._speaking.turn([Say(self._spec.silence.goodbye, constant=True)])
-                self._ending.settle(CALLER_SILENT)
+                spoken = await self._speaking.turn([Say(self._spec.silence.goodbye, constant=True)])
+                if not spoken.interrupted:  # else the caller is there after all
+                    self._ending.settle(CALLER_SILENT)
             case Order(target):
                 await self._hand_over(target, self._transfer(render.OPERATOR))
             case Attempt() as late:
