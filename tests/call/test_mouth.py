@@ -170,6 +170,22 @@ def test_a_sentence_that_broke_off_is_said_anew_after_the_bridge() -> None:
     virtually(conversation())
 
 
+def test_a_bridge_has_a_shield_of_its_own_and_the_sentence_it_broke_keeps_its_one() -> None:
+    async def conversation() -> None:
+        speaker, line = HaltingSpeaker(), Line()
+        mouth = Mouth(speaker, line)
+        mouth.begin()
+        speaking = asyncio.create_task(mouth.phrase("parcel is delivered", shield=Shield(500.0)))
+        await asyncio.sleep(BROKEN_S)
+        line.send(1)
+        await mouth.interject("one moment", shield=Shield())
+        speaker.go_on.set()
+        await speaking
+        assert line.shields == [(Shield(500.0), 0), (Shield(), 1), (None, 3), (Shield(500.0), 3), (None, 6)]
+
+    virtually(conversation())
+
+
 class PacedLine(Line):
     """Takes a chunk when the one before has left."""
 

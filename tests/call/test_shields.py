@@ -72,6 +72,16 @@ def test_a_rule_for_words_that_are_never_spoken_is_a_mistake_with_its_place(barg
     assert [mistake.path for mistake in caught.value.mistakes] == [path]
 
 
+def test_a_notice_in_quotes_in_a_models_instructions_is_one_that_is_said() -> None:
+    told = """planner: {model: {endpoint: "http://llm.example/v1", name: m, instructions: 'Say "We keep notes." Be
+    brief.'}}
+  bargeIn: {never: ["We keep notes."]}"""
+    found = PhraseShields(load_bundle(AGENT.replace("bargeIn: BARGE_IN", told)).agent.spec)
+    assert found.of("We keep notes.") == Shield()
+    with pytest.raises(InvalidAgentError):
+        load_bundle(AGENT.replace("bargeIn: BARGE_IN", told.replace('never: ["We keep', 'never: ["We take')))
+
+
 def test_the_models_hold_what_a_designer_writes() -> None:
     assert BargeIn(phrases=(PhraseBargeIn(text="Hello.", mode="after", after=0.8),)).never == ()
 
@@ -103,6 +113,27 @@ async def test_the_shield_follows_what_is_on_the_wire() -> None:
         notice = [round(0.2 - 0.02 * at, 3) for at in range(10)]
         third = [round(0.1 - 0.02 * at, 3) for at in range(5)]
         assert left == [0.0] * 10 + notice + [0.0] * 10 + third + [0.0] * 5
+
+
+async def test_a_bridge_that_waits_for_a_notice_is_heard_to_its_end_and_so_is_the_notice_after_it() -> None:
+    server = MediaServer(MediaSettings(first_port=31850, last_port=31890), SystemClock())
+    async with server.running(), server.open_session() as session:
+        mouth = Mouth(Voice(), SessionPlayout(session))
+        mouth.begin()
+        session.start(MediaAgreement("PCMU", ("127.0.0.1", 9), None))
+        session._pacer.leave(session._sender)
+        await mouth.interject("bridge", shield=Shield())
+        await mouth.phrase("between")
+        await mouth.interject("another bridge", shield=Shield(100.0))
+        left = []
+        for number in range(30):
+            left.append(round(session.shielded_s(), 3))
+            frame = session.playout.next_frame(pause=False)
+            assert frame is not None
+            session.playout.confirm(frame, sequence=number, tick=number)
+        bridge = [round(0.2 - 0.02 * at, 3) for at in range(10)]
+        another = [round(0.1 - 0.02 * at, 3) for at in range(5)]
+        assert left == bridge + [0.0] * 10 + another + [0.0] * 5
 
 
 async def test_a_notice_that_is_still_being_synthesized_is_shielded_when_all_before_it_has_left() -> None:

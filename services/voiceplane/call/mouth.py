@@ -106,6 +106,7 @@ class Mouth:
         self.first_speech: Callable[[Chunk], None] = lambda chunk: None  # told of it, for the record
         self._mid_phrase = False  # a part of a phrase is queued, the rest still comes
         self._broken = False  # a sentence came between its words
+        self._shield: Shield | None = None  # of the phrase that is being said
 
     def begin(self) -> None:
         """Begin a turn of the agent."""
@@ -139,15 +140,19 @@ class Mouth:
         """Synthesize a phrase and queue it, shielded from interruption; returns early when the turn is interrupted."""
         if not text.strip() or self._interrupted.is_set():
             return
-        if shield is not None:
-            self._playout.shield(shield)  # from here on: a caller must not slip in before its first sound
+        self._shield = shield
+        self._shield_phrase()  # from here on: a caller must not slip in before its first sound
         try:
             while not await self._spoken(text, constant=constant):
                 pass
         finally:
-            self._mid_phrase = False
+            self._mid_phrase, self._shield = False, None
             if shield is not None:
                 self._playout.unshield()
+
+    def _shield_phrase(self) -> None:
+        if self._shield is not None:
+            self._playout.shield(self._shield)
 
     async def _spoken(self, text: str, *, constant: bool) -> bool:
         """Queue a phrase; False when another sentence came between its words: it is to be said from its beginning."""
@@ -175,7 +180,9 @@ class Mouth:
         """Return the words of this turn that the caller has heard until now."""
         return self._playout.heard()
 
-    async def interject(self, text: str, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    async def interject(
+        self, text: str, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, *, shield: Shield | None = None
+    ) -> None:
         """Say a constant sentence while a phrase is waited for; between the words of one only after a long silence.
 
         The sentence that broke off is said anew after it. One that goes on, or is whole, needs nothing said.
@@ -185,11 +192,18 @@ class Mouth:
         if self._lock.locked() or self._interrupted.is_set():
             return
         async with self._lock, aclosing(self._speaker.speak(text, constant=True)) as chunks:
-            while not self._interrupted.is_set():
-                chunk = await self._until_interrupted(_next(chunks))
-                if chunk is None:
-                    break
-                await self._queue(chunk)
+            if shield is not None:
+                self._playout.shield(shield)
+            try:
+                while not self._interrupted.is_set():
+                    chunk = await self._until_interrupted(_next(chunks))
+                    if chunk is None:
+                        break
+                    await self._queue(chunk)
+            finally:
+                if shield is not None:
+                    self._playout.unshield()
+                self._shield_phrase()  # what it may have of its first milliseconds begins behind this sentence
 
     async def _broke_off(self, sleep: Callable[[float], Awaitable[None]]) -> bool:
         """Wait until the phrase that is being said is whole, or silent in its middle for too long."""

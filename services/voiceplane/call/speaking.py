@@ -115,7 +115,7 @@ class Speaking:
         self.begun = True
         self._site.hub.tell(self._recorder.facts.call_id, "bridge", {})
         for phrase in phrases(sentence):
-            await self._mouth.interject(phrase, self._listening.clock.sleep)
+            await self._mouth.interject(phrase, self._listening.clock.sleep, shield=self._shields.of(phrase))
 
     async def finish(self, timings: TurnTimings | None = None) -> Spoken:
         """Wait until the agent's turn was heard, and keep what was."""

@@ -14,7 +14,8 @@ class Shields:
         self._opened: tuple[int, int | None] | None = None
 
     def open(self, at: int, length: int | None) -> None:
-        """Shield from a position on: so many samples, or all (None) until close()."""
+        """Shield from a position on: so many samples, or all (None) until close(); what was open ends here."""
+        self.close(at)
         self._opened = (at, length)
 
     def close(self, at: int) -> None:
