@@ -1,7 +1,10 @@
 """What the load suite makes of its steps."""
 
 import pytest
+from prometheus_client import generate_latest
 
+from voiceplane.media.pacer import Meter
+from voiceplane.media.told import told
 from voiceplane.testing.bench import load
 from voiceplane.testing.bench.caller import Held
 from voiceplane.testing.bench.load import Step, capacity, growth
@@ -41,3 +44,15 @@ async def test_steps_with_a_goal_run_also_when_the_first_breaks(monkeypatch: pyt
     place = Place("", "", None, None, None, None, lambda: IDLE, lambda text: None, 2)  # type: ignore[arg-type]
     await load.run(place, Effort())
     assert ran == [5, 10]
+
+
+def test_packets_that_left_late_are_those_of_the_gateways_own_page_in_that_time() -> None:
+    meter = Meter()
+    with told(meter.read):
+        meter.add(30.0)
+        before = Counts.parse(generate_latest().decode())
+        for late_ms in (0.2, 20.0, 20.5, 400.0):
+            meter.add(late_ms)
+        change = Counts.parse(generate_latest().decode()).since(before)
+    line = load.own_late(change, "10 calls at once")
+    assert (line.cases, line.count) == (2, 4)

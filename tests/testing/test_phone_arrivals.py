@@ -29,6 +29,35 @@ async def test_a_packet_came_when_the_kernel_took_it_however_late_the_phone_read
     assert waits[-1] >= 0.09
 
 
+class Stalled(SystemClock):
+    """A clock whose reader loses the processor behind the wall clock, the first time that it reads it."""
+
+    stalled = False
+
+    def wall_ns(self) -> int:
+        now = super().wall_ns()
+        if not self.stalled:
+            self.stalled = True
+            time.sleep(0.5)
+        return now
+
+
+async def test_a_phone_that_loses_the_processor_between_two_clocks_does_not_make_a_packet_late() -> None:
+    came: list[float] = []
+    clock = Stalled()
+    phone = StampedSocket("127.0.0.1", clock, lambda data, arrived_at: came.append(arrived_at))
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as agent:
+            sent_at = clock.monotonic()
+            agent.sendto(b"sound", phone.local)
+            taken_by = clock.monotonic()
+            await until(lambda: came)
+    finally:
+        phone.close()
+    assert clock.stalled
+    assert sent_at - 0.001 <= came[0] <= taken_by + 0.3
+
+
 async def test_a_phone_reads_all_that_waits_and_nothing_after_it_is_closed() -> None:
     heard: list[bytes] = []
     phone = StampedSocket("127.0.0.1", SystemClock(), lambda data, arrived_at: heard.append(data))

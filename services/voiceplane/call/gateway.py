@@ -15,6 +15,7 @@ from voiceplane.call.readiness import Readiness
 from voiceplane.call.site import Site
 from voiceplane.contract.load import Bundle
 from voiceplane.media.server import MediaServer, MediaSettings
+from voiceplane.media.told import told
 from voiceplane.planner.aloud import for_the_ear
 from voiceplane.planner.client import limits
 from voiceplane.planner.client import open_client as open_planner
@@ -141,6 +142,7 @@ async def open_gateway(bundle: Bundle, settings: GatewaySettings) -> AsyncIterat
         voice = bundle.agent.spec.voice
         speech = await stack.enter_async_context(TritonSpeech(settings.speech, wanted=profile.wanted(voice.name)))
         media = await stack.enter_async_context(MediaServer(settings.media, clock).running())
+        stack.enter_context(told(media.lateness))
         digest = profile.voice(voice.name).digest
         voices = {
             rate: PhraseCache(speech, VoiceChoice(voice.name, digest, rate, voice.speed), cache_root())

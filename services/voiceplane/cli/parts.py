@@ -27,7 +27,8 @@ MODULES = {"gateway": "call"}  # where a process has another name than its packa
 TIERS = {"gateway": 2, "speech": 1, "planner": 1, "tools": 1}
 # Models fill all cores that they get. A gateway's thread that waits for one holds the interpreter's lock meanwhile, and
 # its pacer waits too, whatever priority that has (adr/0003). A word 10 ms later is not heard, a packet is.
-NICE = {"speech": 10}
+# Records and traces come in bursts, for which no call waits: their senders have outboxes.
+NICE = {"speech": 10, "records": 10}
 # What a start may take on a full machine: Ray has many processes, and a gateway's first start synthesizes all phrases.
 READY_S = {"planner": 300.0, "gateway": 300.0}
 

@@ -45,13 +45,14 @@ class Lateness:
 
     counts: tuple[int, ...]
     worst_ms: float
+    total_ms: float = 0.0
 
     def __sub__(self, earlier: "Lateness") -> "Lateness":
         """Return what came after `earlier`; its worst is bounded by the last bucket used and by the worst of all."""
         counts = tuple(now - then for now, then in zip(self.counts, earlier.counts, strict=True))
         edges = (*BUCKETS_MS, self.worst_ms)
         last = max((edge for count, edge in zip(counts, edges, strict=True) if count), default=0.0)
-        return Lateness(counts, min(last, self.worst_ms))
+        return Lateness(counts, min(last, self.worst_ms), self.total_ms - earlier.total_ms)
 
     @property
     def packets(self) -> int:
@@ -74,17 +75,18 @@ class Meter:
     def __init__(self) -> None:
         """Start with nothing measured."""
         self._counts = [0] * (len(BUCKETS_MS) + 1)
-        self._worst_ms = 0.0
+        self._worst_ms = self._total_ms = 0.0
 
     def add(self, late_ms: float) -> None:
         """Count a packet."""
         if late_ms > self._worst_ms:
             self._worst_ms = late_ms
+        self._total_ms += late_ms
         self._counts[bisect_left(BUCKETS_MS, late_ms)] += 1
 
     def read(self) -> Lateness:
         """Return the measurements so far; take the difference of two for a time."""
-        return Lateness(tuple(self._counts), self._worst_ms)
+        return Lateness(tuple(self._counts), self._worst_ms, self._total_ms)
 
 
 class Pacer:

@@ -175,6 +175,7 @@ def lines(step: Step, number: int) -> list[Line]:
             note=f"p99 {p99:.1f} ms, by the kernel's times of arrival",
         ),
         Line(f"{name}: gateway's own lateness, p99 of each call", "ms", own),
+        own_late(step.change, name),
         Line(f"{name}: phones' own sending, worst of a call", "ms", tuple(call.worst_own_ms for call in step.calls)),
         Line(
             f"{name}: cores used, all parts",
@@ -184,6 +185,14 @@ def lines(step: Step, number: int) -> list[Line]:
         ),
         *memory,
     ]
+
+
+def own_late(change: Counts, name: str) -> Line:
+    """Return how many packets left late by the pacer's own account: what the phone sees beyond is not the gateway's."""
+    sent = change.total("voiceplane_rtp_lateness_seconds_count")
+    in_time = change.total("voiceplane_rtp_lateness_seconds_bucket", kind=("le", str(LATE_MS / 1000)))
+    cases, count = round(sent - in_time), round(sent)
+    return Line(f"{name}: packets that left the gateway over {LATE_MS:.0f} ms late", "", cases=cases, count=count)
 
 
 def _own_cpu_s() -> float:

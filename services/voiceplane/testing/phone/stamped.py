@@ -16,6 +16,7 @@ SO_TIMESTAMPNS = 35  # socket(7), asm-generic/socket.h; Python's socket module d
 _TIMESPEC = struct.Struct("@ll")
 _MAX_DATAGRAM = 65_535
 _DATAGRAMS_A_TURN = 32  # of the event loop, so that the other phones get theirs
+_AT_ONCE_S, _TRIES = 50e-6, 8  # two clocks are read together; on a full machine something may come in between
 
 
 class StampedSocket:
@@ -53,16 +54,27 @@ class StampedSocket:
                 data, extras, _, _ = self._socket.recvmsg(_MAX_DATAGRAM, socket.CMSG_SPACE(_TIMESPEC.size))
             except OSError:  # nothing more, or the network's complaint about what we sent
                 return
-            waited_s = self._waited_s(extras)  # first: held up in between, we hear it late, never before it was sent
-            self._receive(data, self._clock.monotonic() - waited_s)
+            self._receive(data, self._arrived_at(extras))
             if self._socket.fileno() < 0:  # `receive` closed us
                 return
 
-    def _waited_s(self, extras: list[tuple[int, int, bytes]]) -> float:
-        """Return for how long a datagram lay in the kernel: its stamp is of the wall clock."""
+    def _arrived_at(self, extras: list[tuple[int, int, bytes]]) -> float:
+        """Return when the kernel took a datagram: its stamp is of the wall clock, which is read beside ours."""
         for level, kind, stamp in extras:
             if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
                 seconds, nanoseconds = _TIMESPEC.unpack(stamp)
-                waited_ns: int = self._clock.wall_ns() - seconds * 1_000_000_000 - nanoseconds
-                return max(0, waited_ns) / 1e9
-        return 0.0
+                now, wall_ns = self._both_clocks()
+                lay_ns: int = wall_ns - seconds * 1_000_000_000 - nanoseconds
+                return now - max(0, lay_ns) / 1e9
+        return self._clock.monotonic()
+
+    def _both_clocks(self) -> tuple[float, int]:
+        """Read both clocks at once; ours is never too early: we hear a datagram late, never before it was sent."""
+        closest = float("inf")
+        for _ in range(_TRIES):
+            before, wall, after = self._clock.monotonic(), self._clock.wall_ns(), self._clock.monotonic()
+            if after - before < closest:
+                closest, now, wall_ns = after - before, after, wall
+            if closest < _AT_ONCE_S:
+                break
+        return now, wall_ns
