@@ -54,6 +54,7 @@ def test_the_first_day_that_suits_is_chosen_where_the_caller_names_none(text: st
         ("the day before Friday", "2026-11-26"), ("the day after Friday", "2026-11-28"),
         ("two days before Friday", "2026-11-25"), ("Christmas Eve", "2026-12-24"),
         ("the day after Christmas", "2026-12-26"),
+        ("Friday the twenty-seventh", "2026-11-27"),
         ("the last day of the month", "2026-11-30"), ("the last day of next month", "2026-12-31"),
     ],
 )  # fmt: skip
@@ -65,7 +66,17 @@ def test_a_day_that_is_named_by_another_is_that_day(text: str, iso: str) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["in the afternoon", "later", "the end of the month", "what days do you have", "not on Friday", "a day later"],
+    [
+        "in the afternoon",
+        "later",
+        "the end of the month",
+        "what days do you have",
+        "not on Friday",
+        "a day later",
+        "last Friday",
+        "Friday the thirteenth",
+        "I can't do Friday",
+    ],
 )
 def test_what_says_too_little_of_a_day_is_no_day(text: str) -> None:
     assert find_date(text, MONDAY) is None
@@ -129,3 +140,17 @@ def test_an_agent_that_confirms_nothing_confirms_a_day_that_it_chose(bundle: Bun
     assert talk.say("whenever") == "I have Tuesday, November twenty-fourth. Is that right?"
     assert talk.say("no, not before Thursday") == "I have Thursday, November twenty-sixth. Is that right?"
     assert talk.say("yes") == '[reschedule {"day": "2026-11-26"}]'
+
+
+def test_a_day_that_is_said_before_it_is_asked_for_is_kept(planner: FlowPlanner) -> None:
+    talk = Conversation(planner)
+    assert talk.say("I want to change the delivery day") == "What is the six digit parcel number?"
+    assert talk.say("Friday") == "What is the six digit parcel number?"
+    assert talk.say("456721") == "Shall I move parcel 4 5 6 7 2 1 to Friday, November twenty-seventh?"
+
+
+def test_an_open_day_in_the_wish_is_taken_where_it_is_confirmed(planner: FlowPlanner) -> None:
+    talk = Conversation(planner)
+    assert (
+        talk.say("deliver parcel 456721 next week") == "Shall I move parcel 4 5 6 7 2 1 to Monday, November thirtieth?"
+    )

@@ -40,7 +40,8 @@ _OPEN = re.compile(
     r"\b(?:mornings?|afternoons?|evenings?|nights?|noon|midday|lunch(?:time)?|later|earlier|sooner|soon|month"
     r"|some ?(?:day|time)|(?:same|other) day|(?:what|which) (?:days?|dates?|times?)|options?|choices|available"
     r"|when (?:can|could|do|would) you"
-    r"|possible|depends|holidays?|week|week ?ends?|week ?days?|not (?:on |the )*\w+day|o'?clock|am|pm)\b",
+    r"|possible|depends|holidays?|week|week ?ends?|week ?days?"
+    r"|(?:not|can'?t(?: do| make)?|cannot(?: do| make)?) (?:on |the )*(?:\w+day|tomorrow)|o'?clock|am|pm)\b",
     re.I,
 )
 

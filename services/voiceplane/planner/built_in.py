@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from voiceplane.contract.agent import VoiceAgentSpec
 from voiceplane.contract.dialogue import ReplyEvent
-from voiceplane.planner import filling
+from voiceplane.planner import filling, slots
 from voiceplane.planner.intents import (
     CANCEL,
     GOODBYE,
@@ -52,7 +52,8 @@ class BuiltIn:
             words = f"{state.last_reply} {state.unheard}".strip() or self._spec.opening
             return self._steps.say(words, state, state.intent)
         if wish == GOODBYE and (not turn.asked or plain_goodbye(text)):
-            return self._steps.goodbye(state)
+            agrees = turn.asked and not state.asking and slots.yes_or_no(text) is True  # "yes, thank you, bye"
+            return None if agrees else self._steps.goodbye(state)
         if wish == CANCEL:
             return self._cancelled(turn)
         if wish in (WHO, HELP, QUESTION, READY):

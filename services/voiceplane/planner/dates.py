@@ -77,6 +77,8 @@ _NAMING = (
     _ISO, _FROM, _BESIDE, _FEAST, _MONTH_DAY, _DAY_MONTH, _NEXT_MONTH, _NUMERIC, _AHEAD,
     _OF_WEEK, _WEEKDAY, _NEAR, _DAY_ALONE
 )  # fmt: skip
+_OVER = re.compile(rf"\blast (?:{_any(_WEEKDAYS)})\b(?! (?:of|in)\b)")
+_WEEKDAY_AND_DAY = re.compile(rf"\b(?P<name>{_any(_WEEKDAYS)}),? the (?P<day>{_NUMBER})\b")
 # "from Friday to Monday" leaves Friday; "a week from Friday" does not.
 _LEFT = re.compile(r"(?<!\bdays )(?<!\bday )(?<!\bweeks )(?<!\bweek )\bfrom [^,;]{1,40}? to (?=\S)")
 
@@ -84,7 +86,7 @@ _LEFT = re.compile(r"(?<!\bdays )(?<!\bday )(?<!\bweeks )(?<!\bweek )\bfrom [^,;
 def find_date(text: str, today: datetime.date, *, day_first: bool = False) -> datetime.date | None:
     """Return the date a text means, today or later; of several corrected ones the last. None when it names none."""
     lowered = _TENS.sub(r"\1-\2", text.lower().replace("’", "'"))
-    kept = _BOUND.sub(" ", _NEGATED.sub(" ", _LEFT.sub(" ", lowered)))
+    kept = _BOUND.sub(" ", _NEGATED.sub(" ", _OVER.sub(" ", _LEFT.sub(" ", lowered))))
     for part in reversed(MARKER.split(kept)):
         try:
             date = _find(part.strip(), today, day_first=day_first)
@@ -126,6 +128,10 @@ def _find(text: str, today: datetime.date, *, day_first: bool) -> datetime.date 
         first, second = int(numeric[1]), int(numeric[2])
         month, day = (second, first) if day_first or first > 12 else (first, second)
         return _upcoming(today, month, day, year=numeric[3])
+    found = _WEEKDAY_AND_DAY.search(text)
+    if found:
+        date = _next_day_of_month(today, _number(found["day"]))
+        return date if date is not None and date.weekday() == _WEEKDAYS[found["name"]] else None  # else which is meant?
     return _relative(text, today, day_first=day_first) or _day_alone(text, today)
 
 

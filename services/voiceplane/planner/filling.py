@@ -94,6 +94,16 @@ def keep(slot: Slot, value: str, known: Known) -> Answer:
     return Answer(filled, Reading.FULL, len(value))
 
 
+def ahead(intent: Intent, text: str, known: Known, locale: slots.Locale) -> Known | None:
+    """Take a day or a choice that is said before it is asked for; None where the text has none."""
+    for slot in intent.slots:
+        if slot.type in (SlotType.DATE, SlotType.CHOICE) and slot.name not in known and not lacks(text):
+            value = slots.read(slot, text, locale)
+            if value is not None:
+                return keep(slot, value, known).known
+    return None
+
+
 def without(known: Known, *forgotten: Slot) -> Known:
     """Forget slots with all that stands beside them."""
     names = {slot.name for slot in forgotten}

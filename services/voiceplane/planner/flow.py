@@ -155,6 +155,8 @@ class FlowPlanner:
             yield from self._steps.advance(turn, intent, replace(state, slots=earlier, unsure=0))
         elif answer is not None:
             yield from self._filled(turn, intent, answer)
+        elif (ahead := filling.ahead(intent, text, dict(state.slots), turn.locale)) is not None:
+            yield from self._steps.once_more(replace(state, slots=pairs(ahead)))
         elif asides.takes_back(text) and slot.name + filling.PARTIAL in dict(state.slots):
             yield from self._steps.another(turn, intent, slot)
         elif hint := self._hint(slot, text):
@@ -207,7 +209,9 @@ class FlowPlanner:
     def _unasked(self, turn: Turn, text: str) -> Iterator[ReplyEvent]:
         """Take a wish; or, after something was done, a correction of it, yes or no to "anything else?"."""
         state = turn.state
-        dated = self._dated if dates.find_date(text, turn.locale.today) is not None else frozenset[str]()
+        today = turn.locale.today
+        has_day = dates.find_date(text, today) is not None or any_day.earliest(text, today) is not None
+        dated = self._dated if has_day else frozenset[str]()
         guess = self._understanding.guess(text, dated)
         bare = digits.without_numbers(text)
         if not guess.sure and bare not in ("", text):  # the number in a wish makes it less like any example
@@ -285,5 +289,8 @@ class FlowPlanner:
             value = slots.read(slot, text, turn.locale) if introduced and slot.type is not SlotType.YES_NO else None
             if value is not None and (slot.type is not SlotType.CHOICE or value.lower() in text.lower()):
                 known = filling.keep(slot, value, known).known
+            open_day = filling.left_open(slot, text, known, turn.locale) if intent.confirm is not None else None
+            if value is None and open_day is not None:
+                known = open_day.known
         following = replace(state, intent=intent.name, slots=pairs(known), unsure=0)
         yield from self._steps.advance(turn, intent, following, confidence=guess.score)

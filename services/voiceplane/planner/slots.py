@@ -38,6 +38,7 @@ _AFTER_ALL = re.compile(
     r"(?:\W+(?:yes|please|it is|that'?s (?:right|fine)|do it))*\W*$",
     re.I,
 )
+_BOTH = re.compile(r"^\W*(?:(?:well|um|uh)\W+)*(?:yes|yeah|yep)\W+(?:(?:and|or|but)\W+)*no\W*$", re.I)
 _ONCE_MORE = re.compile(r"^\W*(?:yes|yeah|yep|sure|okay|ok|no|nope|nah)\b", re.I)  # behind a yes or a no
 _AND = re.compile(r"^\W*(?:(?:please|thanks|thank you|and|also|then|so|oh|um|uh|by the way|wait)\b\W*)*", re.I)
 _NAME = re.compile(
@@ -70,6 +71,8 @@ def yes_or_no(text: str) -> bool | None:
     """Return what a text answers to a yes-or-no question; None when neither."""
     if re.match(r"^\W*(?:why not|no problem|not a problem|no worries)\b", text, re.I):
         return True
+    if _BOTH.match(text):
+        return None
     if _NO.match(text):
         return _AFTER_ALL.match(text) is not None
     return True if _YES.match(text) else None
