@@ -69,7 +69,7 @@ async def test_a_call_with_only_spans_so_far_is_found(store: Store) -> None:
 
 async def test_the_span_of_somebody_who_looks_is_no_call(store: Store) -> None:
     await store.add_spans([samples.span("b" * 16, name="voiceplane.rpc.v1.Records/ListCallRecords", service="records")])
-    with pytest.raises(NoSuchCallError, match="no call yet"):
+    with pytest.raises(NoSuchCallError, match="no call is recorded yet"):
         await store.resolve("latest")
 
 

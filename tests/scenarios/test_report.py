@@ -124,4 +124,5 @@ def test_the_waits_of_all_calls_stand_beside_the_agents_objectives() -> None:
     told = report.waits_told(results, Objectives.model_validate({"turnP50": "250ms", "turnP95": "1s"}))
     assert told == "2 waits: median 650 ms (objective 250 ms), p95 900 ms (objective 1000 ms)"
     assert report.waits_told(results, None) == "2 waits: median 650 ms, p95 900 ms"
+    assert report.waits_told(results[:1], None) == "1 wait: median 400 ms, p95 400 ms"
     assert report.waits_told((), None) == ""

@@ -219,7 +219,7 @@ class Store:
                     found = (await connection.execute(query)).scalar()
                     if found is not None:
                         return str(found)
-        raise NoSuchCallError("no call yet")
+        raise NoSuchCallError("no call is recorded yet: voiceplane call places one")
 
     async def calls(self, *, call_id: str | None = None, limit: int = MAX_LISTED) -> tuple[CallRow, ...]:
         """Return one call, or the newest first."""

@@ -101,7 +101,7 @@ def waits_told(results: tuple[Result, ...], objectives: Objectives | None) -> st
         f"{name} {value:.0f} ms" + (f" (objective {wanted[name]:.0f} ms)" if name in wanted else "")
         for name, value in measured.items()
     ]
-    return f"{len(waits)} waits: {', '.join(told)}"
+    return f"{len(waits)} wait{'' if len(waits) == 1 else 's'}: {', '.join(told)}"
 
 
 def _page(results: tuple[Result, ...], pictures: list[str], title: str) -> str:
