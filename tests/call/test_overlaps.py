@@ -70,3 +70,60 @@ def test_an_unlikely_word_wants_the_floor_where_it_sounds_like_a_command(
     words = tuple(RecognizedWord(word, 0.0, 200.0, probability) for word in text.split())
     made.words(Transcript(text, words, InferenceTiming(0.0, 0.0, 0.0), logprob=-0.9, wish=wish))
     assert made.judge(1.0, ended=True, answers=False) is kind
+
+
+def spoken(made: Overlaps, sound: np.ndarray, *, over_us: bool) -> None:
+    """Let the caller make this sound, frame by frame."""
+    for at in range(0, len(sound) - FRAME + 1, FRAME):
+        made.remember(_pcm(sound[at : at + FRAME]))
+        made.hear(_pcm(sound[at : at + FRAME]), 0.0, over_us=over_us)
+
+
+def over(made: Overlaps, sound: np.ndarray) -> Overlap | None:
+    """Return the name of a sound over the agent of which no words are known, 0.6 s after its beginning."""
+    made.begin(0.0)
+    spoken(made, sound[: int(0.6 * RATE)], over_us=True)
+    return made.judge(0.6, ended=False, answers=False)
+
+
+def silent() -> Overlaps:
+    return overlaps(np.zeros(RATE), np.zeros(RATE), end_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("below_db", "kind"), [(0, Overlap.INTERRUPT), (8, Overlap.INTERRUPT), (18, Overlap.SIDE_TALK)]
+)
+def test_somebody_in_the_room_is_told_by_the_callers_own_level(below_db: float, kind: Overlap) -> None:
+    made = silent()
+    spoken(made, _voice(2, seed=1), over_us=False)
+    assert over(made, _voice(1, seed=2) * 10 ** (-below_db / 20)) is kind
+
+
+def test_a_caller_whose_sentence_ends_softly_is_no_softer_for_it() -> None:
+    made = silent()
+    fading = _voice(2, seed=1) * np.interp(np.arange(2 * RATE), [0, 1.5 * RATE, 2 * RATE], [1.0, 1.0, 0.1])
+    spoken(made, fading, over_us=False)
+    assert over(made, _voice(1, seed=2) / 8) is Overlap.SIDE_TALK
+
+
+def test_one_loud_word_does_not_make_all_that_follows_side_talk() -> None:
+    made = silent()
+    spoken(made, _voice(0.3, seed=1) * 4, over_us=False)
+    assert over(made, _voice(1, seed=2) / 2) is Overlap.INTERRUPT
+
+
+def test_a_caller_who_begins_by_interrupting_is_known_by_that() -> None:
+    made = silent()
+    assert over(made, _voice(1, seed=1)) is Overlap.INTERRUPT
+    made.end(resumed=False)
+    assert over(made, _voice(1, seed=2) / 8) is Overlap.SIDE_TALK
+
+
+@pytest.mark.parametrize(("caller", "kind"), [(False, Overlap.ECHO), (True, None)])
+def test_a_sound_that_ducked_us_and_turns_out_to_be_our_own_is_named_so(caller: bool, kind: Overlap | None) -> None:
+    agent = np.concatenate([np.zeros(RATE), _voice(2, seed=3)])
+    line = np.concatenate([np.zeros(int(0.2 * RATE)), agent])[: len(agent)] / 10
+    line = line + (np.concatenate([np.zeros(int(1.2 * RATE)), _voice(1.8, seed=4)]) if caller else 0)
+    made = overlaps(agent, line, end_s=1.6)
+    made.begin(1.2)
+    assert made.judge(1.6, ended=False, answers=False) is kind

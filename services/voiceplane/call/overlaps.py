@@ -1,7 +1,5 @@
 """Sounds of the caller over the agent: our own echo is swallowed, the rest is measured for the judge. For listening."""
 
-import math
-
 import numpy as np
 
 from voiceplane.call.ears import Ears
@@ -11,13 +9,12 @@ from voiceplane.runtime.metrics import BARGE_INS
 from voiceplane.speech.ports import Transcript
 from voiceplane.turn.echo import LONGEST_DELAY_S, EchoPath, is_echo, learn, match
 from voiceplane.turn.gate import SpeechPaused, SpeechStarted
-from voiceplane.turn.overlap import Overlap, OverlapFacts, is_sure, judge
+from voiceplane.turn.overlap import Overlap, OverlapFacts, UsualLevel, is_sure, judge
 
 ECHO_WINDOW_S = 0.32  # in a shorter stretch any two voices may be alike: the vowels of "excuse" and "insurance"
 SHORT_S = 0.16  # is enough where the way of the echo is known
 LONGEST_SOUND_S = 1.2  # of a sound over the agent is compared: it is named before
 RECHECK_S = 0.1
-USUAL = 0.05  # weight of a new frame in the caller's usual level
 
 
 class Overlaps:
@@ -35,7 +32,7 @@ class Overlaps:
         self._voiced_s = 0.0
         self._words: Transcript | None = None
         self._power: list[float] = []  # of voiced frames of the running sound; ends with it
-        self._usual: float | None = None  # mean power of the caller's own turns
+        self._usual = UsualLevel()  # of the caller's own turns
         self.running = False
 
     @property
@@ -67,7 +64,7 @@ class Overlaps:
             self._voiced_s += len(frame) / SPEECH_BYTES_PER_S
             self._power.append(power)
         elif not over_us:
-            self._usual = power if self._usual is None else self._usual + USUAL * (power - self._usual)
+            self._usual = self._usual.follow(power)
 
     def swallows(self, edge: SpeechStarted | SpeechPaused) -> bool:
         """Say whether an edge is our own echo's and must not reach the floor, also after our last word."""
@@ -106,9 +103,7 @@ class Overlaps:
         if self.running and self._matches(min(LONGEST_SOUND_S, now - self._since + SHORT_S)):
             BARGE_INS.labels(Overlap.ECHO.value).inc()
             return Overlap.ECHO
-        level = None
-        if self._usual and self._power:
-            level = 10 * math.log10(max(1.0, float(np.mean(self._power))) / max(1.0, self._usual))
+        level = self._usual.over_db(float(np.mean(self._power))) if self._power else None
         text, sure = None, True
         if self._words is not None:
             sure = is_sure(self._words.confidence, self._words.logprob)
@@ -120,7 +115,8 @@ class Overlaps:
         return kind
 
     def end(self, *, resumed: bool) -> None:
-        """Stop measuring; a sound that took the floor is the caller's usual level from now on."""
+        """Stop measuring; a sound that took the floor tells the level of a caller who was not heard before."""
         self.running = False
-        if not resumed and self._usual is None and self._power:
-            self._usual = float(np.mean(self._power))
+        if not resumed and not self._usual.frames:
+            for power in self._power:
+                self._usual = self._usual.follow(power)

@@ -1,5 +1,6 @@
 """Name a sound of the caller over the agent's speech: does it want the floor? Fed by call.listening. Pure."""
 
+import math
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -26,6 +27,29 @@ class OverlapFacts:
     level_db: float | None  # against the caller's usual level; None before the caller's first turn
     answers: bool  # the agent has asked a yes-or-no question: "yes" is an answer
     sure: bool = True  # of the text
+
+
+_USUAL_FRAMES = 250  # 5 s of voice: the end of a sentence alone is softer than its caller
+_KNOWN_FRAMES = 25  # 0.5 s: one "No." may be far louder than what follows
+
+
+@dataclass(frozen=True, slots=True)
+class UsualLevel:
+    """How loud one caller's voice is: the mean power of its frames of 20 ms, the newest most."""
+
+    power: float = 0.0
+    frames: int = 0
+
+    def follow(self, power: float) -> "UsualLevel":
+        """Take the next voiced frame of a turn of the caller."""
+        frames = min(self.frames + 1, _USUAL_FRAMES)
+        return UsualLevel(self.power + (power - self.power) / frames, frames)
+
+    def over_db(self, power: float) -> float | None:
+        """Return how far a sound is over it; None while too little of this voice was heard."""
+        if self.frames < _KNOWN_FRAMES:
+            return None
+        return 10 * math.log10(max(1.0, power) / max(1.0, self.power))
 
 
 _BACKCHANNELS = frozenset(
