@@ -11,6 +11,7 @@ from voiceplane.call.holding import CallClock
 from voiceplane.call.listening import Listening
 from voiceplane.media.session import MediaEvent, PlayoutStarted
 from voiceplane.runtime.clock import SystemClock
+from voiceplane.speech.ports import InferenceTiming, Transcript
 from voiceplane.turn.gate import SpeechStarted
 from voiceplane.turn.machine import Floor
 from voiceplane.turn.parameters import TurnParameters
@@ -58,3 +59,38 @@ async def test_the_agent_fell_silent_for_the_first_of_two_words_that_are_heard_t
         listening.floor.state = alone
         listening.floor.feed(SpeechStarted(3.0))
         assert "ducked" in listening.cut_marks()
+
+
+async def test_the_planner_is_asked_while_the_caller_speaks_once_a_partial_is_stable_and_not_before() -> None:
+    heard = ["Where", "Where is", "Where is my", "Where is my parcel?", "Where is my parcel?"]
+    decoded: list[str] = []
+    asked: list[tuple[int, str]] = []  # after how many decodes, and with which words
+
+    async def recognize(audio: bytes, *, hints: str, partial: bool) -> Transcript:
+        decoded.append(heard[len(decoded)])
+        return Transcript(decoded[-1], (), InferenceTiming(0.0, 0.0, 0.0))
+
+    vad = SimpleNamespace(detector=lambda: SimpleNamespace(probability=lambda window: 1.0))
+    clock = CallClock(SystemClock())
+    recognizer = SimpleNamespace(recognize=recognize)
+    site = SimpleNamespace(
+        vad=vad,
+        turn_parameters=TurnParameters,
+        clock=clock,
+        recognizer=recognizer,
+        said_before=lambda *, digits: "",
+    )
+    async with asyncio.TaskGroup() as tasks:
+        parts = cast(Any, site), cast(Any, Session()), cast(Any, None), Ending()
+        listening = Listening(*parts, tasks=tasks, clock=clock)
+        listening.dialogue.maybe = lambda words, told: asked.append((len(decoded), words.text))
+        listening.floor.state = replace(listening.floor.state, floor=Floor.CALLER)
+        listening._hearing.begin(0.0)
+        listening._ears.voiced = True
+        for tenth in range(1, 60):
+            if len(decoded) < len(heard):
+                listening._hearing.tick(tenth * 0.1)
+            for _ in range(4):
+                await asyncio.sleep(0)
+        listening.close()
+    assert asked == [(len(heard), "Where is my parcel?")]
