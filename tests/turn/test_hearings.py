@@ -20,6 +20,23 @@ def test_a_second_hearing_of_such_words_stands_where_it_is_understood_or_whole(s
     assert second_stands(second) is (second in UNDERSTOOD)
 
 
+@pytest.mark.parametrize(
+    ("first", "heard", "stands"),
+    [
+        ("Three one zero, zero four.", "7, 3, 1, 0, 0, 4", True),
+        ("Seven three one.", "Seven three one, zero zero four.", True),
+        ("It is seven eight, seven four.", "It is 7-08740.", True),
+        ("", "731004", True),
+        ("Double three, double three. Three.", "3 3 3 4 5 6", False),
+        ("3, 8, 3, 2, 3.", "3, 8, 2, 1, 2, 3.", False),
+    ],
+)
+def test_a_whole_number_stands_where_it_only_adds_to_the_digits_that_were_heard(
+    first: str, heard: str, *, stands: bool
+) -> None:
+    assert second_stands(Reading.COUNTED, first=first, heard=heard) is stands
+
+
 @pytest.mark.parametrize("reading", ASKED)
 def test_of_two_hearings_that_are_worth_the_same_the_first_stands(reading: Reading) -> None:
     assert not second_stands(reading)

@@ -142,10 +142,14 @@ class Hearing:
             task.cancel()  # nobody else waits for it
 
     async def again(self) -> Transcript:
-        """Return the running utterance's words as the second ear hears them; SpeechError."""
+        """Return the running utterance's words as the second ear hears them; SpeechError.
+
+        A number without the digits before it: they lead both recognizers to leave some out.
+        """
         assert self._site.second is not None
         sound = self._sound()
-        found = await self._site.second.recognize_again(sound.audio, hints=sound.said_before)
+        hints = "" if self.digits_expected else sound.said_before
+        found = await self._site.second.recognize_again(sound.audio, hints=hints)
         return replace(found, text=" ".join([*sound.settled, found.text]).strip())
 
     def believe(self, pause: int, transcript: Transcript) -> None:

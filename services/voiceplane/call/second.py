@@ -88,7 +88,7 @@ class SecondEar:
         if question is not self._question:
             return
         self._question = None
-        stands = second_stands(reading)
+        stands = second_stands(reading, first=question.words.text, heard=heard.text)
         SECOND_HEARINGS.labels("taken" if stands else "left").inc()
         if stands:
             self._listener.believe(question.pause, heard, reading)

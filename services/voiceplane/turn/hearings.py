@@ -6,7 +6,7 @@ word in doubt is seldom wrong, and what was heard better then ended a hesitation
 is a noise as often as not, and out of which a larger recognizer may make some.
 """
 
-from voiceplane.turn.reading import Reading
+from voiceplane.turn.reading import Reading, said_digits
 
 NO_OTHER_GROUP_S = 1.3  # pauses between the groups of a number go up to 1.2 s; half of one waits 2.2
 _WORTH_A_SECOND = frozenset({Reading.UNCLEAR, Reading.MISHEARD, Reading.LACKING, Reading.OPEN})
@@ -29,6 +29,13 @@ def second_after_s(reading: Reading, *, quick: bool, digits: bool) -> float | No
     return 0.0 if quick else NO_OTHER_GROUP_S
 
 
-def second_stands(second: Reading) -> bool:
-    """Say whether what was heard second takes the place of words that were worth it; in a tie the first do."""
+def second_stands(second: Reading, *, first: str = "", heard: str = "") -> bool:
+    """Say whether what was heard second takes the place of words that were worth it; in a tie the first do.
+
+    A whole number only where it has the digits of the `first` words in their order: digits are left out, seldom
+    changed, and one that was invented would end a number whose last digit is still to come.
+    """
+    if second is Reading.COUNTED:
+        said = iter(said_digits(heard))
+        return all(digit in said for digit in said_digits(first))
     return second in _SAYS_WHAT_IS_WANTED
