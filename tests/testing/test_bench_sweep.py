@@ -92,7 +92,9 @@ def test_the_recommended_point_is_the_fastest_with_few_enough_cut_offs() -> None
     now = in_use(points)
     assert now.setting == IN_USE
     assert "**recommended**" in table(points) and "in use" in table(points)
-    assert draw(points, now, 3).startswith("<svg") and "recommended" in draw(points, now, 3)
+    picture = draw(points, now, 3)
+    assert picture.startswith("<svg") and "recommended: x" in picture and "in use: x 1" in picture
+    assert "under 5 % are wanted" in picture and ">100 %<" in picture  # no axis goes beyond all of them
 
 
 def test_a_point_that_cuts_off_in_one_set_is_not_recommended_for_the_sum_of_all() -> None:

@@ -4,7 +4,8 @@ The encoder sees only the audio and 2 s of silence instead of 30 s: a third of t
 makes the decoder loop ("yes yes yes"), in a few of a hundred utterances also 2 s; others end too early ("365" from six
 spoken digits), which their likelihood shows. Both are asked again with more padding, and with timestamps, which make it
 loop less but cost tokens. Words that are left out at the end show by the voice behind the last one (left_out.py): with
-still more padding, and otherwise as before, most of them are heard.
+still more padding, and otherwise as before, most of them are heard. A digit that stands for far more voice than one
+has shows that hints led astray: it is decoded once more without them.
 
 A request that nobody waits for any more stops between two stages: encoder, decoder, alignment, and the same again.
 Inside a stage nothing stops it: ctranslate2's Whisper has no callback. A decode in chunks would not help: it reads what
@@ -21,7 +22,7 @@ from functools import partial
 import ctranslate2
 import numpy as np
 import tokenizers
-from left_out import is_left_out, left_out_s
+from left_out import has_swallowed, is_left_out, left_out_s
 from logmel import HOP, SAMPLE_RATE, log_mel
 from repeats import loop, most_tokens, spoken_words, without_loop
 from wishes import LISTENERS, WISHES, is_doubtful, wish
@@ -90,6 +91,10 @@ class Recognizer:
             if answer is not None and index not in partials and is_left_out(_kept(audios[index]), answer["words"]):
                 answers[index] = self._to_the_end(audios[index], hints[index], answer, partial(wanted, index))
         for index, answer in enumerate(answers):
+            hinted = answer is not None and index not in partials and hints[index]
+            if hinted and has_swallowed(_kept(audios[index]), answer["words"]):
+                answers[index] = self._without_hints(audios[index], answer, partial(wanted, index))
+        for index, answer in enumerate(answers):
             short = len(audios[index]) <= SHORT_S * SAMPLE_RATE and index not in partials
             measured = short and not self._model.is_multilingual  # how a hum reads is known for tiny.en only
             if measured and answer is not None and is_doubtful(answer) and wanted(index):
@@ -104,6 +109,16 @@ class Recognizer:
         heard = other["words"] and other["no_speech"] <= NO_SPEECH
         still, was = (left_out_s(_kept(audio), each["words"]) for each in (other, answer))
         return other if heard and still <= was / 2 else answer
+
+    def _without_hints(self, audio, answer, wanted):
+        """Return the words without hints if none of them stands for as much, else the answer; None for who left."""
+        (other,), looped = self._recognize([audio], [""], PAD_S, lambda _: wanted())
+        if looped:
+            (other,), looped = self._again(audio, wanted)
+        if other is None:
+            return None
+        heard = other["words"] and not looped and other["no_speech"] <= NO_SPEECH
+        return other if heard and not has_swallowed(_kept(audio), other["words"]) else answer
 
     def _wish(self, audio):
         """Return what a short sound is that may be a word of one who wants the floor, or ""."""

@@ -15,7 +15,7 @@ def draw(points: Sequence[Point], now: Point, recordings: int) -> str:
     """Return the picture as an SVG document."""
     delays = [point.delay_ms() for point in points]
     longest = 100 * (int(max(delays) / 100) + 1)
-    most = 10 * (int(max(max(point.share() for point in points), WANTED_SHARE) / 10) + 1)
+    most = min(100, 10 * (int(max(max(point.share() for point in points), WANTED_SHARE) / 10) + 1))
 
     def at(point: Point) -> tuple[float, float]:
         return (
@@ -37,7 +37,7 @@ def draw(points: Sequence[Point], now: Point, recordings: int) -> str:
             f'<text x="{WIDTH - RIGHT - 190}" y="{top}" style="fill:{colour}">turn model done at {done:g}</text>'
         )
     best = recommended(points)
-    for point, name, lift in ((now, "in use", -12), (best, "recommended", -14)):
+    for point, name, lift in ((now, "in use", -12), (best, "recommended", -26)):
         if point is not None:
             x, y = at(point)
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="none" stroke="#c2341d" stroke-width="2"/>')
@@ -68,6 +68,8 @@ def _axes(longest: float, most: float) -> list[str]:
     goal = bottom - (bottom - TOP) * WANTED_SHARE / most
     across = f'x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{goal:.1f}" y2="{goal:.1f}"'
     parts.append(f'<line {across} stroke="#c2341d" stroke-dasharray="5 4"/>')
+    label = f"under {WANTED_SHARE:g} % are wanted"
+    parts.append(f'<text class="s" x="{WIDTH - RIGHT}" y="{goal - 5:.1f}" text-anchor="end">{label}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(
         f'<text class="s" x="{middle}" y="{HEIGHT - 12}" text-anchor="middle">'
