@@ -109,7 +109,7 @@ async def test_recognitions_that_are_left_while_they_run_all_end_and_the_next_is
     done, dropped = await counts(server)
     for _ in range(LEFT):
         running = asyncio.create_task(speech.recognize(noise))
-        await asyncio.sleep(0.1)  # nothing is in the queue: it has begun
+        await asyncio.sleep(0.05)  # nothing is in the queue: it has begun
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     carried_out, refused = await ended(server, done, dropped, LEFT)
