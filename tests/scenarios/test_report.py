@@ -98,6 +98,23 @@ def test_junit_has_one_failure_for_a_call_with_all_that_was_not_met(tmp_path: Pa
     assert "1 of 2 passed" in (tmp_path / "report.html").read_text()
 
 
+def test_junit_has_nothing_that_jenkins_schema_does_not_have(tmp_path: Path) -> None:
+    calls = (result(scenario(), replace(CALL, call_id="4f2a")), result(scenario(heard="delivered"), CALL))
+    report.write(calls, "scenarios.yaml", tmp_path)
+    legal = {  # junit-10.xsd of Jenkins' xUnit plugin: what each element may hold and must have, of what we write
+        "testsuites": ({"testsuite"}, {"tests", "failures", "errors", "time"}),
+        "testsuite": ({"testcase"}, {"name", "tests", "failures", "errors", "time"}),
+        "testcase": ({"failure", "system-out"}, {"name", "classname", "time"}),
+        "failure": (set(), {"message", "type"}),
+        "system-out": (set(), set()),
+    }
+    for element in xml.parse(tmp_path / "junit.xml").iter():
+        inside, attributes = legal[element.tag]
+        assert {child.tag for child in element} <= inside and set(element.attrib) == attributes
+    out = xml.parse(tmp_path / "junit.xml").findtext(".//system-out")
+    assert (out or "").startswith("median wait 400 ms\ncall 4f2a\nthe caller heard: northwind parcels how can I help")
+
+
 def test_a_picture_shows_by_number_where_an_expectation_failed_and_the_report_plays_it(tmp_path: Path) -> None:
     step = {"expect": {"heard": "on Friday", "absent": "out for delivery"}}
     bad = result(scenario(step, outcome="transferred"), CALL)
