@@ -45,7 +45,8 @@ EPILOG = """examples:
 
 Starts its own stack (gateway, Triton, planner, tools, records) and calls it with the test phone and flite's voices.
 Figures say something only on a machine that does nothing else.
-exit status: 0 measured, also where a goal is not reached; 1 something could not be measured; 2 wrong use
+exit status: 0 measured, also where a goal is not reached; 1 something could not be measured; 2 wrong use;
+130 stopped by you: the suites that were done are in --json and --markdown
 """
 
 

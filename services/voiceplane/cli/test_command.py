@@ -52,7 +52,8 @@ examples:
   voiceplane test scenarios.yaml --sip sip:desk@10.0.0.7:5060 --speech 10.0.0.8:8001 --records 10.0.0.9:9100
 
 Every field: docs/scenarios.md. The report (HTML, a picture and a recording of each call, junit.xml) lies in --output.
-exit status: 0 all passed, 1 an expectation was not met, 2 wrong use or mistakes in a file, 3 nothing could be run
+exit status: 0 all passed, 1 an expectation was not met, 2 wrong use or mistakes in a file, 3 nothing could be run,
+130 stopped by you
 """
 
 
