@@ -127,3 +127,11 @@ def test_a_sound_that_ducked_us_and_turns_out_to_be_our_own_is_named_so(caller: 
     made = overlaps(agent, line, end_s=1.6)
     made.begin(1.2)
     assert made.judge(1.6, ended=False, answers=False) is kind
+
+
+def test_a_soft_frame_at_a_notices_end_does_not_make_side_talk_of_a_caller_who_speaks_on() -> None:
+    made = silent()
+    spoken(made, _voice(2, seed=1), over_us=False)
+    made.begin(0.0)  # the notice has ended 0.7 s after the caller began
+    spoken(made, _voice(0.02, seed=2) / 30, over_us=True)
+    assert made.judge(0.7, ended=False, answers=False) is None

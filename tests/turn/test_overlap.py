@@ -119,6 +119,11 @@ def test_a_voice_far_below_the_callers_own_is_side_talk_after_600_ms(since_s: fl
     assert named("stop the dog", ENDED, since_s=since_s, level_db=SIDE_TALK_DB - 1) is Overlap.SIDE_TALK
 
 
+def test_a_caller_who_began_under_a_notice_is_not_judged_by_the_first_frame_after_it() -> None:
+    facts = OverlapFacts(0.7, 0.02, LASTING, None, SIDE_TALK_DB - 6, answers=False)
+    assert judge(facts) is None
+
+
 def test_side_talk_never_answers_a_question() -> None:
     assert named("yes", ENDED, level_db=SIDE_TALK_DB - 1, answers=True) is Overlap.SIDE_TALK
 

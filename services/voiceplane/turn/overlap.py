@@ -64,6 +64,7 @@ _STOPS = frozenset(
     "listen question next when please".split()  # "please" alone is a listener's: "chat, please" was "stop, please"
 )
 SIDE_TALK_DB = -14.0
+MEASURED_S = 0.3  # of voice: a sound that began under a shielded sentence is measured from that one's end on
 SURE_S = 0.6  # so much continuous voice is no backchannel, whatever the recognizer makes of it
 # A recognizer makes words of a hum ("You had.", "What's that?", "Go king."), but unlikely ones. Measured on eight hums
 # and short words of a listener, four voices each: likelier than this are words, all else is not.
@@ -79,7 +80,8 @@ def is_sure(confidence: float, logprob: float) -> bool:
 def judge(facts: OverlapFacts) -> Overlap | None:
     """Name the sound; None while it may be either."""
     if facts.level_db is not None and facts.level_db < SIDE_TALK_DB:
-        return Overlap.SIDE_TALK if facts.ended or facts.since_s >= SURE_S else None
+        lasted = facts.since_s >= SURE_S and facts.voiced_s >= MEASURED_S
+        return Overlap.SIDE_TALK if facts.ended or lasted else None
     words = re.findall(r"[a-z]+", facts.text.lower()) if facts.text is not None else []
     if facts.answers and set(words) & _ANSWERS:
         return Overlap.INTERRUPT
