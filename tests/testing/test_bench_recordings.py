@@ -1,11 +1,16 @@
-"""A folder of somebody's own recordings for the sweep."""
+"""The recordings for the sweep: made of the sets, or a folder of somebody's own."""
 
+from collections import Counter
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from voiceplane.contract.audio import Pcm
 from voiceplane.contract.load import load_bundle
+from voiceplane.testing.bench import recordings
+from voiceplane.testing.bench.place import Effort, Place
 from voiceplane.testing.bench.recordings import RecordingsError, of_folder
 from voiceplane.testing.bench.turn_facts import asked_for_digits
 from voiceplane.testing.phone.audio import write_wav
@@ -58,3 +63,19 @@ def test_the_question_for_digits_is_the_agents_own() -> None:
     assert asked is not None
     assert spec.intent(asked.intent).slot(asked.asking).length == 6
     assert asked_for_digits(spec, 9) is None
+
+
+async def test_every_set_is_made_and_a_quick_run_speaks_only_what_it_hears() -> None:
+    spoken: list[str] = []
+
+    async def speak(words: str, voice: str) -> Pcm:
+        spoken.append(words)
+        return Pcm((3000 * np.sin(np.arange(1600))).astype("<i2").tobytes(), 8000)
+
+    nothing = cast(Any, None)
+    place = Place("", "", nothing, nothing, speak, nothing, nothing, lambda text: None, 2)
+    counts = Counter(recording.part for recording in await recordings.made(place, Effort()))
+    assert counts == {"tuned": 148, "wider": 83, "wider-judged": 83, "held-out": 40, "held-out-second": 60}
+    spoken.clear()
+    assert len(await recordings.made(place, Effort(quick=True))) == recordings.QUICK
+    assert recordings.QUICK <= len(spoken) <= 6 * recordings.QUICK

@@ -150,3 +150,9 @@ def test_facts_are_kept_for_the_same_recordings_and_ears_only(tmp_path: Path) ->
     keep(kept, "one", facts)
     assert read_kept(kept, "one") == tuple(facts)
     assert read_kept(kept, "other") is None
+
+
+def test_the_table_has_points_that_come_to_the_same_once() -> None:
+    rows = [line for line in table(sweep([spoken(2.4)], USED)).splitlines()[2:] if "in use" not in line]
+    figures = [row.split("|")[6:-2] for row in rows if "recommended" not in row]
+    assert figures and len(set(map(tuple, figures))) == len(figures)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voiceplane.testing.bench import held_out, wider
-from voiceplane.testing.bench.caller import RATE, voiced
+from voiceplane.testing.bench.caller import RATE
 from voiceplane.testing.bench.cutoffs import GROUPS, SENTENCES, dictated, hesitant
-from voiceplane.testing.bench.pieces import spoken
+from voiceplane.testing.bench.pieces import Pieces, spoken
 from voiceplane.testing.bench.place import VOICES, Effort, Place
 from voiceplane.testing.bench.turns import DIALOGUES
 from voiceplane.testing.phone.audio import Samples, as_samples, read_wav, resample
@@ -40,35 +40,46 @@ class Recording:
     asked: str = ""  # kind of the question that this answers
 
 
+@dataclass(frozen=True, slots=True)
+class _ToSay:
+    """A recording that is not made yet."""
+
+    part: str
+    kind: str
+    pieces: Pieces
+    voice: str
+    asked: str = ""
+
+
 async def made(place: Place, effort: Effort) -> list[Recording]:
     """Make dictated numbers, hesitant sentences, what is said without a pause, the wider set and the held-out one."""
     dice = random.Random(5)
-    found = await _tuned(place, effort, dice)
-    for one in wider.said():
-        part = WIDER if one.tuning else JUDGED
-        sound = await spoken(place, one.pieces, one.voice)
-        found.append(_recording(part, one.kind, one.pieces.text, sound, asked=one.asked))
+    chosen = _tuned(effort, dice)
+    chosen += [
+        _ToSay(WIDER if one.tuning else JUDGED, one.kind, one.pieces, one.voice, one.asked) for one in wider.said()
+    ]
     for half, part in zip(held_out.HALVES, (HELD_OUT, HELD_OUT_SECOND), strict=True):
         for number, voice in enumerate(half.voices):
-            for kind, chosen in zip(("digits", "hesitation"), half.of(number), strict=True):
-                found += [_recording(part, kind, one.text, await spoken(place, one, voice)) for one in chosen]
-    dice.shuffle(found)
-    return found[:QUICK] if effort.quick else found
+            for kind, said in zip(("digits", "hesitation"), half.of(number), strict=True):
+                chosen += [_ToSay(part, kind, pieces, voice) for pieces in said]
+    dice.shuffle(chosen)
+    return [
+        _recording(one.part, one.kind, one.pieces.text, await spoken(place, one.pieces, one.voice), asked=one.asked)
+        for one in (chosen[:QUICK] if effort.quick else chosen)
+    ]
 
 
-async def _tuned(place: Place, effort: Effort, dice: random.Random) -> list[Recording]:
-    found: list[Recording] = []
+def _tuned(effort: Effort, dice: random.Random) -> list[_ToSay]:
+    found: list[_ToSay] = []
     for round_ in range(effort.pick(1, 1)):
         for voice in VOICES:
             for groups in GROUPS:
                 digits = dictated("".join(dice.choice("0123456789") for _ in range(DIGITS)), groups, dice)
-                found.append(_recording(TUNED, "digits", digits.text, await spoken(place, digits, voice)))
-            for pieces in SENTENCES:
-                sentence = hesitant(pieces, dice)
-                found.append(_recording(TUNED, "hesitation", sentence.text, await spoken(place, sentence, voice)))
+                found.append(_ToSay(TUNED, "digits", digits, voice))
+            found += [_ToSay(TUNED, "hesitation", hesitant(pieces, dice), voice) for pieces in SENTENCES]
             if round_ == 0:
                 for kind, words in (turn for dialogue in DIALOGUES for turn in dialogue):
-                    found.append(_recording(TUNED, "fluent", words, await voiced(place, words, voice), asked=kind))
+                    found.append(_ToSay(TUNED, "fluent", Pieces((words,), ()), voice, kind))
     return found
 
 

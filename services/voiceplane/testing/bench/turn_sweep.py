@@ -181,8 +181,12 @@ def _timeline(facts: Facts) -> Iterator[tuple[float, Event]]:
 
 
 def table(points: Sequence[Point]) -> str:
-    """Write the sweep as a Markdown table: the points that no other beats, those in use and recommended marked."""
+    """Write the sweep as a Markdown table: the points that no other beats, those in use and recommended marked.
+
+    Of points that come to the same the first stands for all.
+    """
     best, now = recommended(points), in_use(points)
+    told: set[tuple[float, float, float]] = set()
     parts = now.parts
     heads = [
         "patience",
@@ -198,8 +202,9 @@ def table(points: Sequence[Point]) -> str:
     rows = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for point in points:
         marks = [mark for mark, its in (("in use", point is now), ("**recommended**", point is best)) if its]
-        if not marks and any(_beats(other, point) for other in points):
+        if not marks and (_figures(point) in told or any(_beats(other, point) for other in points)):
             continue
+        told.add(_figures(point))
         shares = [point.share(), point.share("digits"), point.share("hesitation")]
         shares += [point.share(part=part) for part in parts]
         delays = [point.delay_ms(), point.delay_ms(0.95), point.delay_ms(kind="fluent")]
@@ -227,6 +232,10 @@ def spread(point: Point) -> str:
     return "\n".join(rows) + "\n"
 
 
+def _figures(point: Point) -> tuple[float, float, float]:
+    return point.share(), point.delay_ms(), point.delay_ms(0.95)
+
+
 def _beats(other: Point, point: Point) -> bool:
-    ours, theirs = ((each.share(), each.delay_ms(), each.delay_ms(0.95)) for each in (point, other))
+    ours, theirs = _figures(point), _figures(other)
     return theirs != ours and all(their <= our for their, our in zip(theirs, ours, strict=True))
