@@ -72,6 +72,32 @@ def test_what_the_caller_said_its_tool_and_its_answer_have_one_index(bundle: Bun
     virtually(conversation())
 
 
+def test_a_caller_who_hangs_up_while_a_tool_runs_leaves_his_words_and_what_he_heard(
+    bundle: Bundle, planner: FlowPlanner
+) -> None:
+    async def conversation() -> None:
+        async with talking(bundle, planner, Tools({"parcel-status": 12.0}, RESULTS)) as call:
+            await call.says(TRACK)
+            await call.waits(8.0)
+        assert call.lines == [OPENING, f"caller: {TRACK}", f"agent: {BRIDGE} {PROGRESS}"]
+        assert [(turn.index, turn.intent) for turn in call.recorder.turns] == [(0, ""), (1, "track-parcel"), (1, "")]
+
+    virtually(conversation())
+
+
+def test_a_caller_who_hangs_up_in_a_sentence_leaves_what_he_heard_of_it(bundle: Bundle, planner: FlowPlanner) -> None:
+    async def conversation() -> None:
+        async with talking(bundle, planner, Tools({}, RESULTS)) as call:
+            await call.says("when are you open")
+            await call.until(call.speaks)
+            await call.waits(2.0)
+        assert call.lines[:-1] == [OPENING, "caller: when are you open"]
+        heard = call.lines[-1].removeprefix("agent: ")
+        assert heard and HOURS.startswith(heard) and heard != HOURS
+
+    virtually(conversation())
+
+
 def late(objective: str) -> float:
     return REGISTRY.get_sample_value("voiceplane_turns_late_total", {"objective": objective}) or 0.0
 

@@ -36,13 +36,14 @@ class Speaking:
         self._shields = PhraseShields(site.bundle.agent.spec)
         self.index = 0  # of the caller's turn that is answered, for the record: its tools and its answer have it too
         self.begun = False  # something of this turn was given to the mouth
+        self._unkept = False  # a turn has begun that is not in the record
         self._marks: dict[str, float] = {}  # of this turn's first phrase: given to the voice, first speech from it
         self._synthesis_ms = 0.0
         mouth.first_speech = self._speech_came
 
     def begin(self) -> None:
         """Begin a turn of the agent: what is heard from now on belongs to it."""
-        self.begun = False
+        self.begun, self._unkept = False, True
         self._marks, self._synthesis_ms = {}, 0.0
         self._mouth.begin()
         self._listening.first_packet.clear()
@@ -121,6 +122,7 @@ class Speaking:
         """Wait until the agent's turn was heard, and keep what was."""
         spoken = await self._mouth.finish()
         now = self._now()
+        self._unkept = False
         heard = self._listening.first_packet.is_set()
         if timings:
             timings.marks |= self._marks | self._listening.cut_marks()
@@ -128,9 +130,7 @@ class Speaking:
         latency = timings.milliseconds(self._listening.started_at) if timings and heard else ()
         if timings and heard:
             self._waited(max(0.0, self._listening.started_at - timings.spoken_until))
-        ended_ns = self._site.clock.wall_ns()
-        started_ns = self._listening.clock.wall_ns_at(self._listening.started_at) if heard else ended_ns
-        turn = Turn(self.index, "agent", spoken.text, started_ns, ended_ns, timings_ms=latency)
+        turn = self._turn(spoken.text, latency)
         facts = {"pii.text": self.shown(turn), "interrupted": str(spoken.interrupted).lower()}
         facts |= {f"ms.{name}": str(value) for name, value in latency}
         self.keep(turn)
@@ -138,6 +138,18 @@ class Speaking:
         if not spoken.interrupted:
             self._listening.floor.feed(AgentFinished(now))
         return spoken
+
+    def end(self) -> None:
+        """Keep what was heard of a turn that the end of the call cuts off."""
+        unkept, self._unkept = self._unkept, False
+        if unkept and (text := self._mouth.heard):
+            self.keep(self._turn(text))
+
+    def _turn(self, text: str, latency: tuple[tuple[str, float], ...] = ()) -> Turn:
+        ended_ns = self._site.clock.wall_ns()
+        heard = self._listening.first_packet.is_set()
+        started_ns = self._listening.clock.wall_ns_at(self._listening.started_at) if heard else ended_ns
+        return Turn(self.index, "agent", text, started_ns, ended_ns, timings_ms=latency)
 
     def _waited(self, wait_s: float) -> None:
         objectives = self._spec.objectives

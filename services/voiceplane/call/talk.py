@@ -73,6 +73,7 @@ class Talk:
         self._transfers = transfers
         self._state = DialogueState()  # as it was heard, before the reply that is being spoken
         self._attempt: Attempt | None = None  # the reply that is being made and spoken
+        self._unanswered: Turn | None = None  # what the caller said, until its reply is whole
         self._answering = Retractable()
         self._late = Late(lambda attempt: site.hub.tell(speaking.call_id, "tool-dropped", {}))
         self._wanted: Transfer | None = None  # by the dialogue, once its words were heard
@@ -106,7 +107,15 @@ class Talk:
                 if wanted is not None and self._spec.escalation is not None:
                     await self._hand_over(self._spec.escalation.target, wanted)
         finally:
+            self._keep_rest()
             await self._waiting.close()
+
+    def _keep_rest(self) -> None:
+        """Put into the record what the end of the call cuts off: the words that wait for a reply, and what it said."""
+        if self._unanswered is not None:
+            self._speaking.index += 1
+            self._speaking.keep(self._unanswered)
+        self._speaking.end()
 
     async def _next(self) -> None:
         self._site.hub.state(self._call_id, "listening")
@@ -145,6 +154,7 @@ class Talk:
         attempt = self._attempt
         if not self._answering.open or self._speaking.begun or (attempt and attempt.stands):
             return False
+        self._unanswered = None
         if attempt is not None:
             attempt.stop()  # now: its tool must not begin before the answering task has ended
         self._answering.take_back()
@@ -174,14 +184,14 @@ class Talk:
         self._site.hub.state(self._call_id, "thinking")
         attempt = self._replies.take(given, self._heard_state, self._speaking.index + 1)
         self._attempt = attempt
-        caller_turn = self._caller_turn(given, timings, attempt.state.intent)
+        self._unanswered = caller_turn = self._caller_turn(given, timings, attempt.state.intent)
         self._site.hub.tell(self._call_id, "heard", {"pii.text": self._speaking.shown(caller_turn)})
         steps, answered = Steps(), False
         try:
             await self._speak_reply(attempt, steps, timings)
             answered = True
         except (OutOfPatienceError, SpeechError, PlannerUnavailableError):
-            self._attempt = None
+            self._attempt = self._unanswered = None
             self._speaking.index += 1
             self._speaking.keep(caller_turn)
             await self._give_up()
@@ -193,6 +203,7 @@ class Talk:
             if not answered:
                 self._attempt = None
         self._answering.commit()
+        self._unanswered = None
         self._speaking.index += 1
         self._speaking.keep(replace(caller_turn, intent=steps.intent))
         spoken = await self._speaking.finish(timings)
@@ -245,6 +256,8 @@ class Talk:
                 self._late.keep(state.running)
                 if steps.intent not in self._proofs:  # a turn with a proof in it stays one, whatever goes on
                     steps.intent = intent or steps.intent
+                if self._unanswered is not None:
+                    self._unanswered = replace(self._unanswered, intent=steps.intent)
                 self._listening.expect(digits_asked(self._spec, state))
 
     async def _speak_late(self, late: Attempt) -> None:
