@@ -20,6 +20,7 @@ from voiceplane.contract.dialogue import (
     ToolReply,
     Transfer,
 )
+from voiceplane.planner.phrases import ALSO
 
 PHRASES = Phrases()
 LATE = Say(PHRASES.late, constant=True)
@@ -95,3 +96,35 @@ def test_a_late_escalation_is_carried_out() -> None:
 def test_an_answer_that_never_came_is_owned_up_to() -> None:
     told = tell((), STATE, PHRASES)
     assert told.phrases == (LATE, Say(PHRASES.tool_failed, constant=True)) and told.state == STATE
+
+
+TWO = replace(STATE, also="change")
+QUESTION = Say("Which day?")
+ON = Done(replace(STATE, intent="change", asking="day", done_intents=("track",), last_reply="Which day?"), "track", 1.0)
+BOTH = (CAME, Say("It is here."), Say(ALSO), QUESTION, ON)
+
+
+def test_a_late_answer_goes_on_with_the_other_wish_of_its_sentence() -> None:
+    told = tell(BOTH, replace(TWO, slots=(("number", "1"),), done_intents=("hours",)), PHRASES)
+    assert told.phrases == (LATE, Say("It is here."), Say(ALSO), QUESTION)
+    assert (told.state.intent, told.state.asking, told.state.also) == ("change", "day", "")
+    assert told.state.done_intents == ("hours", "track") and told.state.slots == (("number", "1"),)
+
+
+def test_the_other_wish_waits_while_something_else_is_asked() -> None:
+    now = DialogueState(intent="prove", asking="pin", last_reply="What is your PIN?", also="change")
+    told = tell(BOTH, now, PHRASES)
+    assert told.phrases == (LATE, Say("It is here."), Say("What is your PIN?"))
+    assert told.state == replace(now, done_intents=("track",))
+
+
+def test_the_other_wish_is_not_served_twice() -> None:
+    told = tell(BOTH, replace(STATE, done_intents=("change",)), PHRASES)
+    assert told.phrases == (LATE, Say("It is here."), Say(PHRASES.anything_else, constant=True))
+    assert not told.state.asking and told.state.done_intents == ("change", "track")
+
+
+def test_what_two_tools_brought_is_told_in_their_order() -> None:
+    other = ToolDone(call(2), ToolReply(ToolOutcome.OK, "{}", "", 1))
+    events = (CAME, Say("It is here."), Say(ALSO), replace(ON, state=STATE), other, Say("Two came."), DONE)
+    assert tell(events, TWO, PHRASES).phrases == (LATE, Say("It is here."), Say(ALSO), Say("Two came."))

@@ -286,3 +286,35 @@ def test_a_late_failure_is_escalated(understanding: Callable[[Bundle], FlowPlann
             assert "I will connect you" in call.lines[-1]
 
     virtually(conversation())
+
+
+def test_two_wishes_in_one_sentence_are_both_served_though_the_first_is_slow(
+    bundle: Bundle, planner: FlowPlanner
+) -> None:
+    async def conversation() -> None:
+        async with talking(bundle, planner, Tools({"parcel-status": 12.0}, RESULTS)) as call:
+            await call.says("where is my parcel 457720 and can you deliver it on another day")
+            await call.waits(3.0)
+            await call.says("are you still there")
+            await call.waits(30.0)
+            *_, answer = call.lines
+            assert answer.startswith(f"agent: {LATE} Parcel 4 5 7 7 2 0 is on its way"), call.lines
+            assert answer.endswith("Now to your other request. Which day suits you?")
+            await call.says("on Friday")
+            await call.waits(10.0)
+            assert "Shall I move parcel 4 5 7 7 2 0 to Friday" in call.lines[-1]
+
+    virtually(conversation())
+
+
+def test_a_lookup_that_gives_way_to_another_question_is_not_told(bundle: Bundle, planner: FlowPlanner) -> None:
+    async def conversation() -> None:
+        async with talking(bundle, planner, Tools({"parcel-status": 9.0}, RESULTS)) as call:
+            await call.says(TRACK)
+            await call.waits(3.0)
+            await call.says("actually forget it, when are you open")
+            await call.waits(40.0)
+            assert call.lines[-1] == f"agent: {HOURS}" and "tool-dropped" in call.told
+            assert call.tools.audited == ['{"parcel_number": "457720"}']
+
+    virtually(conversation())

@@ -275,3 +275,57 @@ def test_a_state_of_another_revision_is_made_sound(planner: FlowPlanner) -> None
     assert talk.say("where is my package") == ASK_NUMBER
     assert talk.state.slots == ()
     assert talk.state.done_intents == ()
+
+
+BOTH = "Track my parcel and change the delivery day please."
+ALSO = "Now to your other request."
+
+
+def test_the_second_of_two_wishes_comes_after_the_first(planner: FlowPlanner) -> None:
+    talk = Conversation(planner)
+    assert talk.say(BOTH) == "What is the six digit parcel number?"
+    assert talk.say("457720") == '[parcel-status {"parcel_number": "457720"}]'
+    said = talk.tool({"status": "on its way", "eta": "tomorrow"})
+    assert said == f"Parcel 4 5 7 7 2 0 is on its way and should arrive tomorrow. {ALSO} Which day suits you?"
+    assert talk.done.intent == "track-parcel" and talk.state.done_intents == ("track-parcel",)
+    assert talk.say("on Friday").startswith("Shall I move parcel 4 5 7 7 2 0 to Friday")
+    assert talk.say("yes").startswith("[reschedule")
+    assert talk.tool({}, name="reschedule").endswith(MORE)
+    assert not talk.state.also
+
+
+def test_what_was_said_for_the_second_wish_is_kept_for_it(planner: FlowPlanner) -> None:
+    talk = Conversation(planner)
+    talk.say("Where is my parcel 457720, and can you deliver it on another day, on Friday?")
+    said = talk.tool({"status": "on its way", "eta": "tomorrow"})
+    assert f"{ALSO} Shall I move parcel 4 5 7 7 2 0 to Friday" in said
+
+
+def test_the_second_wish_comes_also_where_the_first_could_not_be_served(planner: FlowPlanner) -> None:
+    talk = Conversation(planner)
+    talk.say(BOTH)
+    talk.say("457720")
+    assert talk.tool("", outcome=ToolOutcome.FAILED).endswith(f"right now. {ALSO} Which day suits you?")
+
+
+def test_never_mind_drops_the_second_wish_too(planner: FlowPlanner) -> None:
+    talk = Conversation(planner)
+    talk.say(BOTH)
+    talk.say("never mind")
+    assert not talk.state.also
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "where is my parcel and when will it arrive",
+        "track my parcel and thank you",
+        "I want to change the delivery day and not the address",
+        "one and two and three",
+        "where is my parcel, it was ordered by my wife and me",
+    ],
+)
+def test_one_wish_with_an_and_in_it_is_one(planner: FlowPlanner, text: str) -> None:
+    talk = Conversation(planner)
+    talk.say(text)
+    assert not talk.state.also

@@ -96,3 +96,14 @@ def test_say_that_again_says_also_what_was_cut_off(planner: FlowPlanner) -> None
     conversation = Conversation(planner, state)
     assert conversation.say("say that again") == "What is the six digit?"
     assert conversation.state.asking and not conversation.state.unheard
+
+
+def test_a_lookup_that_is_forgotten_for_something_else_is_not_waited_for(planner: FlowPlanner) -> None:
+    conversation = Conversation(planner, looking())
+    assert "eight in the morning" in conversation.say("Actually, forget it, when are you open?")
+    assert conversation.state.running == ()
+    conversation = Conversation(planner, looking())
+    assert (
+        conversation.say("forget it, where is my other parcel 731004") == '[parcel-status {"parcel_number": "731004"}]'
+    )
+    assert conversation.state.running == ()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from voiceplane.call.attempt import Attempt, Event, ToolDone, ToolStarted
 from voiceplane.contract.agent import Phrases
 from voiceplane.contract.dialogue import DialogueState, Done, HangUp, RunningTool, Say, ToolCall, Transfer
+from voiceplane.planner.phrases import ALSO
 
 # A tool ends within 20 s, and a caller does not wish for more than this in that time; the oldest is dropped.
 MAX_LATE = 4
@@ -21,6 +22,7 @@ PAUSE_S = 0.35  # between what was said last and a late answer: it is another su
 class _Awaited:
     attempt: Attempt
     tool: RunningTool
+    said: int = 0  # events of its reply before this tool began: what comes after them is told late
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +54,14 @@ class Late:
 
     def before(self, attempt: Attempt, events: tuple[Event, ...]) -> tuple[Event, ...]:
         """Return what a reply said before its tool ran; the rest is told later. All, where it is not waited for."""
-        if attempt not in self:
-            return events
-        begun = [index for index, event in enumerate(events) if isinstance(event, ToolStarted)]
-        return events[: begun[-1]] if begun else events
+        return next((events[: each.said] for each in self._awaited if each.attempt is attempt), events)
 
     def add(self, attempt: Attempt, call: ToolCall) -> None:
         """Wait for a reply whose tool runs."""
         slots = tuple(sorted((name, str(value)) for name, value in json.loads(call.arguments_json).items()))
-        self._awaited.append(_Awaited(attempt, RunningTool(call.tool, call.intent, slots)))
+        so_far = attempt.events.so_far if attempt.events is not None else ()
+        begun = (index for index, event in enumerate(so_far) if event == ToolStarted(call))
+        self._awaited.append(_Awaited(attempt, RunningTool(call.tool, call.intent, slots), next(begun, len(so_far))))
         if len(self._awaited) > MAX_LATE:
             self._drop(self._awaited[0])
 
@@ -84,9 +85,10 @@ class Late:
             await asyncio.gather(*pending, return_exceptions=True)
 
     def take(self, attempt: Attempt) -> tuple[Event, ...]:
-        """Return all that came of it, and wait for it no more."""
+        """Return what came of it since its tool began, and wait for it no more."""
+        said = next((each.said for each in self._awaited if each.attempt is attempt), 0)
         self._awaited = [each for each in self._awaited if each.attempt is not attempt]
-        return attempt.events.so_far if attempt.events is not None else ()
+        return attempt.events.so_far[said:] if attempt.events is not None else ()
 
     def close(self) -> None:
         """Drop all."""
@@ -106,20 +108,24 @@ async def _done(attempt: Attempt) -> None:
 
 def tell(events: tuple[Event, ...], now: DialogueState, phrases: Phrases) -> Told:
     """Put a late answer into the conversation of now: what is asked stays asked, and is asked again after it."""
-    ends = [index for index, event in enumerate(events) if isinstance(event, ToolDone)]
-    after = events[ends[-1] + 1 :] if ends else ()
-    done = next((event for event in after if isinstance(event, Done)), None)
+    ended = next((index for index, event in enumerate(events) if isinstance(event, ToolDone)), len(events))
+    after = events[ended + 1 :]
+    done = next((event for event in reversed(after) if isinstance(event, Done)), None)
     said = [event for event in after if isinstance(event, Say)]
     if done is None:  # the planner or the tools are away: the caller who waits is told so
         said = said or [Say(phrases.tool_failed, constant=True)]
     transfer = next((event for event in after if isinstance(event, Transfer)), None)
     hang_up = next((event for event in after if isinstance(event, HangUp)), None)
     asked = bool(now.asking or now.confirming or now.confirming_slot)
+    texts = [phrase.text for phrase in said]
+    goes_on = ALSO in texts and bool(now.also) and not asked  # else the other wish comes later, or came meanwhile
+    if ALSO in texts and not goes_on:
+        said = [*said[: texts.index(ALSO)], Say(phrases.anything_else, constant=True)]
     if asked and transfer is None:
         hang_up = None  # the caller is in the middle of something else
         said = [phrase for phrase in said if phrase.text != phrases.anything_else]
         said += [Say(now.last_reply)] if now.last_reply else []
-    state = _merged(now, done, asked=asked) if done is not None else now
+    state = _merged(now, done, asked=asked or (ALSO in texts and not goes_on)) if done is not None else now
     return Told((Say(phrases.late, constant=True), *said), state, transfer, hang_up)
 
 
@@ -129,4 +135,8 @@ def _merged(now: DialogueState, done: Done, *, asked: bool) -> DialogueState:
     state = replace(now, done_intents=(*others, *finished))
     if asked:
         return state
+    asks = done.state
+    if asks.asking or asks.confirming or asks.confirming_slot:  # it went on with another wish, or asks for a proof
+        slots = tuple(sorted({**dict(now.slots), **dict(asks.slots)}.items()))
+        return replace(asks, slots=slots, running=now.running, done_intents=state.done_intents)
     return replace(state, intent="" if now.intent in finished else now.intent, last_reply=done.state.last_reply)

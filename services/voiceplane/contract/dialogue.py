@@ -52,6 +52,7 @@ class DialogueState:
     running: tuple[RunningTool, ...] = ()  # oldest first
     unheard: str = ""  # of the last reply: cut off before the caller could hear it
     wanted: str = ""  # intent that goes on when the caller has proved who he is
+    also: str = ""  # intent that was wished for in the same breath: it comes next
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,22 @@ def ahead(intent: Intent, text: str, known: Known, locale: slots.Locale) -> Know
     return None
 
 
+def said_with(intent: Intent, text: str, known: Known, locale: slots.Locale) -> Known:
+    """Keep what was said for an intent in the same breath.
+
+    Too easily heard into a wish: a name counts only when it is introduced, a choice by its own words.
+    """
+    for slot in intent.slots:
+        introduced = slot.type is not SlotType.NAME or re.search(r"\bmy name\b", text, re.I) is not None
+        value = slots.read(slot, text, locale) if introduced and slot.type is not SlotType.YES_NO else None
+        if value is not None and (slot.type is not SlotType.CHOICE or value.lower() in text.lower()):
+            known = keep(slot, value, known).known
+        open_day = left_open(slot, text, known, locale) if intent.confirm is not None else None
+        if value is None and open_day is not None:
+            known = open_day.known
+    return known
+
+
 def without(known: Known, *forgotten: Slot) -> Known:
     """Forget slots with all that stands beside them."""
     names = {slot.name for slot in forgotten}
@@ -195,6 +211,8 @@ def sound(spec: VoiceAgentSpec, state: DialogueState) -> DialogueState:
     wanted = intents.get(state.wanted)
     if wanted is None or wanted.tool is None or not all(slot.name in known for slot in wanted.slots):
         state = replace(state, wanted="")
+    if state.also not in intents:
+        state = replace(state, also="")
     intent = intents.get(state.intent)
     if intent is None:
         return replace(state, intent="", asking="", confirming=False, confirming_slot="")

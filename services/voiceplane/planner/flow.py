@@ -16,6 +16,7 @@ from voiceplane.contract.agent import Intent, Slot, SlotType, VoiceAgentSpec
 from voiceplane.contract.dialogue import CallerSaid, Done, ReplyEvent, ReplyRequest, ToolResult
 from voiceplane.planner import any_day, asides, corrections, dates, digits, filling, proving, slots, unasked
 from voiceplane.planner.aloud import for_the_ear
+from voiceplane.planner.both import Both, both
 from voiceplane.planner.built_in import BuiltIn
 from voiceplane.planner.confirming import Confirming, corrected
 from voiceplane.planner.filling import Reading
@@ -88,6 +89,8 @@ class FlowPlanner:
             yield from self._steps.unsure(turn)
             return
         wish = built_in(text)
+        if wish == CANCEL and not turn.asked and self._clear(behind_cancel(text), but=PERSON) is not None:
+            turn, text, wish = self._pending.without_lookups(turn), behind_cancel(text), None  # "forget it, when ...?"
         if wish is not None and self._is_other(turn.state.intent, text, wish):
             wish = None
         answered = self._built_in.answer(turn, text, wish) if wish is not None else None
@@ -229,6 +232,9 @@ class FlowPlanner:
         doubted = self._doubted(turn, text) if answer is not True and not guess.sure else None
         if doubted is not None:
             return doubted
+        two = both(text, lambda half: self._clear(half, but=PERSON))
+        if two is not None:
+            return self._wished(turn, text, two.first, two)
         if guess.sure:
             return self._wished(turn, text, guess)
         more = state.last_reply.endswith((self._spec.phrases.anything_else, WHAT_WITH_IT))
@@ -267,8 +273,8 @@ class FlowPlanner:
         known = filling.keep(said.slot, said.value, dict(state.slots)).known
         return self._steps.say(words, replace(state, slots=pairs(known), unsure=0), "")
 
-    def _wished(self, turn: Turn, text: str, guess: Guess) -> Iterator[ReplyEvent]:
-        """Begin with what the caller wants; slots said in the same breath are taken."""
+    def _wished(self, turn: Turn, text: str, guess: Guess, then: Both | None = None) -> Iterator[ReplyEvent]:
+        """Begin with what the caller wants; slots said in the same breath are taken, and what comes after it."""
         if guess.intent == PERSON:
             yield from self._built_in.person(turn)
             return
@@ -283,14 +289,12 @@ class FlowPlanner:
         if another is not None:  # "another parcel" forgets the number, "another day" the day
             what = another["what"].lower()
             known = filling.without(known, *(s for s in intent.slots if what == "one" or what in s.name.split("_")))
-        for slot in intent.slots:
-            # Too easily heard into a wish: a name counts only when it is introduced, a choice by its own words.
-            introduced = slot.type is not SlotType.NAME or re.search(r"\bmy name\b", text, re.I) is not None
-            value = slots.read(slot, text, turn.locale) if introduced and slot.type is not SlotType.YES_NO else None
-            if value is not None and (slot.type is not SlotType.CHOICE or value.lower() in text.lower()):
-                known = filling.keep(slot, value, known).known
-            open_day = filling.left_open(slot, text, known, turn.locale) if intent.confirm is not None else None
-            if value is None and open_day is not None:
-                known = open_day.known
-        following = replace(state, intent=intent.name, slots=pairs(known), unsure=0)
+        known = filling.said_with(intent, text, known, turn.locale)
+        also = state.also if state.also != intent.name else ""
+        if then is not None:
+            second = self._spec.intent(then.second.intent)
+            if second.name in state.done_intents:
+                known = filling.without(known, *(slot for slot in second.slots if slot not in intent.slots))
+            known, also = filling.said_with(second, then.words, known, turn.locale), second.name
+        following = replace(state, intent=intent.name, slots=pairs(known), unsure=0, also=also)
         yield from self._steps.advance(turn, intent, following, confidence=guess.score)

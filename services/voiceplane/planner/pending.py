@@ -70,6 +70,11 @@ class Pending:
         """Say that the answer is still to come."""
         return self._steps.aside(STILL, replace(turn.state, unsure=0))
 
+    def without_lookups(self, turn: Turn) -> Turn:
+        """Return the turn of a caller who wants what is looked up no more, but something else."""
+        running = tuple(tool for tool in turn.state.running if not self._spec.tool(tool.tool).reads_only)
+        return replace(turn, request=replace(turn.request, state=replace(turn.state, running=running)))
+
     def stop(self, turn: Turn) -> Iterator[ReplyEvent]:
         """Stop waiting for what only reads; what changes something is under way, and its answer will be told."""
         state = turn.state

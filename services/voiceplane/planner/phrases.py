@@ -26,6 +26,7 @@ STOPPED = "All right, I have stopped looking."
 UNDER_WAY = "That is being done already, so I cannot stop it."
 STILL = "I am still waiting for the answer to that."
 PROVE = "For that I have to know who you are."
+ALSO = "Now to your other request."
 NO_MATCH = "That does not match what we have."
 _OWN = (
     WHO_I_AM,
@@ -50,6 +51,7 @@ _OWN = (
     STILL,
     PROVE,
     NO_MATCH,
+    ALSO,
 )
 
 

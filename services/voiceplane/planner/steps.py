@@ -20,7 +20,7 @@ from voiceplane.contract.dialogue import (
 )
 from voiceplane.planner import proving, slots
 from voiceplane.planner.filling import CONFIRMED, MAX_UNSURE, PARTIAL, Answer, Known, Reading
-from voiceplane.planner.phrases import NOT_HEARD, RIGHT, STILL, WHICH, constant_phrases
+from voiceplane.planner.phrases import ALSO, NOT_HEARD, RIGHT, STILL, WHICH, constant_phrases
 from voiceplane.planner.phrases import phrases as cut
 from voiceplane.planner.render import fill, read_result, summary
 
@@ -146,14 +146,16 @@ class Steps:
             yield from self.phrases(sentence)
             yield from self.transfer(turn, turn.state, "tool-failure")
             return
-        yield from self.say(f"{sentence} {words.anything_else}", turn.closed(turn.state.intent), turn.state.intent)
+        yield from self._goes_on(
+            turn, turn.state.also, sentence, turn.closed(turn.state.intent), done=turn.state.intent
+        )
 
     def _finish(
         self, turn: Turn, intent: Intent, reply: str, state: DialogueState, *, confidence: float = 1.0
     ) -> Iterator[ReplyEvent]:
         following = closed(state, intent.name)
         if intent.then == "listen":
-            yield from self.say(f"{reply} {self._spec.phrases.anything_else}", following, intent.name, confidence)
+            yield from self._goes_on(turn, state.also, reply, following, done=intent.name, confidence=confidence)
             return
         yield from self.phrases(reply)
         if intent.then == "hang-up":
@@ -161,6 +163,17 @@ class Steps:
         else:
             yield Transfer("intent", summary(self._spec, replace(turn.request, state=state), "intent"))
         yield Done(replace(following, last_reply=reply), intent.name, confidence)
+
+    def _goes_on(
+        self, turn: Turn, also: str, reply: str, following: DialogueState, *, done: str, confidence: float = 1.0
+    ) -> Iterator[ReplyEvent]:
+        """Say how a wish ended, and come to the other one of the same breath; the turn stays about the first."""
+        if not also or also == done:
+            yield from self.say(f"{reply} {self._spec.phrases.anything_else}", following, done, confidence)
+            return
+        yield from self.phrases(f"{reply} {ALSO}")
+        for event in self.advance(turn, self._spec.intent(also), following, confidence=confidence):
+            yield replace(event, intent=done) if isinstance(event, Done) else event
 
     def unsure(self, turn: Turn, words: str = "") -> Iterator[ReplyEvent]:
         """Ask again, or fetch a person after as many turns in a row as the agent allows."""
@@ -239,4 +252,5 @@ def closed(state: DialogueState, intent: str = "") -> DialogueState:
         unsure=0,
         done_intents=tuple(done),
         wanted="",
+        also="",
     )

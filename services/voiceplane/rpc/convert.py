@@ -40,6 +40,7 @@ def state_to_wire(state: DialogueState) -> planner.DialogueState:
         running=[planner.RunningTool(tool=t.tool, intent=t.intent, slots=dict(t.slots)) for t in state.running],
         unheard=state.unheard,
         wanted=state.wanted,
+        also=state.also,
     )
 
 
@@ -57,6 +58,7 @@ def state_from_wire(wire: planner.DialogueState) -> DialogueState:
         tuple(RunningTool(t.tool, t.intent, tuple(sorted(t.slots.items()))) for t in wire.running),
         wire.unheard,
         wire.wanted,
+        wire.also,
     )
 
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoiceplane/rpc/v1/planner.proto\x12\x11voiceplane.rpc.v1\"\xc5\x02\n\x0cReplyRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x12\n\nturn_index\x18\x04 \x01(\r\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12/\n\x05state\x18\x06 \x01(\x0b\x32 .voiceplane.rpc.v1.DialogueState\x12-\n\x07history\x18\x07 \x03(\x0b\x32\x1c.voiceplane.rpc.v1.HeardTurn\x12-\n\x04said\x18\x08 \x01(\x0b\x32\x1d.voiceplane.rpc.v1.CallerSaidH\x00\x12\x34\n\x0btool_result\x18\t \x01(\x0b\x32\x1d.voiceplane.rpc.v1.ToolResultH\x00\x12\r\n\x05today\x18\n \x01(\tB\x07\n\x05input\"<\n\nCallerSaid\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x0c\n\x04\x64tmf\x18\x03 \x01(\x08\"p\n\nToolResult\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12/\n\x07outcome\x18\x02 \x01(\x0e\x32\x1e.voiceplane.rpc.v1.ToolOutcome\x12\x13\n\x0bresult_json\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\x8b\x01\n\tHeardTurn\x12\x35\n\x07speaker\x18\x01 \x01(\x0e\x32$.voiceplane.rpc.v1.HeardTurn.Speaker\x12\x0c\n\x04text\x18\x02 \x01(\t\"9\n\x07Speaker\x12\x17\n\x13SPEAKER_UNSPECIFIED\x10\x00\x12\n\n\x06\x43\x41LLER\x10\x01\x12\t\n\x05\x41GENT\x10\x02\"\xd2\x02\n\rDialogueState\x12\x0e\n\x06intent\x18\x01 \x01(\t\x12:\n\x05slots\x18\x02 \x03(\x0b\x32+.voiceplane.rpc.v1.DialogueState.SlotsEntry\x12\x0e\n\x06\x61sking\x18\x03 \x01(\t\x12\x12\n\nconfirming\x18\x04 \x01(\x08\x12\x17\n\x0f\x63onfirming_slot\x18\x05 \x01(\t\x12\x0e\n\x06unsure\x18\x06 \x01(\r\x12\x12\n\nlast_reply\x18\x07 \x01(\t\x12\x14\n\x0c\x64one_intents\x18\x08 \x03(\t\x12/\n\x07running\x18\t \x03(\x0b\x32\x1e.voiceplane.rpc.v1.RunningTool\x12\x0f\n\x07unheard\x18\n \x01(\t\x12\x0e\n\x06wanted\x18\x0b \x01(\t\x1a,\n\nSlotsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x93\x01\n\x0bRunningTool\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x0e\n\x06intent\x18\x02 \x01(\t\x12\x38\n\x05slots\x18\x03 \x03(\x0b\x32).voiceplane.rpc.v1.RunningTool.SlotsEntry\x1a,\n\nSlotsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xf6\x01\n\nReplyEvent\x12%\n\x03say\x18\x01 \x01(\x0b\x32\x16.voiceplane.rpc.v1.SayH\x00\x12\x30\n\ttool_call\x18\x02 \x01(\x0b\x32\x1b.voiceplane.rpc.v1.ToolCallH\x00\x12/\n\x08transfer\x18\x03 \x01(\x0b\x32\x1b.voiceplane.rpc.v1.TransferH\x00\x12,\n\x07hang_up\x18\x04 \x01(\x0b\x32\x19.voiceplane.rpc.v1.HangUpH\x00\x12\'\n\x04\x64one\x18\x05 \x01(\x0b\x32\x17.voiceplane.rpc.v1.DoneH\x00\x42\x07\n\x05\x65vent\"%\n\x03Say\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08\x63onstant\x18\x02 \x01(\x08\"@\n\x08ToolCall\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x0e\n\x06intent\x18\x02 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x03 \x01(\t\"+\n\x08Transfer\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\"\x18\n\x06HangUp\x12\x0e\n\x06reason\x18\x01 \x01(\t\"[\n\x04\x44one\x12/\n\x05state\x18\x01 \x01(\x0b\x32 .voiceplane.rpc.v1.DialogueState\x12\x0e\n\x06intent\x18\x02 \x01(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x01*\xd4\x01\n\x0bToolOutcome\x12\x1c\n\x18TOOL_OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fTOOL_OUTCOME_OK\x10\x01\x12\x18\n\x14TOOL_OUTCOME_REFUSED\x10\x02\x12\"\n\x1eTOOL_OUTCOME_INVALID_ARGUMENTS\x10\x03\x12\x1a\n\x16TOOL_OUTCOME_TIMED_OUT\x10\x04\x12\x17\n\x13TOOL_OUTCOME_FAILED\x10\x05\x12\x1f\n\x1bTOOL_OUTCOME_INVALID_RESULT\x10\x06\x32T\n\x07Planner\x12I\n\x05Reply\x12\x1f.voiceplane.rpc.v1.ReplyRequest\x1a\x1d.voiceplane.rpc.v1.ReplyEvent0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoiceplane/rpc/v1/planner.proto\x12\x11voiceplane.rpc.v1\"\xc5\x02\n\x0cReplyRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x12\n\nturn_index\x18\x04 \x01(\r\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12/\n\x05state\x18\x06 \x01(\x0b\x32 .voiceplane.rpc.v1.DialogueState\x12-\n\x07history\x18\x07 \x03(\x0b\x32\x1c.voiceplane.rpc.v1.HeardTurn\x12-\n\x04said\x18\x08 \x01(\x0b\x32\x1d.voiceplane.rpc.v1.CallerSaidH\x00\x12\x34\n\x0btool_result\x18\t \x01(\x0b\x32\x1d.voiceplane.rpc.v1.ToolResultH\x00\x12\r\n\x05today\x18\n \x01(\tB\x07\n\x05input\"<\n\nCallerSaid\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x0c\n\x04\x64tmf\x18\x03 \x01(\x08\"p\n\nToolResult\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12/\n\x07outcome\x18\x02 \x01(\x0e\x32\x1e.voiceplane.rpc.v1.ToolOutcome\x12\x13\n\x0bresult_json\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\x8b\x01\n\tHeardTurn\x12\x35\n\x07speaker\x18\x01 \x01(\x0e\x32$.voiceplane.rpc.v1.HeardTurn.Speaker\x12\x0c\n\x04text\x18\x02 \x01(\t\"9\n\x07Speaker\x12\x17\n\x13SPEAKER_UNSPECIFIED\x10\x00\x12\n\n\x06\x43\x41LLER\x10\x01\x12\t\n\x05\x41GENT\x10\x02\"\xe0\x02\n\rDialogueState\x12\x0e\n\x06intent\x18\x01 \x01(\t\x12:\n\x05slots\x18\x02 \x03(\x0b\x32+.voiceplane.rpc.v1.DialogueState.SlotsEntry\x12\x0e\n\x06\x61sking\x18\x03 \x01(\t\x12\x12\n\nconfirming\x18\x04 \x01(\x08\x12\x17\n\x0f\x63onfirming_slot\x18\x05 \x01(\t\x12\x0e\n\x06unsure\x18\x06 \x01(\r\x12\x12\n\nlast_reply\x18\x07 \x01(\t\x12\x14\n\x0c\x64one_intents\x18\x08 \x03(\t\x12/\n\x07running\x18\t \x03(\x0b\x32\x1e.voiceplane.rpc.v1.RunningTool\x12\x0f\n\x07unheard\x18\n \x01(\t\x12\x0e\n\x06wanted\x18\x0b \x01(\t\x12\x0c\n\x04\x61lso\x18\x0c \x01(\t\x1a,\n\nSlotsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x93\x01\n\x0bRunningTool\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x0e\n\x06intent\x18\x02 \x01(\t\x12\x38\n\x05slots\x18\x03 \x03(\x0b\x32).voiceplane.rpc.v1.RunningTool.SlotsEntry\x1a,\n\nSlotsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xf6\x01\n\nReplyEvent\x12%\n\x03say\x18\x01 \x01(\x0b\x32\x16.voiceplane.rpc.v1.SayH\x00\x12\x30\n\ttool_call\x18\x02 \x01(\x0b\x32\x1b.voiceplane.rpc.v1.ToolCallH\x00\x12/\n\x08transfer\x18\x03 \x01(\x0b\x32\x1b.voiceplane.rpc.v1.TransferH\x00\x12,\n\x07hang_up\x18\x04 \x01(\x0b\x32\x19.voiceplane.rpc.v1.HangUpH\x00\x12\'\n\x04\x64one\x18\x05 \x01(\x0b\x32\x17.voiceplane.rpc.v1.DoneH\x00\x42\x07\n\x05\x65vent\"%\n\x03Say\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08\x63onstant\x18\x02 \x01(\x08\"@\n\x08ToolCall\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x0e\n\x06intent\x18\x02 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x03 \x01(\t\"+\n\x08Transfer\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\"\x18\n\x06HangUp\x12\x0e\n\x06reason\x18\x01 \x01(\t\"[\n\x04\x44one\x12/\n\x05state\x18\x01 \x01(\x0b\x32 .voiceplane.rpc.v1.DialogueState\x12\x0e\n\x06intent\x18\x02 \x01(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x01*\xd4\x01\n\x0bToolOutcome\x12\x1c\n\x18TOOL_OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fTOOL_OUTCOME_OK\x10\x01\x12\x18\n\x14TOOL_OUTCOME_REFUSED\x10\x02\x12\"\n\x1eTOOL_OUTCOME_INVALID_ARGUMENTS\x10\x03\x12\x1a\n\x16TOOL_OUTCOME_TIMED_OUT\x10\x04\x12\x17\n\x13TOOL_OUTCOME_FAILED\x10\x05\x12\x1f\n\x1bTOOL_OUTCOME_INVALID_RESULT\x10\x06\x32T\n\x07Planner\x12I\n\x05Reply\x12\x1f.voiceplane.rpc.v1.ReplyRequest\x1a\x1d.voiceplane.rpc.v1.ReplyEvent0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DIALOGUESTATE_SLOTSENTRY']._serialized_options = b'8\001'
   _globals['_RUNNINGTOOL_SLOTSENTRY']._loaded_options = None
   _globals['_RUNNINGTOOL_SLOTSENTRY']._serialized_options = b'8\001'
-  _globals['_TOOLOUTCOME']._serialized_start=1710
-  _globals['_TOOLOUTCOME']._serialized_end=1922
+  _globals['_TOOLOUTCOME']._serialized_start=1724
+  _globals['_TOOLOUTCOME']._serialized_end=1936
   _globals['_REPLYREQUEST']._serialized_start=55
   _globals['_REPLYREQUEST']._serialized_end=380
   _globals['_CALLERSAID']._serialized_start=382
@@ -48,25 +48,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HEARDTURN_SPEAKER']._serialized_start=641
   _globals['_HEARDTURN_SPEAKER']._serialized_end=698
   _globals['_DIALOGUESTATE']._serialized_start=701
-  _globals['_DIALOGUESTATE']._serialized_end=1039
-  _globals['_DIALOGUESTATE_SLOTSENTRY']._serialized_start=995
-  _globals['_DIALOGUESTATE_SLOTSENTRY']._serialized_end=1039
-  _globals['_RUNNINGTOOL']._serialized_start=1042
-  _globals['_RUNNINGTOOL']._serialized_end=1189
-  _globals['_RUNNINGTOOL_SLOTSENTRY']._serialized_start=995
-  _globals['_RUNNINGTOOL_SLOTSENTRY']._serialized_end=1039
-  _globals['_REPLYEVENT']._serialized_start=1192
-  _globals['_REPLYEVENT']._serialized_end=1438
-  _globals['_SAY']._serialized_start=1440
-  _globals['_SAY']._serialized_end=1477
-  _globals['_TOOLCALL']._serialized_start=1479
-  _globals['_TOOLCALL']._serialized_end=1543
-  _globals['_TRANSFER']._serialized_start=1545
-  _globals['_TRANSFER']._serialized_end=1588
-  _globals['_HANGUP']._serialized_start=1590
-  _globals['_HANGUP']._serialized_end=1614
-  _globals['_DONE']._serialized_start=1616
-  _globals['_DONE']._serialized_end=1707
-  _globals['_PLANNER']._serialized_start=1924
-  _globals['_PLANNER']._serialized_end=2008
+  _globals['_DIALOGUESTATE']._serialized_end=1053
+  _globals['_DIALOGUESTATE_SLOTSENTRY']._serialized_start=1009
+  _globals['_DIALOGUESTATE_SLOTSENTRY']._serialized_end=1053
+  _globals['_RUNNINGTOOL']._serialized_start=1056
+  _globals['_RUNNINGTOOL']._serialized_end=1203
+  _globals['_RUNNINGTOOL_SLOTSENTRY']._serialized_start=1009
+  _globals['_RUNNINGTOOL_SLOTSENTRY']._serialized_end=1053
+  _globals['_REPLYEVENT']._serialized_start=1206
+  _globals['_REPLYEVENT']._serialized_end=1452
+  _globals['_SAY']._serialized_start=1454
+  _globals['_SAY']._serialized_end=1491
+  _globals['_TOOLCALL']._serialized_start=1493
+  _globals['_TOOLCALL']._serialized_end=1557
+  _globals['_TRANSFER']._serialized_start=1559
+  _globals['_TRANSFER']._serialized_end=1602
+  _globals['_HANGUP']._serialized_start=1604
+  _globals['_HANGUP']._serialized_end=1628
+  _globals['_DONE']._serialized_start=1630
+  _globals['_DONE']._serialized_end=1721
+  _globals['_PLANNER']._serialized_start=1938
+  _globals['_PLANNER']._serialized_end=2022
 # @@protoc_insertion_point(module_scope)

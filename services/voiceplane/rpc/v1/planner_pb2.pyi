@@ -238,6 +238,7 @@ class DialogueState(_message.Message):
     RUNNING_FIELD_NUMBER: _builtins.int
     UNHEARD_FIELD_NUMBER: _builtins.int
     WANTED_FIELD_NUMBER: _builtins.int
+    ALSO_FIELD_NUMBER: _builtins.int
     intent: _builtins.str
     asking: _builtins.str
     """slot being asked"""
@@ -251,6 +252,8 @@ class DialogueState(_message.Message):
     """of the last reply: cut off before the caller could hear it"""
     wanted: _builtins.str
     """intent that goes on when the caller has proved who he is"""
+    also: _builtins.str
+    """intent that was wished for in the same breath: it comes next"""
     @_builtins.property
     def slots(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -273,10 +276,11 @@ class DialogueState(_message.Message):
         running: _abc.Iterable[Global___RunningTool] | None = ...,
         unheard: _builtins.str = ...,
         wanted: _builtins.str = ...,
+        also: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asking", b"asking", "confirming", b"confirming", "confirming_slot", b"confirming_slot", "done_intents", b"done_intents", "intent", b"intent", "last_reply", b"last_reply", "running", b"running", "slots", b"slots", "unheard", b"unheard", "unsure", b"unsure", "wanted", b"wanted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["also", b"also", "asking", b"asking", "confirming", b"confirming", "confirming_slot", b"confirming_slot", "done_intents", b"done_intents", "intent", b"intent", "last_reply", b"last_reply", "running", b"running", "slots", b"slots", "unheard", b"unheard", "unsure", b"unsure", "wanted", b"wanted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
