@@ -34,6 +34,7 @@ OPENING_S = 1.0
 CREDENTIAL_S = 60.0
 WORDS_S = 5.0  # between words about the same state: four workloads that begin would each change them
 BEGINS_S = 2.0  # for which a new agent that begins as it should is not told of: it may be Ready by then
+NOWHERE = Choice(())
 COUNT_S = 2.0  # by then the region's watch has seen the change
 Object = dict[str, Any]
 
@@ -58,7 +59,7 @@ class AgentReconciler:
         """Do one pass; return after how many seconds to look again, if not only when something changes."""
         stored = self.hub.store.get("VoiceAgent", name)
         if stored is None:
-            self.hub.shares.put(name, {})
+            self._share(name, NOWHERE)
             self._told.pop(name, None)
             return await self._collect_orphans(name)
         if stored.deleted_at:
@@ -72,7 +73,7 @@ class AgentReconciler:
             await self.hub.set_finalizers(stored, [*stored.finalizers, names.FINALIZER])
             stored = self.hub.store.get("VoiceAgent", name) or stored
         choice = choose(wish.agent.spec.placement, self._candidates(stored))
-        self.hub.shares.put(stored.full_name, dict(choice.shares))
+        self._share(name, choice)
         if not choice.shares and self._any_opening():
             return OPENING_S  # too early to say that nothing fits
         return await self._step(stored, wish, choice, credential=credential)
@@ -84,7 +85,7 @@ class AgentReconciler:
         wish = await self.wishes.last_good(stored, self.texts)
         if wish is not None:
             choice = choose(wish.agent.spec.placement, self._candidates(stored))
-            self.hub.shares.put(stored.full_name, dict(choice.shares))
+            self._share(stored.full_name, choice)
             after_s = await self._step(stored, wish, choice, stalled=error)
             return _soonest(after_s, again_s)
         if stored.status.get("revision") and opening:
@@ -112,6 +113,11 @@ class AgentReconciler:
         settled = not leaving and all(_settled(one) for one in outcomes)
         lasts_s = _soonest(*(one.scaling.again_s for one in outcomes if one.scaling is not None))
         return _soonest(later_s, lasts_s, CREDENTIAL_S if settled and credential else None, None if settled else SOON_S)
+
+    def _share(self, agent: str, choice: Choice) -> None:
+        """Take what an agent may have; who lacks calls is placed anew when some become free."""
+        for short in self.hub.shares.put(agent, dict(choice.shares), short=choice.reason == "TooFewCalls"):
+            self.hub.queue.add(Key("VoiceAgent", short), Urgency.OBSERVED)
 
     def _any_opening(self) -> bool:
         return any(one.contact is Contact.OPENING for one in self.hub.fleet.regions.values())
