@@ -10,7 +10,7 @@ from voiceplane.contract.audio import Pcm, WordTime
 from voiceplane.contract.barge_in import BargeIn, PhraseBargeIn
 from voiceplane.contract.load import InvalidAgentError, load_bundle
 from voiceplane.media.server import MediaServer, MediaSettings
-from voiceplane.media.session import MediaAgreement
+from voiceplane.media.session import MediaAgreement, MediaSession
 from voiceplane.runtime.clock import SystemClock
 
 AGENT = """
@@ -93,6 +93,17 @@ class Voice:
         yield Chunk(Pcm(bytes(2 * 1600), 8000), (WordTime(text, 0.0, 200.0),))
 
 
+def shielded_at_each(session: MediaSession, frames: int) -> list[float]:
+    """Send frames; return for how many seconds more no caller might interrupt before each of them."""
+    left = []
+    for number in range(frames):
+        left.append(round(session.shielded_s(), 3))
+        frame = session.playout.next_frame(pause=False)
+        assert frame is not None
+        session.playout.confirm(frame, sequence=number, tick=number)
+    return left
+
+
 async def test_the_shield_follows_what_is_on_the_wire() -> None:
     server = MediaServer(MediaSettings(first_port=31900, last_port=31940), SystemClock())
     async with server.running(), server.open_session() as session:
@@ -104,12 +115,7 @@ async def test_the_shield_follows_what_is_on_the_wire() -> None:
         await mouth.phrase("notice", shield=Shield())
         await mouth.phrase("second")
         await mouth.phrase("third", shield=Shield(100.0))
-        left = []
-        for number in range(40):
-            left.append(round(session.shielded_s(), 3))
-            frame = session.playout.next_frame(pause=False)
-            assert frame is not None
-            session.playout.confirm(frame, sequence=number, tick=number)
+        left = shielded_at_each(session, 40)
         notice = [round(0.2 - 0.02 * at, 3) for at in range(10)]
         third = [round(0.1 - 0.02 * at, 3) for at in range(5)]
         assert left == [0.0] * 10 + notice + [0.0] * 10 + third + [0.0] * 5
@@ -125,12 +131,7 @@ async def test_a_bridge_that_waits_for_a_notice_is_heard_to_its_end_and_so_is_th
         await mouth.interject("bridge", shield=Shield())
         await mouth.phrase("between")
         await mouth.interject("another bridge", shield=Shield(100.0))
-        left = []
-        for number in range(30):
-            left.append(round(session.shielded_s(), 3))
-            frame = session.playout.next_frame(pause=False)
-            assert frame is not None
-            session.playout.confirm(frame, sequence=number, tick=number)
+        left = shielded_at_each(session, 30)
         bridge = [round(0.2 - 0.02 * at, 3) for at in range(10)]
         another = [round(0.1 - 0.02 * at, 3) for at in range(5)]
         assert left == bridge + [0.0] * 10 + another + [0.0] * 5

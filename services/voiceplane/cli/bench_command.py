@@ -182,10 +182,10 @@ async def _sweep(
             clock=place.clock,
         )
         made = of_folder(options.recordings) if options.recordings else await recordings.made(place, effort)
-        kept = options.output / "turn-facts.json"
-        facts = await gather(made, models, kept, tell=place.tell, offsets=options.offsets or OFFSETS)
+        kept, offsets = options.output / "turn-facts.json", options.offsets or OFFSETS
+        facts = await gather(made, models, kept, tell=place.tell, offsets=offsets)
     points = turn_sweep.sweep(facts, TurnParameters())
-    heard = f"{len(made)} recordings, each at {options.offsets or OFFSETS} offsets, {machine()}"
+    heard = f"{len(made)} recordings, each at {offsets} offsets, {machine()}"
     text = f"{heard}\n\n{turn_sweep.table(points)}\nIn use:\n\n{turn_sweep.spread(turn_sweep.in_use(points))}"
     print(text)
     _write_sweep(options, text, turn_picture.draw(points, turn_sweep.in_use(points), len(facts)))

@@ -32,7 +32,7 @@ _WEEK = re.compile(
     r"(?P<unit>week(?! ?end)|week ?end)"
     r"|(?P<after>(?:the )?week after next)|(?:the|at the|over the|on the|a) (?P<end>week ?end))\b"
 )
-_PART = re.compile(r"\b(?:(?P<middle>mid|middle)|(?P<late>end|late|later))\b[ -](?:of |in )?(?:the )?(?:next|this)")
+_PART = re.compile(r"\b(?:(?P<middle>mid|middle)|(?:end|late|later))\b[ -](?:of |in )?(?:the )?(?:next|this)")
 _BOUND = re.compile(
     rf"\b(?P<not>not )?(?P<which>before|after|(?:earlier|later|sooner) than) (?:the |this |next |on )*(?P<day>{DAY})"
 )
@@ -82,15 +82,15 @@ def _stretch(text: str, today: datetime.date) -> tuple[datetime.date, datetime.d
     found = _WEEK.search(text)
     if found is None:
         return None
-    monday = today - datetime.timedelta(days=today.weekday())
     weeks = 2 if found["after"] else 1 if found["which"] not in (None, "this") else 0
-    if found["end"] or (found["unit"] or "").startswith("week") and found["unit"] != "week":
-        return (monday + datetime.timedelta(days=7 * weeks + 5), monday + datetime.timedelta(days=7 * weeks + 6))
-    if found["not"]:
-        return (monday + datetime.timedelta(days=7 * (weeks + 1)), monday + datetime.timedelta(days=7 * weeks + 13))
     part = _PART.search(text)
-    first = 0 if part is None else 2 if part["middle"] else 4
-    return (monday + datetime.timedelta(days=7 * weeks + first), monday + datetime.timedelta(days=7 * weeks + 6))
+    first, last = 0 if part is None else 2 if part["middle"] else 4, 6
+    if found["end"] or found["unit"] not in (None, "week"):
+        first = 5
+    elif found["not"]:  # the week behind it
+        first, last = 7, 13
+    monday = today + datetime.timedelta(days=7 * weeks - today.weekday())
+    return (monday + datetime.timedelta(days=first), monday + datetime.timedelta(days=last))
 
 
 def _bound(text: str, today: datetime.date) -> tuple[datetime.date, datetime.date] | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from voiceplane.contract.agent import Intent, VoiceAgentSpec
-from voiceplane.contract.dialogue import ReplyEvent
+from voiceplane.contract.dialogue import DialogueState, ReplyEvent
 from voiceplane.planner import asides, filling, slots
 from voiceplane.planner.built_in import BuiltIn
 from voiceplane.planner.filling import CONFIRMED
@@ -44,12 +44,11 @@ class Confirming:
         answer, behind = slots.yes_or_no(text), slots.behind_answer(text)
         put_right = corrected(turn, intent, text)
         other = self.other(behind, intent, answers=put_right is not None)
-        state = replace(turn.state, confirming=False, confirming_slot="", unsure=0)
         about_value = answer is False and filling.wants_another(behind)  # "no, the other parcel"
         if other is not None and not (about_value and other.score < CERTAIN):
             return self._beside(turn, intent, behind, answer, other)
         if put_right is not None:
-            return self.steps.advance(turn, intent, replace(state, slots=put_right))
+            return self.steps.advance(turn, intent, replace(_answered(turn), slots=put_right))
         chosen = self._chosen(turn, intent, behind) if answer is not True else None
         if chosen is not None:
             return chosen
@@ -77,12 +76,12 @@ class Confirming:
 
     def _chosen(self, turn: Turn, intent: Intent, text: str) -> Iterator[ReplyEvent] | None:
         """Take "no, next week" for another day, which is asked about as the one before was."""
-        state, known = replace(turn.state, confirming=False, confirming_slot="", unsure=0), dict(turn.state.slots)
+        known = dict(turn.state.slots)
         for slot in intent.slots:
             doubted = turn.state.confirming_slot in ("", slot.name) and slot.name in known
             answer = filling.left_open(slot, text, known, turn.locale) if doubted else None
             if answer is not None and answer.known[slot.name] != known[slot.name]:
-                following = replace(state, slots=pairs(answer.known))
+                following = replace(_answered(turn), slots=pairs(answer.known))
                 if intent.confirm is None:
                     return self.steps.read_back(intent, slot, following)
                 return self.steps.advance(turn, intent, following)
@@ -104,13 +103,18 @@ class Confirming:
 
     def _yes(self, turn: Turn, intent: Intent) -> Iterator[ReplyEvent]:
         state, known = turn.state, dict(turn.state.slots)
-        following = replace(state, confirming=False, confirming_slot="", unsure=0)
+        following = _answered(turn)
         if state.last_reply == WHICH:  # no yes to what was to be done
             return self.steps.advance(turn, intent, following)
         if state.confirming_slot:
             known[state.confirming_slot + CONFIRMED] = "yes"
             return self.steps.advance(turn, intent, replace(following, slots=pairs(known)))
         return self.steps.act(turn, intent, following)
+
+
+def _answered(turn: Turn) -> DialogueState:
+    """Return the state with the question answered."""
+    return replace(turn.state, confirming=False, confirming_slot="", unsure=0)
 
 
 def corrected(turn: Turn, intent: Intent, text: str) -> tuple[tuple[str, str], ...] | None:

@@ -85,7 +85,7 @@ _LEFT = re.compile(r"(?<!\bdays )(?<!\bday )(?<!\bweeks )(?<!\bweek )\bfrom [^,;
 
 def find_date(text: str, today: datetime.date, *, day_first: bool = False) -> datetime.date | None:
     """Return the date a text means, today or later; of several corrected ones the last. None when it names none."""
-    lowered = _TENS.sub(r"\1-\2", text.lower().replace("’", "'"))
+    lowered = _lowered(text)
     kept = _BOUND.sub(" ", _NEGATED.sub(" ", _OVER.sub(" ", _LEFT.sub(" ", lowered))))
     for part in reversed(MARKER.split(kept)):
         try:
@@ -99,11 +99,16 @@ def find_date(text: str, today: datetime.date, *, day_first: bool = False) -> da
 
 def without_days(text: str) -> str:
     """Return a text without the days that it names."""
-    lowered = _TENS.sub(r"\1-\2", text.lower().replace("’", "'"))
+    lowered = _lowered(text)
     bare = lowered
     for pattern in _NAMING:
         bare = re.sub(rf"(?:\b(?:on|for|by|until)\s+)?(?:{pattern.pattern})", " ", bare)
     return text if bare == lowered else " ".join(bare.split())
+
+
+def _lowered(text: str) -> str:
+    """Return a text as the patterns have it: "Twenty third" is "twenty-third"."""
+    return _TENS.sub(r"\1-\2", text.lower().replace("’", "'"))
 
 
 def _find(text: str, today: datetime.date, *, day_first: bool) -> datetime.date | None:

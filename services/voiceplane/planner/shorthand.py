@@ -20,13 +20,16 @@ _WORDS = {
     "w/o": "without", "N/A": "not available", "n/a": "not available",
     "ETA": "E T A", "FAQ": "F A Q", "UPS": "U P S", "USPS": "U S P S", "VAT": "V A T", "and/or": "and or",
 }  # fmt: skip
-_CALENDAR = {
+_WEEKDAYS = {
     "Mon": "Monday", "Tue": "Tuesday", "Tues": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday", "Thurs": "Thursday",
-    "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday", "Jan": "January", "Feb": "February", "Mar": "March",
+    "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday",
+}  # fmt: skip
+MONTHS = {
+    "Jan": "January", "Feb": "February", "Mar": "March",
     "Apr": "April", "Jun": "June", "Jul": "July", "Aug": "August", "Sep": "September", "Sept": "September",
     "Oct": "October", "Nov": "November", "Dec": "December",
 }  # fmt: skip
-MONTHS = {short: name for short, name in list(_CALENDAR.items())[9:]}
+_CALENDAR = _WEEKDAYS | MONTHS
 _NAME = "|".join(sorted(_CALENDAR, key=len, reverse=True))
 _PLAIN = "Mon|Tues?|Wed|Thu(?:rs)?|Fri|Jan|Feb|Apr|Aug|Sept?|Oct|Nov|Dec"  # "Sat", "Sun" and "Mar" are words too
 
